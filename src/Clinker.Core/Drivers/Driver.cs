@@ -1,0 +1,76 @@
+using Clinker.Volumes;
+
+namespace Clinker.Drivers;
+
+/// <summary>
+/// A backend. What every backend must have is abstract; what can be made of that is virtual, with the generic way as body.
+/// Every verb takes records, may be repeated (ensure, never do), throws a <see cref="Operations.FaultException"/> for what a
+/// user should know, and leaves trying again to the engine: a fault that may pass is thrown as a transient one at once, never
+/// retried in here. No verb blocks a thread-pool thread on storage, and each ends when its token does.
+/// </summary>
+public abstract class Driver : IAsyncDisposable
+{
+    /// <summary>The backend's section in the configuration; the middle of <c>host@backend#pool</c>.</summary>
+    public abstract string Backend { get; }
+
+    /// <summary>
+    /// What this backend is, and how its pools are now. Never throws for a pool that is down: it says so in the report.
+    /// Called at start and then regularly; mounts what is to be mounted, so that a dead pool comes back by itself.
+    /// </summary>
+    public abstract Task<BackendReport> Report(CancellationToken token);
+
+    /// <summary>
+    /// Ensures an empty volume of <see cref="Volume.SizeGb"/> in the pool that <see cref="Volume.Host"/> names, durable on
+    /// return. Made under a name that carries the work's generation and published by a rename, since storage fences nobody.
+    /// </summary>
+    public abstract Task<VolumeOnDisk> Create(Volume volume, Work work);
+
+    /// <summary>
+    /// Ensures that nothing of the volume is left in its pool, durable on return. A volume that was never made is no fault;
+    /// one that can't be looked for (share down) is.
+    /// </summary>
+    public abstract Task Delete(Volume volume, Work work);
+
+    /// <summary>The ids of all volumes that have a file in the pool, and the names of work files left behind.</summary>
+    public abstract Task<Inventory> List(string pool, CancellationToken token);
+
+    /// <summary>Removes a work file that <see cref="List"/> named. The caller is sure that nobody works on it.</summary>
+    public abstract Task RemoveLitter(string pool, string name, CancellationToken token);
+
+    public virtual ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Under whose lease a verb runs.</summary>
+/// <param name="Generation">The lease's generation: part of the names of files under work.</param>
+/// <param name="Token">Ends when the lease is lost or the daemon stops. Nothing may be published after that.</param>
+public readonly record struct Work(long Generation, CancellationToken Token);
+
+/// <summary>Where and how a volume came to lie.</summary>
+/// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
+/// <param name="Format">raw or qcow2: recorded, never guessed from the file later.</param>
+public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
+
+/// <summary>What lies in a pool.</summary>
+/// <param name="VolumeIds">One for each volume that has a published file.</param>
+/// <param name="Litter">Names of files under work (<c>….g&lt;generation&gt;</c>).</param>
+public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> Litter);
+
+/// <summary>What a backend says of itself; read by the scheduler, by services and by <c>get_pools</c>.</summary>
+/// <param name="StorageProtocol">As in Cinder: "glusterfs", "file".</param>
+public sealed record BackendReport(
+    string VolumeBackendName, string StorageProtocol, string VendorName, string DriverVersion, IReadOnlyList<PoolReport> Pools);
+
+/// <summary>One pool now. Sizes in GiB.</summary>
+/// <param name="Name">The part behind the <c>#</c>.</param>
+/// <param name="Down">Null when it serves; otherwise why not, in words that help to mend it.</param>
+/// <param name="Thin">Whether volumes take room only as they are written.</param>
+/// <param name="ReservedPercentage">Kept free, of the total.</param>
+/// <param name="MaxOverSubscriptionRatio">How far the sum of thin sizes may pass the room.</param>
+/// <param name="Capabilities">More that extra specs may ask for.</param>
+public sealed record PoolReport(
+    string Name, string? Down, double TotalGb, double FreeGb, bool Thin, int ReservedPercentage, double MaxOverSubscriptionRatio,
+    IReadOnlyDictionary<string, string> Capabilities);

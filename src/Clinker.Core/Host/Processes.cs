@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Clinker.Host;
+
+/// <summary>What a finished process left behind.</summary>
+/// <param name="ExitCode">As the kernel gave it; 128 + signal for a killed one.</param>
+/// <param name="Output">Standard output, cut at <see cref="Processes.MaxOutputChars"/>.</param>
+/// <param name="Error">Standard error, cut likewise.</param>
+public sealed record ProcessResult(int ExitCode, string Output, string Error);
+
+/// <summary>Runs tools as separate processes: an argument list, never a shell; a deadline, never for ever.</summary>
+public static class Processes
+{
+    /// <summary>What is kept of each output stream; the rest is read and dropped.</summary>
+    public const int MaxOutputChars = 256 * 1024;
+
+    /// <summary>Runs a program to its end. Messages come in English (LC_ALL=C), input is empty.</summary>
+    /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>
+    /// <exception cref="System.ComponentModel.Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
+    public static async Task<ProcessResult> Run(
+        string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default)
+    {
+        var start = new ProcessStartInfo(program)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        start.Environment["LC_ALL"] = "C";
+        using var process = new Process { StartInfo = start };
+#pragma warning disable RS0030 // the one place that may
+        process.Start();
+#pragma warning restore RS0030
+        process.StandardInput.Close();
+        var output = Drain(process.StandardOutput);
+        var error = Drain(process.StandardError);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(deadline);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            try { process.Kill(entireProcessTree: true); } catch (InvalidOperationException) { /* it has ended meanwhile */ }
+            token.ThrowIfCancellationRequested();
+            throw new TimeoutException($"{program} did not end within {deadline.TotalSeconds:0.#} s and was killed.");
+        }
+        // A daemon that the program left behind (glusterfs after mount) may hold the pipes open: what is there is enough.
+        await Task.WhenAny(Task.WhenAll(output, error), Task.Delay(TimeSpan.FromSeconds(1), token));
+        return new ProcessResult(process.ExitCode, Text(output), Text(error));
+    }
+
+    static string Text(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.GetAwaiter().GetResult() : "";
+
+    static async Task<string> Drain(StreamReader reader)
+    {
+        var text = new StringBuilder();
+        var buffer = new char[4096];
+        int n;
+        while ((n = await reader.ReadAsync(buffer)) > 0)
+            if (text.Length < MaxOutputChars) text.Append(buffer, 0, Math.Min(n, MaxOutputChars - text.Length));
+        return text.ToString();
+    }
+}

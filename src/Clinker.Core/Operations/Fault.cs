@@ -1,0 +1,83 @@
+using System.Text.Json.Serialization;
+
+namespace Clinker.Operations;
+
+/// <summary>
+/// What went wrong, told to somebody. A closed set: it is data that goes into the journal, into user messages and, by one
+/// switch at the edge (Server/Api/FaultResponses.cs), into an HTTP status. Its words are for the user; causes go to the log.
+/// </summary>
+[JsonDerivedType(typeof(NotFound), "not-found")]
+[JsonDerivedType(typeof(Invalid), "invalid")]
+[JsonDerivedType(typeof(Conflict), "conflict")]
+[JsonDerivedType(typeof(Forbidden), "forbidden")]
+[JsonDerivedType(typeof(OverQuota), "over-quota")]
+[JsonDerivedType(typeof(NoValidBackend), "no-valid-backend")]
+[JsonDerivedType(typeof(BackendDown), "backend-down")]
+[JsonDerivedType(typeof(ShareFull), "share-full")]
+[JsonDerivedType(typeof(DriverFailed), "driver-failed")]
+[JsonDerivedType(typeof(HostGone), "host-gone")]
+[JsonDerivedType(typeof(Unavailable), "unavailable")]
+[JsonDerivedType(typeof(Misconfigured), "misconfigured")]
+public abstract record Fault(string Message)
+{
+    /// <summary>Whether the same act may succeed later without anybody changing anything.</summary>
+    [JsonIgnore] public virtual bool Transient => false;
+
+    /// <summary>Throws this fault.</summary>
+    public FaultException Thrown(Exception? cause = null) => new(this, cause);
+
+    /// <summary>404. Kind is a noun as Cinder words it: "Volume", "Volume type".</summary>
+    public sealed record NotFound(string Kind, string Id) : Fault($"{Kind} {Id} could not be found.");
+
+    /// <summary>400: a value, a body or a state that does not fit. The whole text is the message.</summary>
+    public sealed record Invalid(string Why) : Fault(Why)
+    {
+        /// <summary>Cinder's InvalidInput.</summary>
+        public static Invalid Input(string why) => new($"Invalid input received: {why}");
+
+        /// <summary>Cinder's InvalidVolume.</summary>
+        public static Invalid Volume(string why) => new($"Invalid volume: {why}");
+    }
+
+    /// <summary>409.</summary>
+    public sealed record Conflict(string Why) : Fault(Why);
+
+    /// <summary>403: the policy rule said no.</summary>
+    public sealed record Forbidden(string Rule) : Fault($"Policy doesn't allow {Rule} to be performed.");
+
+    /// <summary>413: a quota would be passed. The whole text is the message.</summary>
+    public sealed record OverQuota(string Why) : Fault(Why);
+
+    /// <summary>No pool can take the volume; says what is against each.</summary>
+    public sealed record NoValidBackend(string Why) : Fault($"No valid backend was found. {Why}");
+
+    /// <summary>The backend or its share does not answer now.</summary>
+    public sealed record BackendDown(string Backend, string Why) : Fault($"Backend {Backend} is down: {Why}")
+    {
+        public override bool Transient => true;
+    }
+
+    /// <summary>The share has no room left for this act (ENOSPC, EDQUOT).</summary>
+    public sealed record ShareFull(string Share) : Fault($"Share {Share} is full.");
+
+    /// <summary>The driver could not do it, and trying again would not help.</summary>
+    public sealed record DriverFailed(string Verb, string Why) : Fault($"The driver could not {Verb}: {Why}");
+
+    /// <summary>The host that was to do it has stopped and did not come back in time.</summary>
+    public sealed record HostGone(string Host) : Fault($"Host {Host} is down and did not take the work in time.");
+
+    /// <summary>503: something that we need (database, identity) does not answer now.</summary>
+    public sealed record Unavailable(string Why) : Fault(Why)
+    {
+        public override bool Transient => true;
+    }
+
+    /// <summary>500 with a text: the operator has to mend the configuration.</summary>
+    public sealed record Misconfigured(string Why) : Fault(Why);
+}
+
+/// <summary>The one exception that carries faults. Any other exception is a bug of ours.</summary>
+public sealed class FaultException(Fault fault, Exception? cause = null) : Exception(fault.Message, cause)
+{
+    public Fault Fault => fault;
+}
