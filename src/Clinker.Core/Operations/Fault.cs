@@ -18,6 +18,7 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(HostGone), "host-gone")]
 [JsonDerivedType(typeof(Unavailable), "unavailable")]
 [JsonDerivedType(typeof(Misconfigured), "misconfigured")]
+[JsonDerivedType(typeof(Bug), "bug")]
 public abstract record Fault(string Message)
 {
     /// <summary>Whether the same act may succeed later without anybody changing anything.</summary>
@@ -74,6 +75,9 @@ public abstract record Fault(string Message)
 
     /// <summary>500 with a text: the operator has to mend the configuration.</summary>
     public sealed record Misconfigured(string Why) : Fault(Why);
+
+    /// <summary>A defect of ours: nothing of it for the user but where the log tells it.</summary>
+    public sealed record Bug(string? RequestId) : Fault($"An unexpected error occurred; the log tells it under request {RequestId}.");
 }
 
 /// <summary>The one exception that carries faults. Any other exception is a bug of ours.</summary>

@@ -1,0 +1,21 @@
+using System.Text.Json.Serialization;
+using Clinker.Drivers;
+using Clinker.Operations;
+using Clinker.Volumes;
+
+namespace Clinker;
+
+/// <summary>How journals and arguments are written. A format: old journals are read by new code.</summary>
+[JsonSerializable(typeof(Fault))]
+[JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(VolumeOnDisk))]
+[JsonSerializable(typeof(CreateVolume))]
+[JsonSerializable(typeof(DeleteVolume))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
+public sealed partial class CoreJson : JsonSerializerContext
+{
+    /// <summary>Every kind of operation there is.</summary>
+    public static OperationKinds Kinds => field ??= new(Default.CreateVolume, Default.DeleteVolume);
+}

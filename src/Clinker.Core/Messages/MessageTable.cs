@@ -1,0 +1,63 @@
+using System.Data.Common;
+using Clinker.Operations;
+using Clinker.Store;
+
+namespace Clinker.Messages;
+
+/// <summary>What was being done when it went wrong (Cinder: cinder/message/message_field.py, Action).</summary>
+public sealed record MessageAction(string Id, string Text)
+{
+    public static readonly MessageAction ScheduleAllocateVolume = new("001", "schedule allocate volume");
+    public static readonly MessageAction CreateVolumeFromBackend = new("008", "create volume from backend storage");
+    /// <summary>Ours: Cinder has no message for a delete that failed.</summary>
+    public static readonly MessageAction DeleteVolume = new("017", "delete volume");
+}
+
+/// <summary>A message for the user: why something ended in error (GET /messages).</summary>
+public sealed record Message(
+    string Id, string ProjectId, string? RequestId, string ResourceType, string ResourceId, string EventId, string Level, string Text,
+    DateTime CreatedAt, DateTime ExpiresAt);
+
+/// <summary>Which message rows change.</summary>
+public readonly struct MessageTable(Tx tx)
+{
+    /// <summary>How long a message is kept: Cinder's message_ttl.</summary>
+    static readonly TimeSpan Life = TimeSpan.FromSeconds(2_592_000);
+
+    static readonly Sql All = Sql.Raw(
+        "id, project_id, request_id, resource_type, resource_id, event_id, level, text, created_at, expires_at");
+
+    /// <summary>Tells the owner of a resource why an operation failed. The operation's id is the message's: told once.</summary>
+    public Task Add(OperationRow operation, string resourceType, string resourceId, MessageAction action, Fault fault)
+    {
+        var detail = fault switch
+        {
+            Fault.NoValidBackend => "003",
+            Fault.DriverFailed or Fault.ShareFull => "012",
+            _ => "001",
+        };
+        return tx.Execute($"""
+            insert into message ({All}) values ({operation.Id}, {operation.ProjectId ?? ""}, {operation.RequestId}, {resourceType},
+              {resourceId}, {$"VOLUME_{resourceType}_{action.Id}_{detail}"}, 'ERROR', {$"{action.Text}: {fault.Message}"},
+              {tx.Now}, {tx.Now + Life}) on conflict do nothing
+            """);
+    }
+
+    public Task<Message?> Find(string id, string projectId) =>
+        tx.One<Message?>($"select {All} from message where id = {id} and project_id = {projectId}", Read);
+
+    /// <summary>A project's messages, newest first.</summary>
+    public Task<List<Message>> List(string projectId, int limit) => tx.Query($"""
+        select {All} from message where project_id = {projectId} order by created_at desc, id desc limit {limit}
+        """, Read);
+
+    public Task<int> Remove(string id, string projectId) =>
+        tx.Execute($"delete from message where id = {id} and project_id = {projectId}");
+
+    /// <summary>Removes those past their time.</summary>
+    public Task<int> Expire() => tx.Execute($"delete from message where expires_at < {tx.Now}");
+
+    static Message Read(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.Text(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7),
+        r.Time(8), r.Time(9));
+}

@@ -1,0 +1,202 @@
+using System.Data.Common;
+using System.Text.Json;
+using Clinker.Store;
+
+namespace Clinker.Operations;
+
+/// <summary>Which operation rows change, under which condition. All times are the database's.</summary>
+public readonly struct OperationTable(Tx tx)
+{
+    const string Columns = "id, kind, arguments, queue, status, generation, owner, lease_until, run_after, handed_at, attempts, "
+        + "about_kind, about_id, project_id, request_id, fault, created_at, updated_at";
+
+    static readonly Sql All = Sql.Raw(Columns);
+    static readonly Sql Live = Sql.Raw("status in ('queued', 'running', 'unwinding')");
+
+    /// <summary>
+    /// Starts an operation: durable with the transaction, seen by workers once it is committed. The holds keep their
+    /// resources from being deleted until the operation has ended.
+    /// </summary>
+    public async Task Start(string id, Operation operation, string queue, string? projectId, string? requestId,
+        params IEnumerable<About> holding)
+    {
+        var arguments = JsonSerializer.Serialize(operation, operation.Json);
+        await tx.Execute($"""
+            insert into operation (id, kind, arguments, queue, status, generation, lease_until, run_after, attempts,
+              about_kind, about_id, project_id, request_id, created_at, updated_at)
+            values ({id}, {operation.Json.Type.Name}, {arguments}, {queue}, 'queued', 0, 0, {tx.Now}, 0,
+              {operation.About.Kind}, {operation.About.Id}, {projectId}, {requestId}, {tx.Now}, {tx.Now})
+            """);
+        foreach (var held in holding)
+            await tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
+        tx.Wake(queue);
+    }
+
+    /// <summary>
+    /// Leases up to <paramref name="most"/> due operations of these queues: those nobody runs, and those whose lease ran out.
+    /// </summary>
+    public async Task<List<OperationRow>> Claim(IReadOnlyCollection<string> queues, string owner, TimeSpan lease, int most)
+    {
+        var until = tx.Now + lease;
+        return await tx.Query($"""
+            update operation set owner = {owner}, generation = generation + 1, lease_until = {until}, handed_at = null,
+              status = case when status = 'queued' then 'running' else status end, updated_at = {tx.Now}
+            where id in (select id from operation
+              where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
+              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            returning {All}
+            """, Read);
+    }
+
+    /// <summary>When the next operation of these queues is due; null when there is none.</summary>
+    public async Task<DateTime?> NextDue(IReadOnlyCollection<string> queues)
+    {
+        var at = await tx.Number($"""
+            select min(case when run_after > lease_until then run_after else lease_until end) from operation
+            where queue in ({Sql.List(queues)}) and {Live}
+            """);
+        return at == 0 ? null : Micros.ToTime(at);
+    }
+
+    /// <summary>Keeps leases; gives the ids of those that still were this owner's.</summary>
+    public Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
+    {
+        var pairs = Sql.Join(" or ", held.Select(h => { Sql one = $"(id = {h.Id} and generation = {h.Generation})"; return one; }));
+        return tx.Query($"""
+            update operation set lease_until = {tx.Now + lease} where owner = {owner} and ({pairs}) returning id
+            """, r => r.GetString(0));
+    }
+
+    /// <summary>Whether this generation still holds the lease; renews it and notes progress if so. Every journal write asks.</summary>
+    public async Task<bool> Fence(string id, long generation, TimeSpan lease) => 1 == await tx.Execute($"""
+        update operation set lease_until = {tx.Now + lease}, attempts = 0, updated_at = {tx.Now}
+        where id = {id} and generation = {generation} and owner is not null
+        """);
+
+    public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
+        insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
+        """);
+
+    public Task<List<JournalEntry>> Journal(string id) => tx.Query(
+        $"select step, event, data, at from journal where operation = {id} order by at",
+        r => new JournalEntry(r.GetString(0), r.GetString(1), r.Text(2), r.Time(3)));
+
+    /// <summary>Moves it to another queue. Without <paramref name="keep"/> the lease is let go.</summary>
+    public async Task Hand(string id, string queue, bool keep)
+    {
+        await tx.Execute(keep
+            ? (Sql)$"update operation set queue = {queue} where id = {id}"
+            : $"""
+              update operation set queue = {queue}, status = 'queued', owner = null, lease_until = 0, handed_at = {tx.Now},
+                run_after = {tx.Now} where id = {id}
+              """);
+        if (!keep) tx.Wake(queue);
+    }
+
+    /// <summary>Puts it back to be taken again at <paramref name="runAfter"/>; false when the lease was lost.</summary>
+    public async Task<bool> PutBack(string id, long generation, DateTime runAfter, int attempts, Fault? because)
+    {
+        var row = await tx.One($"""
+            update operation set status = case when status = 'running' then 'queued' else status end, owner = null,
+              lease_until = 0, run_after = {runAfter}, attempts = {attempts}, fault = coalesce({Text(because)}, fault), updated_at = {tx.Now}
+            where id = {id} and generation = {generation} and owner is not null returning queue
+            """, r => r.GetString(0));
+        if (row is null) return false;
+        tx.Wake(row);
+        return true;
+    }
+
+    /// <summary>Ends it, or stops it for a person; false when the lease was lost. Ended operations hold nothing.</summary>
+    public async Task<bool> End(string id, long generation, string status, Fault? because)
+    {
+        var changed = await tx.Execute($"""
+            update operation set status = {status}, owner = null, lease_until = 0, fault = coalesce({Text(because)}, fault),
+              updated_at = {tx.Now}
+            where id = {id} and generation = {generation} and owner is not null
+            """);
+        if (changed == 1 && status != OperationStatus.Stuck) await tx.Execute($"delete from hold where operation = {id}");
+        return changed == 1;
+    }
+
+    /// <summary>Notes the fault that turned it round.</summary>
+    public Task Unwind(string id, Fault because) => tx.Execute($"""
+        update operation set status = 'unwinding', attempts = 0, fault = {Text(because)}, updated_at = {tx.Now} where id = {id}
+        """);
+
+    /// <summary>Lets a stuck operation try its undos again; false when it was not stuck.</summary>
+    public async Task<bool> Resume(string id)
+    {
+        var queue = await tx.One($"""
+            update operation set status = 'unwinding', attempts = 0, run_after = {tx.Now}, updated_at = {tx.Now}
+            where id = {id} and status = 'stuck' returning queue
+            """, r => r.GetString(0));
+        if (queue is not null) tx.Wake(queue);
+        return queue is not null;
+    }
+
+    /// <summary>
+    /// Takes back what was handed to a queue that nobody served since: given to <paramref name="queue"/>, where it unwinds.
+    /// </summary>
+    public async Task<int> TakeBack(string deadQueue, DateTime handedBefore, string queue, Fault because)
+    {
+        var ids = await tx.Query($"""
+            update operation set queue = {queue}, status = 'unwinding', handed_at = null, fault = {Text(because)}, run_after = {tx.Now},
+              updated_at = {tx.Now}
+            where queue = {deadQueue} and status = 'queued' and handed_at <= {handedBefore} returning id
+            """, r => r.GetString(0));
+        foreach (var id in ids) await Journal(id, "", JournalEvent.Fault, Text(because));
+        if (ids.Count > 0) tx.Wake(queue);
+        return ids.Count;
+    }
+
+    public Task<OperationRow?> Get(string id) => tx.One<OperationRow?>($"select {All} from operation where id = {id}", Read);
+
+    /// <summary>Newest first. Filters that are null ask for everything.</summary>
+    public Task<List<OperationRow>> List(string? status, About? about, int limit)
+    {
+        Sql byStatus = status is null ? Sql.Nothing : $" and status = {status}";
+        Sql byAbout = about is { } a ? $" and about_kind = {a.Kind} and about_id = {a.Id}" : Sql.Nothing;
+        return tx.Query($"select {All} from operation where 1 = 1{byStatus}{byAbout} order by created_at desc limit {limit}", Read);
+    }
+
+    /// <summary>Whether something is under way (or stuck) about a resource.</summary>
+    public async Task<bool> AnyLive(About about) => 0 < await tx.Number($"""
+        select count(*) from operation where about_kind = {about.Kind} and about_id = {about.Id}
+          and status in ('queued', 'running', 'unwinding', 'stuck')
+        """);
+
+    /// <summary>Whether an operation reads from the resource and so keeps it from being deleted.</summary>
+    public async Task<bool> Held(About about) =>
+        0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");
+
+    /// <summary>How many operations are in each status.</summary>
+    public Task<List<(string Status, long Count)>> Counts() =>
+        tx.Query($"select status, count(*) from operation group by status", r => (r.GetString(0), r.GetInt64(1)));
+
+    /// <summary>Forgets operations that ended before a time, with their journals.</summary>
+    public Task<int> Forget(DateTime endedBefore, int most) => tx.Execute($"""
+        delete from operation where id in (select id from operation
+          where status in ('done', 'failed') and updated_at < {endedBefore} limit {most})
+        """);
+
+    static string? Text(Fault? fault) => fault is null ? null : JsonSerializer.Serialize(fault, CoreJson.Default.Fault);
+
+    static OperationRow Read(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetInt64(5), r.Text(6), r.Time(7),
+        r.Time(8), r.TimeOrNull(9), r.GetInt32(10), new About(r.GetString(11), r.GetString(12)), r.Text(13), r.Text(14), r.Text(15),
+        r.Time(16), r.Time(17));
+}
+
+/// <summary>What recovery reads.</summary>
+public sealed record JournalEntry(string Step, string Event, string? Data, DateTime At);
+
+/// <summary>The events of a journal.</summary>
+static class JournalEvent
+{
+    /// <summary>The act took effect; data is its result.</summary>
+    public const string Done = "done";
+    /// <summary>The undo took effect.</summary>
+    public const string Undone = "undone";
+    /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
+    public const string Fault = "fault";
+}

@@ -1,0 +1,224 @@
+using Clinker.Drivers;
+using Clinker.Scheduling;
+using Clinker.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Clinker.Operations;
+
+/// <summary>What a worker works with.</summary>
+/// <param name="Drivers">By queue (<c>host@backend</c>): the backends that this process serves.</param>
+/// <param name="Lease">How long a lease lasts without being renewed.</param>
+public sealed record Means(
+    Database Db, IReadOnlyDictionary<string, Driver> Drivers, SchedulingSettings Scheduling, TimeSpan Lease);
+
+/// <summary>One lease of one operation: runs it until it ends, is put back, is handed over, or is lost.</summary>
+sealed partial class Run : IDisposable
+{
+    readonly OperationKinds kinds;
+    readonly TimeProvider time;
+    readonly ILogger log;
+    readonly CancellationToken stopping;
+    readonly CancellationTokenSource leased;
+
+    /// <param name="stopping">The daemon is to stop: no further step begins.</param>
+    /// <param name="abandon">The time that a stopping daemon gives to running steps is over.</param>
+    public Run(OperationRow row, Means means, OperationKinds kinds, TimeProvider time, ILogger log, CancellationToken stopping,
+        CancellationToken abandon)
+    {
+        Row = row;
+        Means = means;
+        Queue = row.Queue;
+        this.kinds = kinds;
+        this.time = time;
+        this.log = log;
+        this.stopping = stopping;
+        LeaseEnd = new CancellationTokenSource(means.Lease, time);
+        leased = CancellationTokenSource.CreateLinkedTokenSource(LeaseEnd.Token, abandon);
+    }
+
+    public OperationRow Row { get; }
+    public Means Means { get; }
+    public string Queue { get; set; }
+    public CancellationToken Token => leased.Token;
+
+    /// <summary>Fires when the lease has run out by this host's own clock: a worker that could not renew stops by itself.</summary>
+    CancellationTokenSource LeaseEnd { get; }
+
+    int attempts = -1;
+
+    /// <summary>The lease was renewed.</summary>
+    public void Renewed()
+    {
+        if (!LeaseEnd.IsCancellationRequested) LeaseEnd.CancelAfter(Means.Lease);
+    }
+
+    /// <summary>The lease is somebody else's now.</summary>
+    public void Lost() => LeaseEnd.Cancel();
+
+    public void Progressed()
+    {
+        attempts = 0;
+        Renewed();
+    }
+
+    /// <summary>Asked before each act.</summary>
+    public void MayGoOn()
+    {
+        if (LeaseEnd.IsCancellationRequested) throw new LostLease();
+        if (stopping.IsCancellationRequested) throw new Stopping();
+    }
+
+    public async Task Go()
+    {
+        attempts = Row.Attempts;
+        try
+        {
+            if (kinds.Find(Row.Kind) is not { } json)
+            {
+                await Stick($"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it.");
+                return;
+            }
+            var operation = (Operation)System.Text.Json.JsonSerializer.Deserialize(Row.Arguments, json)!;
+            var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
+            var failed = entries.Find(e => e.Step.Length == 0 && e.Event == JournalEvent.Fault);
+            var saga = new Saga(this, entries);
+            if (failed is null)
+            {
+                try
+                {
+                    await operation.Run(saga);
+                    if (!saga.Finished) await saga.Finish(_ => Task.CompletedTask);
+                    Log.Done(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, Row.RequestId);
+                    return;
+                }
+                catch (Exception e) when (ToFault(e) is { } fault)
+                {
+                    if (fault.Transient && attempts + 1 < Backoff.MaxAttempts)
+                    {
+                        await PutBack(Backoff.After(attempts), attempts + 1, fault);
+                        Log.Later(log, Row.Kind, Row.Id, attempts + 1, fault.Message, Row.RequestId);
+                        return;
+                    }
+                    Log.Fault(log, Row.Kind, Row.Id, fault.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
+                    await TurnRound(fault);
+                    attempts = 0;
+                    await Unwind(operation, saga, fault);
+                }
+            }
+            else
+            {
+                var fault = System.Text.Json.JsonSerializer.Deserialize(failed.Data!, CoreJson.Default.Fault)!;
+                try { await operation.Run(saga); }
+                catch (TurnedRound) { /* the replay has come to where it failed */ }
+                catch (FaultException) { /* it failed between steps: the replay fails there again */ }
+                await Unwind(operation, saga, fault);
+            }
+        }
+        catch (HandedOver) { /* the row says who goes on */ }
+        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId); }
+        catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
+        catch (OperationCanceledException) when (LeaseEnd.IsCancellationRequested)
+        {
+            Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId);
+        }
+        catch (OperationCanceledException) when (Token.IsCancellationRequested) { await PutBack(TimeSpan.Zero, attempts, null); }
+        catch (FaultException e) when (e.Fault is Fault.Unavailable)
+        {
+            // The database is away. The row is as it was; the lease runs out and the operation is taken again.
+            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
+        }
+    }
+
+    /// <summary>What an exception of the run means; null for those that are no failure.</summary>
+    Fault? ToFault(Exception e) => e switch
+    {
+        HandedOver or LostLease or Stopping => null,
+        OperationCanceledException when Token.IsCancellationRequested => null,
+        FaultException { Fault: var fault } => fault,
+        _ => new Fault.Bug(Row.RequestId),
+    };
+
+    Task TurnRound(Fault fault) => Fenced(async tx =>
+    {
+        await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault,
+            System.Text.Json.JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+        await tx.Operations.Unwind(Row.Id, fault);
+    });
+
+    async Task Unwind(Operation operation, Saga saga, Fault fault)
+    {
+        try
+        {
+            await saga.Unwind();
+            await Fenced(async tx =>
+            {
+                await operation.Failed(tx, fault, Row);
+                await tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Failed, fault);
+            });
+        }
+        catch (Exception e) when (ToFault(e) is { } another && another is not Fault.Unavailable)
+        {
+            Log.UndoFailed(log, Row.Kind, Row.Id, attempts + 1, another.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
+            if (attempts + 1 < Backoff.MaxAttempts) await PutBack(Backoff.After(attempts), attempts + 1, null);
+            else await Stick(another.Message);
+        }
+    }
+
+    async Task Stick(string why)
+    {
+        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why, Row.RequestId);
+        await Means.Db.Commit(tx => tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Stuck, null));
+    }
+
+    Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
+        tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
+
+    Task Fenced(Func<Tx, Task> work) => Means.Db.Commit(async tx =>
+    {
+        if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
+        await work(tx);
+    });
+
+    public void Dispose()
+    {
+        leased.Dispose();
+        LeaseEnd.Dispose();
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Operation} done: {AboutKind} {AboutId} [{Request}]")]
+        public static partial void Done(ILogger log, string kind, string operation, string aboutKind, string aboutId, string? request);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation} will be tried again (attempt {Attempt}): {Why} [{Request}]")]
+        public static partial void Later(ILogger log, string kind, string operation, int attempt, string why, string? request);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} failed and is undone: {Why} [{Request}]")]
+        public static partial void Fault(ILogger log, string kind, string operation, string why, string? request, Exception? cause);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation} could not undo (attempt {Attempt}): {Why} [{Request}]")]
+        public static partial void UndoFailed(
+            ILogger log, string kind, string operation, int attempt, string why, string? request, Exception? cause);
+
+        [LoggerMessage(Level = LogLevel.Critical,
+            Message = "{Kind} {Operation} is stuck ({AboutKind} {AboutId}): {Why} Mend the cause, then resume it. [{Request}]")]
+        public static partial void Stuck(
+            ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string? request);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation}: lease {Generation} lost, another worker goes on [{Request}]")]
+        public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request);
+    }
+}
+
+/// <summary>How long to wait before the next try, and how often to try.</summary>
+static class Backoff
+{
+    /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about four minutes.</summary>
+    public const int MaxAttempts = 14;
+
+    static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
+    static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
+
+    public static TimeSpan After(int attempts) =>
+        TimeSpan.FromTicks(Math.Min(Longest.Ticks, First.Ticks << Math.Min(attempts, 12)));
+}

@@ -1,0 +1,176 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
+using Clinker.Store;
+
+namespace Clinker.Operations;
+
+/// <summary>
+/// One run of an operation under a lease. The order of events, which recovery relies on:
+/// <list type="number">
+/// <item>The journal is read. A step found there is returned with its result; its undo goes on the stack.</item>
+/// <item>A step that is not there: its undo goes on the stack <em>first</em>, then it acts, then its entry is written, fenced by
+/// the lease's generation. A <see cref="Commit{T}"/> is one transaction with its entry inside, so it happens exactly once.</item>
+/// <item>A fault that lasts is journaled. From then on every run replays up to the first step that is not in the journal (the
+/// one that failed; its undo is on the stack too) and unwinds: undos from the last to the first, each journaled.</item>
+/// <item>No row changed by a fenced write: the lease is lost. The run ends without another word.</item>
+/// </list>
+/// </summary>
+public sealed class Saga
+{
+    readonly Run run;
+    readonly Dictionary<(string Step, string Event), string?> journal;
+    readonly HashSet<string> named = [];
+    readonly Stack<(string Step, Func<Task> Undo)> undos = new();
+
+    internal Saga(Run run, IEnumerable<JournalEntry> journal)
+    {
+        this.run = run;
+        this.journal = journal.ToDictionary(e => (e.Step, e.Event), e => e.Data);
+    }
+
+    /// <summary>Who asked for it, and under which request.</summary>
+    public OperationRow Row => run.Row;
+
+    /// <summary>Under whose lease drivers work.</summary>
+    public Work Work => new(run.Row.Generation, run.Token);
+
+    public Means Means => run.Means;
+
+    internal bool Finished { get; private set; }
+
+    bool Unwinding => journal.ContainsKey(("", JournalEvent.Fault));
+
+    /// <summary>Reads rows that are fixed for this operation.</summary>
+    public Task<T> Read<T>(Func<Tx, Task<T>> work) => run.Means.Db.Read(work);
+
+    /// <summary>The driver of the backend whose queue this operation is in.</summary>
+    public Driver Driver => run.Means.Drivers.TryGetValue(run.Queue, out var driver)
+        ? driver
+        : throw new InvalidOperationException($"Queue {run.Queue} is not served here: hand over first.");
+
+    /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
+    public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>
+        Step<bool>(name, async () => { await act(); return true; }, undo);
+
+    /// <inheritdoc cref="Step(string, Func{Task}, Func{Task}?)"/>
+    public async Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null)
+    {
+        if (Known<T>(name, undo is null ? null : () => UndoStep(name, undo), out var known)) return known!;
+        var result = await act();
+        await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, Text(result)));
+        journal[(name, JournalEvent.Done)] = Text(result);
+        run.Progressed();
+        return result;
+    }
+
+    /// <summary>A step that is one transaction with its journal entry inside: exactly once.</summary>
+    public async Task<T> Commit<T>(string name, Func<Tx, Task<T>> act, Func<Tx, Task>? undo = null)
+    {
+        if (Known<T>(name, undo is null ? null : () => UndoCommit(name, undo), out var known)) return known!;
+        var result = await Fenced(name, async tx =>
+        {
+            var value = await act(tx);
+            await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, Text(value));
+            return value;
+        });
+        journal[(name, JournalEvent.Done)] = Text(result);
+        run.Progressed();
+        return result;
+    }
+
+    /// <summary>
+    /// From here on a worker of <paramref name="queue"/> goes on: this one, when it serves that queue too.
+    /// </summary>
+    public async Task HandTo(string queue)
+    {
+        var name = "→" + queue;
+        if (Known<bool>(name, null, out _)) return;
+        var keep = run.Means.Drivers.ContainsKey(queue);
+        await Fenced(name, async tx =>
+        {
+            await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, "true");
+            await tx.Operations.Hand(run.Row.Id, queue, keep);
+        });
+        journal[(name, JournalEvent.Done)] = "true";
+        run.Queue = queue;
+        if (!keep) throw new HandedOver();
+    }
+
+    /// <summary>The last step: settles the status and ends the operation in one transaction.</summary>
+    public async Task Finish(Func<Tx, Task> act)
+    {
+        if (Known<bool>("finish", null, out _)) return;
+        await Fenced("finish", async tx =>
+        {
+            await act(tx);
+            await tx.Operations.End(run.Row.Id, run.Row.Generation, OperationStatus.Done, null);
+        });
+        Finished = true;
+    }
+
+    /// <summary>Undoes what the run put on the stack, from the last to the first.</summary>
+    internal async Task Unwind()
+    {
+        while (undos.TryPop(out var top))
+        {
+            if (journal.ContainsKey((top.Step, JournalEvent.Undone))) continue;
+            run.MayGoOn();
+            await top.Undo();
+            journal[(top.Step, JournalEvent.Undone)] = null;
+            run.Progressed();
+        }
+    }
+
+    bool Known<T>(string name, Func<Task>? undo, out T? result)
+    {
+        if (!named.Add(name)) throw new InvalidOperationException($"Two steps are named {name}: the journal could not tell them apart.");
+        if (undo is not null) undos.Push((name, undo));
+        if (journal.TryGetValue((name, JournalEvent.Done), out var data))
+        {
+            result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>());
+            return true;
+        }
+        if (Unwinding) throw new TurnedRound();
+        run.MayGoOn();
+        result = default;
+        return false;
+    }
+
+    async Task UndoStep(string name, Func<Task> undo)
+    {
+        await undo();
+        await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.Undone, null));
+    }
+
+    Task UndoCommit(string name, Func<Tx, Task> undo) => Fenced(name, async tx =>
+    {
+        await undo(tx);
+        await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Undone, null);
+    });
+
+    Task Fenced(string name, Func<Tx, Task> work) => Fenced(name, async tx => { await work(tx); return true; });
+
+    Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work) => run.Means.Db.Commit(async tx =>
+    {
+        if (!await tx.Operations.Fence(run.Row.Id, run.Row.Generation, run.Means.Lease)) throw new LostLease();
+        return await work(tx);
+    }, name);
+
+    static string Text<T>(T value) => JsonSerializer.Serialize(value, Json<T>());
+
+    static JsonTypeInfo<T> Json<T>() => (JsonTypeInfo<T>)(CoreJson.Default.GetTypeInfo(typeof(T))
+        ?? throw new InvalidOperationException($"{typeof(T).Name} is a step's result: name it in CoreJson."));
+}
+
+/// <summary>Another worker goes on; not a failure.</summary>
+sealed class HandedOver : Exception;
+
+/// <summary>Another worker has taken over: stop without a word.</summary>
+sealed class LostLease : Exception;
+
+/// <summary>The daemon stops: put it back as it is.</summary>
+sealed class Stopping : Exception;
+
+/// <summary>The replay has come to where the operation failed.</summary>
+sealed class TurnedRound : Exception;

@@ -1,0 +1,189 @@
+using System.Collections.Concurrent;
+using Clinker.Host;
+using Clinker.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Clinker.Operations;
+
+/// <summary>
+/// Leases operations of its queues and runs them, many at a time. It sleeps until it is woken or the next one is due: no
+/// polling. A daemon that is told to stop lets running steps end, or puts their operations back for the next one.
+/// </summary>
+public sealed partial class Worker : IDisposable
+{
+    /// <summary>Operations that one worker runs at once.</summary>
+    public const int MaxRunning = 64;
+
+    /// <summary>At the latest it looks by itself after this time (a wake-up may be lost with a connection).</summary>
+    static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long to wait when the database does not answer.</summary>
+    static readonly TimeSpan DatabaseAway = TimeSpan.FromSeconds(1);
+
+    readonly Means means;
+    readonly OperationKinds kinds;
+    readonly string[] queues;
+    readonly string owner;
+    readonly TimeProvider time;
+    readonly ILogger log;
+    readonly SemaphoreSlim awake = new(0, 1);
+    readonly ConcurrentDictionary<string, (Run Run, Task Task)> running = new();
+
+    /// <param name="queues">What it serves: <c>scheduler</c>, <c>host@backend</c>.</param>
+    /// <param name="owner">A name for the leases, unlike that of any other process.</param>
+    public Worker(Means means, OperationKinds kinds, IEnumerable<string> queues, string owner, TimeProvider time, ILogger<Worker> log)
+    {
+        this.means = means;
+        this.kinds = kinds;
+        this.queues = [.. queues];
+        this.owner = owner;
+        this.time = time;
+        this.log = log;
+    }
+
+    /// <summary>How many operations it runs now.</summary>
+    public int Running => running.Count;
+
+    /// <summary>Works until <paramref name="stop"/>; then waits up to <paramref name="grace"/> for running steps.</summary>
+    public async Task Work(TimeSpan grace, CancellationToken stop)
+    {
+        using var abandon = new CancellationTokenSource();
+        void Woken(string queue)
+        {
+            if (queue.Length == 0 || queues.Contains(queue)) Awake();
+        }
+        means.Db.Woken += Woken;
+        var renewing = Renew(stop, abandon.Token);
+        try
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var wait = await Take(stop, abandon.Token);
+                if (wait is { } sleep)
+                {
+                    try { await Sleep(sleep, stop); }
+                    catch (OperationCanceledException) { break; }
+                }
+            }
+        }
+        finally
+        {
+            means.Db.Woken -= Woken;
+            abandon.CancelAfter(grace);
+            await Task.WhenAll(running.Values.Select(r => r.Task));
+            await abandon.CancelAsync();
+            await renewing;
+        }
+    }
+
+    /// <summary>Takes what is due and runs it to its end, until nothing is due now. For tests that own the clock.</summary>
+    public async Task<int> RunDue(CancellationToken token = default)
+    {
+        var count = 0;
+        while (true)
+        {
+            var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, 1));
+            if (rows.Count == 0) return count;
+            foreach (var row in rows)
+            {
+                using var run = new Run(row, means, kinds, time, log, token, token);
+                await run.Go();
+                count++;
+            }
+        }
+    }
+
+    /// <summary>Claims what there is room for; says how long to sleep, or null to look again at once.</summary>
+    async Task<TimeSpan?> Take(CancellationToken stop, CancellationToken abandon)
+    {
+        try
+        {
+            var room = MaxRunning - running.Count;
+            if (room <= 0) return LongestSleep; // each end wakes
+            var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, room));
+            foreach (var row in rows)
+            {
+                var run = new Run(row, means, kinds, time, log, stop, abandon);
+                // The entry is there before the work begins, so that its end finds it.
+                var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                running[row.Id] = (run, One(run, start.Task));
+                start.SetResult();
+            }
+            if (rows.Count == room) return null;
+            if (await means.Db.Read(tx => tx.Operations.NextDue(queues)) is not { } due) return LongestSleep;
+            var ahead = due - time.GetUtcNow().UtcDateTime;
+            return ahead <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(20) : ahead < LongestSleep ? ahead : LongestSleep;
+        }
+        catch (FaultException e) when (e.Fault is Fault.Unavailable)
+        {
+            Log.Away(log, e.Message);
+            return DatabaseAway;
+        }
+    }
+
+    async Task One(Run run, Task start)
+    {
+        await start;
+        try { await run.Go(); }
+        catch (Exception e) when (e is not OutOfMemoryException) { Log.Broken(log, run.Row.Kind, run.Row.Id, e); }
+        finally
+        {
+            running.TryRemove(run.Row.Id, out _);
+            run.Dispose();
+            if (running.Count >= MaxRunning - 1) Awake();
+        }
+    }
+
+    /// <summary>Keeps all leases alive with one statement; drops those that are lost.</summary>
+    async Task Renew(CancellationToken stop, CancellationToken abandon)
+    {
+        _ = stop;
+        while (!abandon.IsCancellationRequested)
+        {
+            try { await Task.Delay(means.Lease / 3, time, abandon); }
+            catch (OperationCanceledException) { return; }
+            var held = running.Values.Select(r => r.Run).ToList();
+            if (held.Count == 0) continue;
+            try
+            {
+                var kept = await means.Db.Commit(tx =>
+                    tx.Operations.Renew(owner, [.. held.Select(r => (r.Row.Id, r.Row.Generation))], means.Lease));
+                var ours = kept.ToHashSet();
+                foreach (var run in held)
+                {
+                    if (ours.Contains(run.Row.Id)) run.Renewed();
+                    else if (running.ContainsKey(run.Row.Id)) run.Lost();
+                }
+            }
+            catch (FaultException e) when (e.Fault is Fault.Unavailable)
+            {
+                Log.Away(log, e.Message); // the leases run out by themselves
+            }
+        }
+    }
+
+    public void Dispose() => awake.Dispose();
+
+    void Awake()
+    {
+        try { awake.Release(); }
+        catch (SemaphoreFullException) { /* it will look anyway */ }
+    }
+
+    async Task Sleep(TimeSpan longest, CancellationToken stop)
+    {
+        using var timer = new CancellationTokenSource(longest, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, timer.Token);
+        try { await awake.WaitAsync(either.Token); }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested) { /* slept long enough */ }
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Warning, Message = "The worker waits for the database: {Why}")]
+        public static partial void Away(ILogger log, string why);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} broke off; its lease runs out and it is taken again")]
+        public static partial void Broken(ILogger log, string kind, string operation, Exception e);
+    }
+}

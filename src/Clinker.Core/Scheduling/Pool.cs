@@ -1,0 +1,20 @@
+namespace Clinker.Scheduling;
+
+/// <summary>A pool as the scheduler sees it. Sizes in GiB.</summary>
+/// <param name="Name"><c>host@backend#pool</c>.</param>
+/// <param name="Down">Null when it serves; otherwise why not.</param>
+/// <param name="Zone">Its availability zone.</param>
+/// <param name="AllocatedGb">The sum of the sizes of all volumes placed in it.</param>
+/// <param name="ReservedSinceGb">The part of that which was placed after <paramref name="FreeGb"/> was measured.</param>
+/// <param name="ServiceDown">Null when its service is up and enabled; otherwise why not.</param>
+public sealed record Pool(
+    string Name, string? Down, string Zone, double TotalGb, double FreeGb, bool Thin, int ReservedPercentage,
+    double MaxOverSubscriptionRatio, IReadOnlyDictionary<string, string> Capabilities, long AllocatedGb, long Volumes, long Version,
+    DateTime ReportedAt, long ReservedSinceGb = 0, string? ServiceDown = null);
+
+/// <summary>What is to be placed.</summary>
+/// <param name="Specs">The volume type's extra specs.</param>
+public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<string, string> Specs);
+
+/// <summary>What was chosen, and what is against the others.</summary>
+public sealed record Placement(Pool? Chosen, IReadOnlyList<(string Pool, string Why)> Against);

@@ -1,0 +1,139 @@
+using System.Data.Common;
+using System.Text.Json;
+using Clinker.Drivers;
+using Clinker.Operations;
+using Clinker.Services;
+using Clinker.Store;
+using Clinker.Volumes;
+
+namespace Clinker.Scheduling;
+
+/// <summary>Which pool rows change. Room is reserved by a row: two requests never get the same.</summary>
+public readonly struct PoolTable(Tx tx)
+{
+    /// <summary>How often to choose anew when another scheduler was quicker.</summary>
+    const int MaxRaces = 10;
+
+    static readonly Sql All = Sql.Raw("name, down, zone, total_gb, free_gb, thin, reserved_percentage, max_over_subscription_ratio, "
+        + "capabilities, allocated_gb, volumes, version, reported_at");
+
+    /// <summary>Chooses a pool for a volume and reserves the room; gives its name. Repeating it gives the same answer.</summary>
+    /// <exception cref="FaultException">NoValidBackend with what is against each pool; BackendDown (transient) when one would do
+    /// but is down at the moment.</exception>
+    public async Task<string> Place(string volumeId, PlaceRequest request, SchedulingSettings settings)
+    {
+        if (await tx.One($"select pool from reservation where volume_id = {volumeId}", r => r.GetString(0)) is { } already) return already;
+        for (var race = 0; race < MaxRaces; race++)
+        {
+            var pools = await ForPlacing(settings.ServiceDownTime);
+            var placement = Scheduler.Place(pools, request, settings.Filters, settings.Weighers);
+            if (placement.Chosen is not { } pool) throw Refusal(pools, request, settings, placement).Thrown();
+            var taken = await tx.Execute($"""
+                update pool set allocated_gb = allocated_gb + {request.SizeGb}, volumes = volumes + 1, version = version + 1
+                where name = {pool.Name} and version = {pool.Version}
+                """);
+            if (taken == 0) continue;
+            await tx.Execute($"""
+                insert into reservation (volume_id, pool, size_gb, at) values ({volumeId}, {pool.Name}, {request.SizeGb}, {tx.Now})
+                """);
+            return pool.Name;
+        }
+        throw new Fault.Unavailable("Too many volumes are being placed at once.").Thrown();
+    }
+
+    /// <summary>Gives a volume's room back. Repeating it does nothing.</summary>
+    public async Task Release(string volumeId)
+    {
+        var (pool, size) = await tx.One(
+            $"delete from reservation where volume_id = {volumeId} returning pool, size_gb", r => (r.GetString(0), r.GetInt32(1)));
+        if (pool is not null)
+            await tx.Execute($"""
+                update pool set allocated_gb = allocated_gb - {size}, volumes = volumes - 1, version = version + 1 where name = {pool}
+                """);
+    }
+
+    /// <summary>
+    /// Writes down what a backend reported. Pools that it no longer names are forgotten when empty, and down otherwise.
+    /// </summary>
+    public async Task Report(string queue, string zone, BackendReport report)
+    {
+        foreach (var pool in report.Pools)
+        {
+            var name = $"{queue}#{pool.Name}";
+            var capabilities = new Dictionary<string, string>(pool.Capabilities)
+            {
+                ["volume_backend_name"] = report.VolumeBackendName,
+                ["storage_protocol"] = report.StorageProtocol,
+                ["vendor_name"] = report.VendorName,
+                ["driver_version"] = report.DriverVersion,
+                ["pool_name"] = pool.Name,
+                ["thin_provisioning_support"] = pool.Thin ? "True" : "False",
+                ["thick_provisioning_support"] = pool.Thin ? "False" : "True",
+            };
+            var json = JsonSerializer.Serialize(capabilities, CoreJson.Default.DictionaryStringString);
+            await tx.Execute($"""
+                insert into pool ({All}, queue)
+                select {name}, {pool.Down}, {zone}, {pool.TotalGb}, {pool.FreeGb}, {pool.Thin}, {pool.ReservedPercentage},
+                  {pool.MaxOverSubscriptionRatio}, {json}, coalesce(sum(size_gb), 0), count(*), 0, {tx.Now}, {queue}
+                from reservation where pool = {name}
+                on conflict (name) do update set down = excluded.down, zone = excluded.zone, total_gb = excluded.total_gb,
+                  free_gb = excluded.free_gb, thin = excluded.thin, reserved_percentage = excluded.reserved_percentage,
+                  max_over_subscription_ratio = excluded.max_over_subscription_ratio, capabilities = excluded.capabilities,
+                  reported_at = excluded.reported_at
+                """);
+        }
+        var named = Sql.List(report.Pools.Select(p => $"{queue}#{p.Name}").Append(""));
+        await tx.Execute($"delete from pool where queue = {queue} and volumes = 0 and name not in ({named})");
+        await tx.Execute($"""
+            update pool set down = 'it is not configured any more', reported_at = {tx.Now} where queue = {queue} and name not in ({named})
+            """);
+    }
+
+    /// <summary>All pools by name.</summary>
+    public Task<List<Pool>> List() => tx.Query($"select {All} from pool order by name", r => Read(r));
+
+    /// <summary>Every counter that differs from its rows; empty when all is well.</summary>
+    public async Task<List<string>> Recount()
+    {
+        var counters = await tx.Query($"""
+            select p.name, p.allocated_gb, p.volumes, coalesce(r.gb, 0), coalesce(r.n, 0) from pool p
+            left join (select pool, sum(size_gb) as gb, count(*) as n from reservation group by pool) r on r.pool = p.name
+            where p.allocated_gb <> coalesce(r.gb, 0) or p.volumes <> coalesce(r.n, 0)
+            """, r => $"pool {r.GetString(0)}: {r.GetInt64(1)} GiB in {r.GetInt64(2)} volumes, reserved {r.GetInt64(3)} in {r.GetInt64(4)}");
+        var rows = await tx.Query($"""
+            select coalesce(v.id, r.volume_id), v.host, r.pool from volume v full outer join reservation r on r.volume_id = v.id
+            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '') or (r.volume_id is not null and v.size_gb <> r.size_gb)
+            """, r => $"volume {r.GetString(0)} lies in {r.Text(1) ?? "no pool"}, its room is reserved in {r.Text(2) ?? "none"}");
+        return [.. counters, .. rows];
+    }
+
+    async Task<List<Pool>> ForPlacing(TimeSpan serviceDownTime)
+    {
+        var alive = tx.Now - serviceDownTime;
+        return await tx.Query($"""
+            select p.name, p.down, p.zone, p.total_gb, p.free_gb, p.thin, p.reserved_percentage, p.max_over_subscription_ratio,
+              p.capabilities, p.allocated_gb, p.volumes, p.version, p.reported_at,
+              (select coalesce(sum(size_gb), 0) from reservation r where r.pool = p.name and r.at > p.reported_at),
+              case when s.id is null or s.updated_at < {alive} then 'its service is down'
+                   when s.disabled then 'its service is disabled' end
+            from pool p left join service s on s.host = p.queue and s.binary_name = {ServiceTable.VolumeBinary}
+            order by p.name
+            """, r => Read(r) with { ReservedSinceGb = Convert.ToInt64(r.GetValue(13), null), ServiceDown = r.Text(14) });
+    }
+
+    /// <summary>Whether waiting may help: a pool that is only down would have been taken.</summary>
+    static Fault Refusal(List<Pool> pools, PlaceRequest request, SchedulingSettings settings, Placement placement)
+    {
+        var why = placement.Against.Count == 0
+            ? "No backend has reported a pool yet."
+            : string.Join(" ", placement.Against.Select(a => $"{a.Pool}: {a.Why}."));
+        var waiting = pools.Where(p => p.ServiceDown is null && p.Down is not null).Select(p => p with { Down = null }).ToList();
+        return Scheduler.Place(waiting, request, settings.Filters, settings.Weighers).Chosen is { } down
+            ? new Fault.BackendDown(down.Name, why)
+            : new Fault.NoValidBackend(why);
+    }
+
+    static Pool Read(DbDataReader r) => new(
+        r.GetString(0), r.Text(1), r.GetString(2), r.GetDouble(3), r.GetDouble(4), r.GetBoolean(5), r.GetInt32(6), r.GetDouble(7),
+        VolumeTable.Words(r.GetString(8)), r.GetInt64(9), r.GetInt64(10), r.GetInt64(11), r.Time(12));
+}

@@ -1,0 +1,55 @@
+namespace Clinker.Scheduling;
+
+/// <summary>
+/// Chooses a pool: filters say why not, weighers say how good. Pure: the same pools and request give the same choice.
+/// </summary>
+public static class Scheduler
+{
+    /// <param name="filters">In order; the first that objects is the reason.</param>
+    /// <param name="weighers">Each is scaled to 0…1 over the pools that are left (Cinder: min-max), times its multiplier, and summed.</param>
+    public static Placement Place(IReadOnlyList<Pool> pools, PlaceRequest request, IReadOnlyList<Filter> filters, IReadOnlyList<Weigher> weighers)
+    {
+        var against = new List<(string, string)>();
+        var left = new List<Pool>();
+        foreach (var pool in pools)
+        {
+            var why = pool.ServiceDown ?? pool.Down;
+            if (why is null)
+                foreach (var filter in filters)
+                    if ((why = filter.WhyNot(pool, request)) is not null) { why = $"{filter.Name}: {why}"; break; }
+            if (why is null) left.Add(pool);
+            else against.Add((pool.Name, why));
+        }
+        if (left.Count == 0) return new(null, against);
+
+        var sums = new double[left.Count];
+        foreach (var weigher in weighers)
+        {
+            var weights = left.ConvertAll(p => weigher.Weigh(p, request));
+            var (low, high) = (weights.Min(), weights.Max());
+            if (high > low)
+                for (var i = 0; i < sums.Length; i++) sums[i] += weigher.Multiplier * (weights[i] - low) / (high - low);
+        }
+        var best = 0;
+        for (var i = 1; i < sums.Length; i++)
+            if (sums[i] > sums[best] || (sums[i] == sums[best] && string.CompareOrdinal(left[i].Name, left[best].Name) < 0)) best = i;
+        for (var i = 0; i < left.Count; i++)
+            if (i != best) against.Add((left[i].Name, $"weighed {sums[i]:0.###}, the chosen one {sums[best]:0.###}"));
+        return new(left[best], against);
+    }
+}
+
+/// <summary>A named reason against a pool, or null.</summary>
+public sealed record Filter(string Name, Func<Pool, PlaceRequest, string?> WhyNot);
+
+/// <summary>A named number for how good a pool is; more is better.</summary>
+public sealed record Weigher(string Name, Func<Pool, PlaceRequest, double> Weigh, double Multiplier = 1.0);
+
+/// <summary>How this deployment schedules.</summary>
+/// <param name="ServiceDownTime">A service without a heartbeat for longer is down (Cinder: service_down_time).</param>
+public sealed record SchedulingSettings(IReadOnlyList<Filter> Filters, IReadOnlyList<Weigher> Weighers, TimeSpan ServiceDownTime)
+{
+    /// <summary>As Cinder comes.</summary>
+    public static readonly SchedulingSettings Default =
+        new(Scheduling.Filters.Default, [Scheduling.Weighers.Capacity()], TimeSpan.FromSeconds(60));
+}

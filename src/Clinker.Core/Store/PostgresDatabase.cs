@@ -1,0 +1,175 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using Clinker.Host;
+using Clinker.Operations;
+using Npgsql;
+
+namespace Clinker.Store;
+
+/// <summary>
+/// PostgreSQL for several hosts. Work is announced with NOTIFY and heard with LISTEN, so nobody polls. Time is the server's:
+/// each host measures how far its own clock is off, so that leases mean the same everywhere.
+/// </summary>
+public sealed class PostgresDatabase : Database
+{
+    const string Channel = "clinker_work";
+
+    /// <summary>Conflicts (40001, 40P01) are tried again this often.</summary>
+    const int MaxConflicts = 5;
+
+    static readonly Dialect Words = new(IsPostgres: true);
+    static readonly TimeSpan ClockCheck = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan Reconnect = TimeSpan.FromSeconds(1);
+
+    readonly NpgsqlDataSource source;
+    readonly TimeProvider time;
+    readonly CancellationTokenSource closing = new();
+    Task listening = Task.CompletedTask;
+    long clockOffsetTicks;
+
+    PostgresDatabase(NpgsqlDataSource source, TimeProvider time)
+    {
+        this.source = source;
+        this.time = time;
+    }
+
+    /// <summary>Connects and brings the schema up to date; hosts that start at once wait for each other.</summary>
+    /// <param name="connectionString">In Npgsql's form: <c>Host=…;Username=…;Database=…</c>.</param>
+    /// <exception cref="FaultException">Unavailable: it does not answer.</exception>
+    public static async Task<PostgresDatabase> Open(string connectionString, TimeProvider time)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            MaxAutoPrepare = 200,
+            AutoPrepareMinUsages = 2,
+            ApplicationName = "clinkerd",
+            Timeout = 5,
+            CommandTimeout = 30,
+            KeepAlive = 10,
+        };
+        if (!settings.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = 20;
+        var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
+        builder.EnableTransportSecurity();
+        var database = new PostgresDatabase(builder.Build(), time);
+        await database.SetClock();
+        await Migrations.Apply(database);
+        database.listening = Background.Start(database.Listen);
+        return database;
+    }
+
+    public override Dialect Dialect => Words;
+
+    public override async Task<T> Commit<T>(Func<Tx, Task<T>> work, [CallerMemberName] string name = "")
+    {
+        for (var conflict = 0; ; conflict++)
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync();
+                await using var transaction = await connection.BeginTransactionAsync();
+                using var link = new PostgresLink(connection);
+                var tx = new Tx(link, Words, Now());
+                var result = await work(tx);
+                if (tx.Woken is { } woken)
+                    foreach (var queue in woken.Distinct())
+                        await tx.Execute($"select pg_notify({Channel}, {queue})");
+                await transaction.CommitAsync();
+                Wake(tx.Woken);
+                return result;
+            }
+            catch (PostgresException e) when (e.SqlState is "40001" or "40P01" && conflict < MaxConflicts)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(5 << conflict), time);
+            }
+            catch (NpgsqlException e) when (IsAway(e))
+            {
+                throw Away(e);
+            }
+        }
+    }
+
+    public override async Task<T> Read<T>(Func<Tx, Task<T>> work, [CallerMemberName] string name = "")
+    {
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync();
+            using var link = new PostgresLink(connection);
+            return await work(new Tx(link, Words, Now()));
+        }
+        catch (NpgsqlException e) when (IsAway(e))
+        {
+            throw Away(e);
+        }
+    }
+
+    /// <summary>The server or the way to it is gone, rather than a statement wrong (class 57: shutdown; 53: no room; 08: connection).</summary>
+    static bool IsAway(NpgsqlException e) =>
+        e is not PostgresException p || p.SqlState.StartsWith("57P", StringComparison.Ordinal)
+        || p.SqlState.StartsWith("53", StringComparison.Ordinal) || p.SqlState.StartsWith("08", StringComparison.Ordinal);
+
+    static FaultException Away(Exception e) => new Fault.Unavailable("The database does not answer now; try again shortly.").Thrown(e);
+
+    DateTime Now() =>
+        Micros.ToTime(Micros.Of(time.GetUtcNow().UtcDateTime.AddTicks(Interlocked.Read(ref clockOffsetTicks))));
+
+    async Task SetClock()
+    {
+        var before = time.GetUtcNow();
+        var server = await Read(tx => tx.Number($"select (extract(epoch from clock_timestamp()) * 1000000)::bigint"));
+        var middle = before + (time.GetUtcNow() - before) / 2;
+        Interlocked.Exchange(ref clockOffsetTicks, (Micros.ToTime(server) - middle.UtcDateTime).Ticks);
+    }
+
+    async Task Listen()
+    {
+        while (!closing.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(closing.Token);
+                connection.Notification += (_, message) => Wake([message.Payload]);
+                await using (var listen = new NpgsqlCommand($"listen {Channel}", connection))
+                    await listen.ExecuteNonQueryAsync(closing.Token);
+                Wake([""]); // what was announced while nobody listened
+                while (true)
+                {
+                    using var check = CancellationTokenSource.CreateLinkedTokenSource(closing.Token);
+                    check.CancelAfter(ClockCheck);
+                    try { await connection.WaitAsync(check.Token); }
+                    catch (OperationCanceledException) when (!closing.IsCancellationRequested) { await SetClock(); }
+                }
+            }
+            catch (OperationCanceledException) { return; }
+            catch (Exception e) when (e is NpgsqlException or FaultException or InvalidOperationException)
+            {
+                try { await Task.Delay(Reconnect, time, closing.Token); }
+                catch (OperationCanceledException) { return; }
+            }
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (closing.IsCancellationRequested) return;
+        await closing.CancelAsync();
+        await listening;
+        await source.DisposeAsync();
+        closing.Dispose();
+    }
+}
+
+/// <summary>A PostgreSQL connection; Npgsql keeps the prepared statements.</summary>
+sealed class PostgresLink(NpgsqlConnection connection) : Connection
+{
+    protected override DbCommand Command(string text, List<object> values)
+    {
+        var command = new NpgsqlCommand(text, connection);
+        foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
+        return command;
+    }
+
+    public override void Dispose()
+    {
+        // The connection belongs to the transaction that opened it.
+    }
+}

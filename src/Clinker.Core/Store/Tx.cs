@@ -1,0 +1,70 @@
+using System.Data.Common;
+
+namespace Clinker.Store;
+
+/// <summary>
+/// One transaction, or the use of one connection for reading. The nouns hang their tables on it (<c>tx.Volumes</c>).
+/// Inside, only the database may be awaited: on SQLite all writers share one thread.
+/// </summary>
+public sealed class Tx
+{
+    readonly Connection connection;
+
+    internal Tx(Connection connection, Dialect dialect, DateTime now)
+    {
+        this.connection = connection;
+        Dialect = dialect;
+        Now = now;
+    }
+
+    /// <summary>The few words in which the two databases differ.</summary>
+    public Dialect Dialect { get; }
+
+    /// <summary>The time of this transaction: the same for all that it writes, in the database's clock, whole microseconds.</summary>
+    public DateTime Now { get; }
+
+    internal List<string>? Woken { get; private set; }
+
+    /// <summary>Wakes the workers of a queue once this transaction is committed.</summary>
+    public void Wake(string queue) => (Woken ??= []).Add(queue);
+
+    /// <summary>Runs a statement; gives the number of rows that it changed.</summary>
+    public Task<int> Execute(Sql sql) => connection.Execute(sql);
+
+    /// <summary>Runs a query and maps each row.</summary>
+    public Task<List<T>> Query<T>(Sql sql, Func<DbDataReader, T> map) => connection.Query(sql, map);
+
+    /// <summary>The first row, or the type's default.</summary>
+    public async Task<T?> One<T>(Sql sql, Func<DbDataReader, T> map)
+    {
+        var rows = await connection.Query(sql, map);
+        return rows.Count == 0 ? default : rows[0];
+    }
+
+    /// <summary>The first column of the first row as a number; 0 when there is none.</summary>
+    public async Task<long> Number(Sql sql) =>
+        await One(sql, r => r.IsDBNull(0) ? 0L : Convert.ToInt64(r.GetValue(0), System.Globalization.CultureInfo.InvariantCulture));
+}
+
+/// <summary>The handful of words that differ. Everything else is one text for both.</summary>
+public sealed record Dialect(bool IsPostgres)
+{
+    /// <summary>Keeps a row that is read to be rewritten. SQLite has one writer: nothing to say.</summary>
+    public Sql ForUpdate => Sql.Raw(IsPostgres ? " for update" : "");
+
+    /// <summary>Takes rows that nobody else is taking.</summary>
+    public Sql ForUpdateSkipLocked => Sql.Raw(IsPostgres ? " for update skip locked" : "");
+
+    /// <summary>A text column that holds JSON, so that <c>-&gt;&gt;</c> works on it.</summary>
+    public Sql Json(string column) => Sql.Raw(IsPostgres ? $"({column})::jsonb" : column);
+}
+
+/// <summary>Reading columns that may be null, and times.</summary>
+public static class Rows
+{
+    public static string? Text(this DbDataReader row, int i) => row.IsDBNull(i) ? null : row.GetString(i);
+
+    public static DateTime Time(this DbDataReader row, int i) => Micros.ToTime(row.GetInt64(i));
+
+    public static DateTime? TimeOrNull(this DbDataReader row, int i) => row.IsDBNull(i) ? null : row.Time(i);
+}

@@ -1,0 +1,16 @@
+namespace Clinker.Types;
+
+/// <summary>A volume type: a name for what the scheduler and the drivers are to observe.</summary>
+public sealed record VolumeType
+{
+    /// <summary>The type that volumes get when nobody names one.</summary>
+    public const string DefaultName = "__DEFAULT__";
+
+    public required string Id { get; init; }
+    public required string Name { get; init; }
+    public string? Description { get; init; }
+    public bool IsPublic { get; init; } = true;
+    public IReadOnlyDictionary<string, string> ExtraSpecs { get; init; } = Volumes.Volume.EmptyMetadata;
+    public required DateTime CreatedAt { get; init; }
+    public DateTime? UpdatedAt { get; init; }
+}

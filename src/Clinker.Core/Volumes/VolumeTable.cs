@@ -1,0 +1,113 @@
+using System.Data.Common;
+using System.Text.Json;
+using Clinker.Operations;
+using Clinker.Store;
+
+namespace Clinker.Volumes;
+
+/// <summary>Which volume rows change, under which condition.</summary>
+public readonly struct VolumeTable(Tx tx)
+{
+    internal const string Columns = "id, project_id, user_id, name, description, size_gb, status, attach_status, migration_status, "
+        + "volume_type_id, availability_zone, host, provider_location, format, bootable, multiattach, metadata, consumes_quota, "
+        + "created_at, updated_at";
+
+    static readonly Sql All = Sql.Raw(Columns);
+
+    public async Task<Volume> Insert(Volume v)
+    {
+        await tx.Execute($"""
+            insert into volume ({All}) values ({v.Id}, {v.ProjectId}, {v.UserId}, {v.Name}, {v.Description}, {v.SizeGb}, {v.Status},
+              {v.AttachStatus}, {v.MigrationStatus}, {v.VolumeTypeId}, {v.AvailabilityZone}, {v.Host}, {v.ProviderLocation}, {v.Format},
+              {v.Bootable}, {v.Multiattach}, {Json(v.Metadata)}, {v.ConsumesQuota}, {v.CreatedAt}, {v.UpdatedAt})
+            """);
+        return v;
+    }
+
+    /// <summary>The volume, or null. With <paramref name="lock"/> it stays as it is until the transaction ends.</summary>
+    public Task<Volume?> Find(string id, bool @lock = false) =>
+        tx.One<Volume?>($"select {All} from volume where id = {id}{(@lock ? tx.Dialect.ForUpdate : Sql.Nothing)}", Read);
+
+    /// <exception cref="FaultException">NotFound.</exception>
+    public async Task<Volume> Get(string id, bool @lock = false) =>
+        await Find(id, @lock) ?? throw new Fault.NotFound("Volume", id).Thrown();
+
+    /// <summary>
+    /// Starts a transition: one conditional update, so that of two requests one is refused.
+    /// </summary>
+    /// <exception cref="FaultException">NotFound, or Invalid with the rule's words.</exception>
+    public async Task<Volume> Move(string id, Rule rule)
+    {
+        Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
+        var moved = await tx.One<Volume?>($"""
+            update volume set status = {rule.Via}, updated_at = {tx.Now}
+            where id = {id}{from} and attach_status <> 'attached'
+              and (migration_status is null or migration_status in ('deleting', 'error', 'success'))
+            returning {All}
+            """, Read);
+        if (moved is not null) return moved;
+        await Get(id);
+        throw new Fault.Invalid(rule.Refusal).Thrown();
+    }
+
+    /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
+    public async Task Settle(string id, string from, string to)
+    {
+        var changed = await tx.Execute(
+            $"update volume set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
+        if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have become {to}.");
+    }
+
+    /// <summary>Notes where it lies, or (null) that it lies nowhere.</summary>
+    public Task SetHost(string id, string? host) => tx.Execute($"update volume set host = {host} where id = {id}");
+
+    public Task SetOnDisk(string id, Drivers.VolumeOnDisk disk) => tx.Execute($"""
+        update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {id}
+        """);
+
+    /// <summary>Rewrites name, description and metadata.</summary>
+    public Task SetWords(Volume v) => tx.Execute($"""
+        update volume set name = {v.Name}, description = {v.Description}, metadata = {Json(v.Metadata)}, updated_at = {tx.Now}
+        where id = {v.Id}
+        """);
+
+    /// <summary>An admin's overrides; null leaves as it is.</summary>
+    public Task Reset(string id, string? status, string? attachStatus, string? migrationStatus) => tx.Execute($"""
+        update volume set status = coalesce({status}, status), attach_status = coalesce({attachStatus}, attach_status),
+          migration_status = case when {migrationStatus} = 'none' then null else coalesce({migrationStatus}, migration_status) end,
+          updated_at = {tx.Now}
+        where id = {id}
+        """);
+
+    public Task Remove(string id) => tx.Execute($"delete from volume where id = {id}");
+
+    static string Json(IReadOnlyDictionary<string, string> words) =>
+        words.Count == 0 ? "{}" : JsonSerializer.Serialize(words, CoreJson.Default.IReadOnlyDictionaryStringString);
+
+    internal static Volume Read(DbDataReader r) => new()
+    {
+        Id = r.GetString(0),
+        ProjectId = r.GetString(1),
+        UserId = r.GetString(2),
+        Name = r.Text(3),
+        Description = r.Text(4),
+        SizeGb = r.GetInt32(5),
+        Status = r.GetString(6),
+        AttachStatus = r.GetString(7),
+        MigrationStatus = r.Text(8),
+        VolumeTypeId = r.Text(9),
+        AvailabilityZone = r.GetString(10),
+        Host = r.Text(11),
+        ProviderLocation = r.Text(12),
+        Format = r.Text(13),
+        Bootable = r.GetBoolean(14),
+        Multiattach = r.GetBoolean(15),
+        Metadata = Words(r.GetString(16)),
+        ConsumesQuota = r.GetBoolean(17),
+        CreatedAt = r.Time(18),
+        UpdatedAt = r.TimeOrNull(19),
+    };
+
+    internal static IReadOnlyDictionary<string, string> Words(string json) =>
+        json == "{}" ? Volume.EmptyMetadata : JsonSerializer.Deserialize(json, CoreJson.Default.DictionaryStringString)!;
+}
