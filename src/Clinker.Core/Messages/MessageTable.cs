@@ -36,9 +36,11 @@ public readonly struct MessageTable(Tx tx)
             Fault.DriverFailed or Fault.ShareFull => "012",
             _ => "001",
         };
+        var @event = $"VOLUME_{resourceType}_{action.Id}_{detail}";
+        var text = $"{action.Text}: {fault.Message}";
         return tx.Execute($"""
             insert into message ({All}) values ({operation.Id}, {operation.ProjectId ?? ""}, {operation.RequestId}, {resourceType},
-              {resourceId}, {$"VOLUME_{resourceType}_{action.Id}_{detail}"}, 'ERROR', {$"{action.Text}: {fault.Message}"},
+              {resourceId}, {@event}, 'ERROR', {text},
               {tx.Now}, {tx.Now + Life}) on conflict do nothing
             """);
     }

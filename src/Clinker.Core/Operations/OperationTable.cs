@@ -144,10 +144,19 @@ public readonly struct OperationTable(Tx tx)
               updated_at = {tx.Now}
             where queue = {deadQueue} and status = 'queued' and handed_at <= {handedBefore} returning id
             """, r => r.GetString(0));
-        foreach (var id in ids) await Journal(id, "", JournalEvent.Fault, Text(because));
+        foreach (var id in ids)
+        {
+            // Nobody began what comes after the handing over: the replay is to turn round there.
+            await tx.Execute($"delete from journal where operation = {id} and step = {"→" + deadQueue}");
+            await Journal(id, "", JournalEvent.Fault, Text(because));
+        }
         if (ids.Count > 0) tx.Wake(queue);
         return ids.Count;
     }
+
+    /// <summary>Queues to which something was handed before a time and that no worker has taken up since.</summary>
+    public Task<List<string>> WaitingSince(DateTime handedBefore) => tx.Query(
+        $"select distinct queue from operation where status = 'queued' and handed_at <= {handedBefore}", r => r.GetString(0));
 
     public Task<OperationRow?> Get(string id) => tx.One<OperationRow?>($"select {All} from operation where id = {id}", Read);
 
@@ -199,4 +208,6 @@ static class JournalEvent
     public const string Undone = "undone";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";
+
+    public static bool IsFault(JournalEntry entry) => entry.Step.Length == 0 && entry.Event == Fault;
 }

@@ -80,10 +80,9 @@ sealed partial class Run : IDisposable
             }
             var operation = (Operation)System.Text.Json.JsonSerializer.Deserialize(Row.Arguments, json)!;
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
-            var failed = entries.Find(e => e.Step.Length == 0 && e.Event == JournalEvent.Fault);
-            var saga = new Saga(this, entries);
-            if (failed is null)
+            if (!entries.Exists(JournalEvent.IsFault))
             {
+                var saga = new Saga(this, entries);
                 try
                 {
                     await operation.Run(saga);
@@ -102,18 +101,11 @@ sealed partial class Run : IDisposable
                     Log.Fault(log, Row.Kind, Row.Id, fault.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
                     await TurnRound(fault);
                     attempts = 0;
-                    await Unwind(operation, saga, fault);
                 }
             }
-            else
-            {
-                var fault = System.Text.Json.JsonSerializer.Deserialize(failed.Data!, CoreJson.Default.Fault)!;
-                try { await operation.Run(saga); }
-                catch (TurnedRound) { /* the replay has come to where it failed */ }
-                catch (FaultException) { /* it failed between steps: the replay fails there again */ }
-                await Unwind(operation, saga, fault);
-            }
+            await Unwind(operation);
         }
+        catch (UnknownStep e) { await Stick(e.Message); }
         catch (HandedOver) { /* the row says who goes on */ }
         catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId); }
         catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
@@ -132,7 +124,7 @@ sealed partial class Run : IDisposable
     /// <summary>What an exception of the run means; null for those that are no failure.</summary>
     Fault? ToFault(Exception e) => e switch
     {
-        HandedOver or LostLease or Stopping => null,
+        HandedOver or LostLease or Stopping or UnknownStep => null,
         OperationCanceledException when Token.IsCancellationRequested => null,
         FaultException { Fault: var fault } => fault,
         _ => new Fault.Bug(Row.RequestId),
@@ -145,10 +137,25 @@ sealed partial class Run : IDisposable
         await tx.Operations.Unwind(Row.Id, fault);
     });
 
-    async Task Unwind(Operation operation, Saga saga, Fault fault)
+    /// <summary>
+    /// Always from the journal, also in the run that failed: that run may have failed before it came to steps that an earlier
+    /// one had done.
+    /// </summary>
+    async Task Unwind(Operation operation)
     {
         try
         {
+            var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
+            var fault = System.Text.Json.JsonSerializer.Deserialize(
+                entries.Find(JournalEvent.IsFault)!.Data!, CoreJson.Default.Fault)!;
+            var saga = new Saga(this, entries);
+            try { await operation.Run(saga); }
+            catch (TurnedRound) { /* the replay has come to where it failed */ }
+            catch (Exception e) when (saga.KnowsAllSteps && ToFault(e) is not (null or Fault.Unavailable))
+            {
+                // It failed between steps: it fails there again.
+            }
+            saga.MustKnowAllSteps();
             await saga.Unwind();
             await Fenced(async tx =>
             {

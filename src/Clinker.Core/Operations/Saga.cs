@@ -101,6 +101,7 @@ public sealed class Saga
     public async Task Finish(Func<Tx, Task> act)
     {
         if (Known<bool>("finish", null, out _)) return;
+        MustKnowAllSteps();
         await Fenced("finish", async tx =>
         {
             await act(tx);
@@ -121,6 +122,17 @@ public sealed class Saga
             run.Progressed();
         }
     }
+
+    /// <exception cref="UnknownStep">The journal has a step that the code did not come to: only a person knows what it means.</exception>
+    internal void MustKnowAllSteps()
+    {
+        if (UnknownSteps().FirstOrDefault() is { } step) throw new UnknownStep(step);
+    }
+
+    internal bool KnowsAllSteps => !UnknownSteps().Any();
+
+    IEnumerable<string> UnknownSteps() =>
+        journal.Keys.Where(k => k.Event == JournalEvent.Done && !named.Contains(k.Step)).Select(k => k.Step);
 
     bool Known<T>(string name, Func<Task>? undo, out T? result)
     {
@@ -171,6 +183,10 @@ sealed class LostLease : Exception;
 
 /// <summary>The daemon stops: put it back as it is.</summary>
 sealed class Stopping : Exception;
+
+/// <summary>The program and the journal do not agree.</summary>
+sealed class UnknownStep(string step) : Exception(
+    $"The journal has a step named {step} that this program did not come to: start the program that wrote it, then resume it.");
 
 /// <summary>The replay has come to where the operation failed.</summary>
 sealed class TurnedRound : Exception;

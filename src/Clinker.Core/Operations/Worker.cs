@@ -119,6 +119,11 @@ public sealed partial class Worker : IDisposable
             Log.Away(log, e.Message);
             return DatabaseAway;
         }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Log.Defect(log, e); // the worker outlives a defect of ours
+            return DatabaseAway;
+        }
     }
 
     async Task One(Run run, Task start)
@@ -159,6 +164,7 @@ public sealed partial class Worker : IDisposable
             {
                 Log.Away(log, e.Message); // the leases run out by themselves
             }
+            catch (Exception e) when (e is not OperationCanceledException) { Log.Defect(log, e); }
         }
     }
 
@@ -182,6 +188,9 @@ public sealed partial class Worker : IDisposable
     {
         [LoggerMessage(Level = LogLevel.Warning, Message = "The worker waits for the database: {Why}")]
         public static partial void Away(ILogger log, string why);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "The worker met a defect and goes on")]
+        public static partial void Defect(ILogger log, Exception e);
 
         [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} broke off; its lease runs out and it is taken again")]
         public static partial void Broken(ILogger log, string kind, string operation, Exception e);

@@ -7,7 +7,7 @@ namespace Clinker.Store;
 /// A statement written as an interpolated string: each hole becomes a parameter (<c>$1</c>, <c>$2</c>, … on both databases),
 /// so no value is ever part of the text. A hole that is itself a <see cref="Sql"/> is put in as it is, its parameters renumbered.
 /// </summary>
-/// <remarks>Times become microseconds since 1970 (bigint), as every time column is.</remarks>
+/// <remarks>An interpolated string in a hole is SQL too, so a text that is a value is put into a variable first. Times become microseconds since 1970 (bigint), as every time column is.</remarks>
 [InterpolatedStringHandler]
 public sealed class Sql
 {

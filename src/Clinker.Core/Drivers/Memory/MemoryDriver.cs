@@ -29,7 +29,8 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 }
 
 /// <summary>A backend without storage, for tests: it keeps to the contract of <see cref="Driver"/> in every respect.</summary>
-public sealed class MemoryDriver(string backend, MemoryShares shares) : Driver
+/// <param name="touch">Awaited before each act on the storage: where a simulation ends, delays or fails it.</param>
+public sealed class MemoryDriver(string backend, MemoryShares shares, Func<string, Task>? touch = null) : Driver
 {
     public override string Backend => backend;
 
@@ -39,27 +40,41 @@ public sealed class MemoryDriver(string backend, MemoryShares shares) : Driver
             p, shares.Down.GetValueOrDefault(p), shares.TotalGb, shares.TotalGb - shares.Files.Where(f => f.Key.Pool == p).Sum(f => f.Value),
             Thin: true, ReservedPercentage: 0, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "False" }))]));
 
-    public override Task<VolumeOnDisk> Create(Volume volume, Work work)
+    public override async Task<VolumeOnDisk> Create(Volume volume, Work work)
     {
         var pool = Reach(volume);
         work.Token.ThrowIfCancellationRequested();
         var file = $"volume-{volume.Id}";
-        shares.Files[(pool, $"{file}.g{work.Generation}")] = 0;
+        var mine = (pool, $"{file}.g{work.Generation}");
+        await Touch("create: remove others' work");
+        foreach (var key in WorkFiles(pool, volume)) if (key != mine) shares.Files.TryRemove(key, out _);
+        await Touch("create: make");
+        shares.Files[mine] = 0;
         work.Token.ThrowIfCancellationRequested();
-        shares.Files[(pool, file)] = 0;
-        shares.Files.TryRemove((pool, $"{file}.g{work.Generation}"), out _);
-        return Task.FromResult(new VolumeOnDisk(pool, "raw"));
+        await Touch("create: publish");
+        // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
+        if (!shares.Files.ContainsKey(mine) && !shares.Files.ContainsKey((pool, file)))
+            throw new Fault.BackendDown(pool, "the file under work is gone").Thrown();
+        if (shares.Files.ContainsKey(mine)) shares.Files.TryAdd((pool, file), 0);
+        await Touch("create: tidy");
+        shares.Files.TryRemove(mine, out _);
+        return new VolumeOnDisk(pool, "raw");
     }
 
-    public override Task Delete(Volume volume, Work work)
+    public override async Task Delete(Volume volume, Work work)
     {
         var pool = Reach(volume);
         work.Token.ThrowIfCancellationRequested();
-        foreach (var key in shares.Files.Keys)
-            if (key.Pool == pool && (key.File == $"volume-{volume.Id}" || key.File.StartsWith($"volume-{volume.Id}.g", StringComparison.Ordinal)))
-                shares.Files.TryRemove(key, out _);
-        return Task.CompletedTask;
+        await Touch("delete: work files");
+        foreach (var key in WorkFiles(pool, volume)) shares.Files.TryRemove(key, out _);
+        await Touch("delete: file");
+        shares.Files.TryRemove((pool, $"volume-{volume.Id}"), out _);
     }
+
+    IEnumerable<(string, string)> WorkFiles(string pool, Volume volume) =>
+        shares.Files.Keys.Where(k => k.Pool == pool && k.File.StartsWith($"volume-{volume.Id}.g", StringComparison.Ordinal));
+
+    Task Touch(string point) => touch?.Invoke(point) ?? Task.CompletedTask;
 
     public override Task<Inventory> List(string pool, CancellationToken token) => Task.FromResult(new Inventory(
         [.. shares.Volumes.Where(v => v.Pool == pool).Select(v => v.VolumeId)],

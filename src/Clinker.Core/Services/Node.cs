@@ -1,0 +1,170 @@
+using Clinker.Drivers;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Scheduling;
+using Clinker.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Clinker.Services;
+
+/// <summary>How a daemon takes part.</summary>
+/// <param name="Host">The first part of <c>host@backend</c>.</param>
+/// <param name="Zone">The availability zone of its backends.</param>
+/// <param name="ReportInterval">Time between heartbeats, and between looks at the backends (Cinder: report_interval).</param>
+/// <param name="Scheduler">Whether it places volumes and keeps house.</param>
+public sealed record NodeSettings(string Host, string Zone, TimeSpan ReportInterval, bool Scheduler)
+{
+    /// <summary>How long a stopping daemon waits for running steps.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(15);
+}
+
+/// <summary>
+/// One daemon's part in the work: a worker for the queues that it serves, heartbeats, reports of its backends, and (role
+/// scheduler) keeping house.
+/// </summary>
+public sealed partial class Node(Means means, NodeSettings settings, Ids ids, TimeProvider time, ILoggerFactory logs)
+{
+    /// <summary>A backend that has not reported by then counts as down until it does.</summary>
+    static readonly TimeSpan ReportDeadline = TimeSpan.FromSeconds(30);
+
+    static readonly TimeSpan HousekeepingInterval = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
+
+    /// <summary>How long ended operations and their journals can be looked at.</summary>
+    static readonly TimeSpan KeepEnded = TimeSpan.FromDays(7);
+
+    /// <summary>Ended operations forgotten in one transaction.</summary>
+    const int MaxForgotten = 1000;
+
+    readonly ILogger log = logs.CreateLogger<Node>();
+
+    /// <summary>Works until <paramref name="stop"/>, then lets running steps end or puts them back.</summary>
+    public async Task Run(CancellationToken stop)
+    {
+        var queues = means.Drivers.Keys.ToList();
+        if (settings.Scheduler) queues.Add(Queues.Scheduler);
+        var owner = $"{settings.Host}/{Environment.ProcessId}/{ids.New()[..8]}";
+        using var worker = new Worker(means, CoreJson.Kinds, queues, owner, time, logs.CreateLogger<Worker>());
+        var tasks = new List<Task>();
+        // The pools are known before the first operation is looked at, unless a backend hangs.
+        var first = means.Drivers.Select(d => Background.Start(() => Report(d.Key, d.Value, stop))).ToList();
+        await Task.WhenAny(Task.WhenAll(first), Task.Delay(TimeSpan.FromSeconds(5), time, stop));
+        if (stop.IsCancellationRequested) return;
+        if (settings.Scheduler)
+        {
+            await Safely("beat", BeatScheduler);
+            tasks.Add(Every(settings.ReportInterval, "beat", BeatScheduler, stop));
+            tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop));
+        }
+        foreach (var (queue, driver) in means.Drivers)
+        {
+            tasks.Add(Every(settings.ReportInterval, "report", () => Report(queue, driver, stop), stop));
+            tasks.Add(Every(SweepInterval, "sweep", () => Sweep(queue, driver, stop), stop, atOnce: true));
+        }
+        tasks.Add(worker.Work(settings.Grace, stop));
+        await Task.WhenAll(tasks);
+    }
+
+    Task BeatScheduler() => means.Db.Commit(tx =>
+        tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
+
+    async Task Report(string queue, Driver driver, CancellationToken stop)
+    {
+        BackendReport report;
+        try
+        {
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            deadline.CancelAfter(ReportDeadline);
+            report = await driver.Report(deadline.Token).WaitAsync(deadline.Token);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested && e is FaultException or OperationCanceledException or TimeoutException)
+        {
+            Log.NoReport(log, queue, e is FaultException ? e.Message : $"it did not report within {ReportDeadline.TotalSeconds} s");
+            await means.Db.Commit(tx => tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, e.Message));
+            return;
+        }
+        foreach (var pool in report.Pools.Where(p => p.Down is not null)) Log.PoolDown(log, queue, pool.Name, pool.Down!);
+        var down = report.Pools.Count == 0 ? "it has no pool"
+            : report.Pools.All(p => p.Down is not null) ? string.Join(" ", report.Pools.Select(p => $"{p.Name}: {p.Down}"))
+            : null;
+        await means.Db.Commit(async tx =>
+        {
+            await tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, down);
+            await tx.Pools.Report(queue, settings.Zone, report);
+        });
+    }
+
+    /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>
+    public Task KeepHouse() => means.Db.Commit(async tx =>
+    {
+        var deadline = tx.Now - means.Scheduling.ServiceDownTime;
+        foreach (var queue in await tx.Operations.WaitingSince(deadline))
+        {
+            if (await tx.Services.Find(queue, ServiceTable.VolumeBinary) is { } service && service.UpdatedAt >= deadline) continue;
+            var taken = await tx.Operations.TakeBack(queue, deadline, Queues.Scheduler, new Fault.HostGone(queue));
+            if (taken > 0) Log.TakenBack(log, taken, queue);
+        }
+        await tx.Operations.Forget(tx.Now - KeepEnded, MaxForgotten);
+        await tx.Messages.Expire();
+    });
+
+    /// <summary>
+    /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but by a
+    /// rename, and nothing is under way with their volume.
+    /// </summary>
+    public async Task Sweep(string queue, Driver driver, CancellationToken token)
+    {
+        var pools = await means.Db.Read(tx => tx.Pools.List());
+        foreach (var pool in pools.Select(p => (p.Down, Name: PoolName.Parse(p.Name))).Where(p => p.Down is null && p.Name.Queue == queue))
+        {
+            foreach (var name in (await driver.List(pool.Name.Pool, token)).Litter)
+            {
+                var end = name.LastIndexOf(".g", StringComparison.Ordinal);
+                if (end < 36 || !Guid.TryParse(name.AsSpan(end - 36, 36), out var id)) continue;
+                var about = new About("volume", id.ToString());
+                if (await means.Db.Read(tx => tx.Operations.AnyLive(about))) continue;
+                await driver.RemoveLitter(pool.Name.Pool, name, token);
+                Log.Swept(log, name, pool.Name.ToString());
+            }
+        }
+    }
+
+    async Task Every(TimeSpan interval, string what, Func<Task> act, CancellationToken stop, bool atOnce = false)
+    {
+        try
+        {
+            if (atOnce) await Safely(what, act);
+            using var timer = new PeriodicTimer(interval, time);
+            while (await timer.WaitForNextTickAsync(stop)) await Safely(what, act);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested) { /* the end */ }
+    }
+
+    async Task Safely(string what, Func<Task> act)
+    {
+        try { await act(); }
+        catch (FaultException e) { Log.Later(log, what, e.Message); }
+        catch (Exception e) when (e is not OperationCanceledException) { Log.Broken(log, what, e); }
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Backend {Queue} gives no report: {Why}")]
+        public static partial void NoReport(ILogger log, string queue, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Pool {Queue}#{Pool} is down: {Why}")]
+        public static partial void PoolDown(ILogger log, string queue, string pool, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} operations were handed to {Queue}, which is down; they are undone")]
+        public static partial void TakenBack(ILogger log, int count, string queue);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}, left under work in {Pool}")]
+        public static partial void Swept(ILogger log, string file, string pool);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Could not {What} now: {Why}")]
+        public static partial void Later(ILogger log, string what, string why);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "Could not {What}")]
+        public static partial void Broken(ILogger log, string what, Exception e);
+    }
+}
