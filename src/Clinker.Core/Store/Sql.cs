@@ -28,6 +28,9 @@ public sealed class Sql
     /// <summary>Text that is ours: a column, a keyword. Never a caller's.</summary>
     public static Sql Raw(string text) => new(text);
 
+    /// <summary>An interpolated string as SQL, where the compiler would take it for a text.</summary>
+    public static Sql Of(Sql sql) => sql;
+
     public static readonly Sql Nothing = Raw("");
 
     /// <summary>The pieces with a word between them: <c>Join(" and ", conditions)</c>.</summary>
@@ -47,7 +50,7 @@ public sealed class Sql
     /// <summary>The values as a list for <c>in (…)</c>. An empty list becomes <c>null</c>, which nothing is in.</summary>
     public static Sql List<T>(IEnumerable<T> values)
     {
-        var pieces = values.Select(v => { Sql one = $"{v}"; return one; }).ToList();
+        var pieces = values.Select(v => Of($"{v}")).ToList();
         return pieces.Count == 0 ? Raw("null") : Join(", ", pieces);
     }
 
@@ -55,6 +58,7 @@ public sealed class Sql
 
     public void AppendFormatted(Sql inner) => parts.AddRange(inner.parts);
 
+    /// <summary>A value: it becomes a parameter.</summary>
     public void AppendFormatted<T>(T value) => parts.Add((null, value switch
     {
         null => DBNull.Value,

@@ -79,6 +79,29 @@ public readonly struct VolumeTable(Tx tx)
         where id = {id}
         """);
 
+    /// <summary>One page.</summary>
+    /// <exception cref="FaultException">NotFound: the marker is no volume.</exception>
+    public async Task<Listed<Volume>> List(ListQuery query)
+    {
+        if (query.Marker is { } marker) await Get(marker);
+        var page = await tx.Query($"select {All} from volume{ListSql.Page(query, "volume", tx.Dialect)}", Read);
+        return new(page, query.WithCount ? await tx.Number($"select count(*) from volume{ListSql.Where(query, tx.Dialect)}") : null);
+    }
+
+    /// <summary>How many there are, and the sum of their sizes in GiB.</summary>
+    public async Task<(long Count, long SizeGb)> Summary(string? projectId)
+    {
+        var of = projectId is null ? Sql.Nothing : Sql.Of($" where project_id = {projectId}");
+        return await tx.One($"select count(*), coalesce(sum(size_gb), 0) from volume{of}", r => (r.GetInt64(0), r.GetInt64(1)));
+    }
+
+    /// <summary>The metadata of all volumes of a project (or of every project) that have some.</summary>
+    public Task<List<IReadOnlyDictionary<string, string>>> AllMetadata(string? projectId)
+    {
+        var of = projectId is null ? Sql.Nothing : Sql.Of($" and project_id = {projectId}");
+        return tx.Query($"select metadata from volume where metadata <> {"{}"}{of}", r => Words(r.GetString(0)));
+    }
+
     public Task Remove(string id) => tx.Execute($"delete from volume where id = {id}");
 
     static string Json(IReadOnlyDictionary<string, string> words) =>
