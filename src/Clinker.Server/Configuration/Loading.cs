@@ -1,0 +1,140 @@
+using System.Net;
+
+namespace Clinker.Server.Configuration;
+
+/// <summary>From arguments and files to <see cref="Settings"/>.</summary>
+static class Loading
+{
+    /// <summary>Reads everything and starts nothing; writes nothing either.</summary>
+    public static Start Load(IReadOnlyList<string> arguments, Surroundings around)
+    {
+        var errors = new List<string>();
+        var line = CommandLine.Parse(arguments, around.Version, errors, out var print);
+        if (print is not null) return new Start.Print(print);
+        if (line is null || errors.Count > 0) return new Start.Refused(errors);
+        if (line.SampleConfig) return new Start.Print(ConfigurationReference.Sample());
+
+        var files = new IniFiles();
+        files.Add(IniFile.Of("this machine", (Sections.Default, "host", around.HostName), (Sections.Default, "my_ip", around.Ip.ToString())));
+        var embedded = AddFiles(files, line, around, errors);
+        files.Add(IniFile.Of("command line", line.Values));
+        errors.AddRange(files.Problems);
+        if (errors.Count > 0) return new Start.Refused(errors);
+
+        var reading = new Reading(files);
+        var settings = Read(reading, line, embedded);
+        if (reading.Problems.Count > 0) return new Start.Refused(reading.Problems);
+        settings = settings with { Notes = [.. reading.Notes, .. Ignored.Notes(reading, settings)] };
+        return line.CheckConfig ? new Start.Print(ConfigurationReference.Checked(settings)) : new Start.Run(settings);
+    }
+
+    /// <returns>Whether it is an embedded start.</returns>
+    static bool AddFiles(IniFiles files, CommandLine line, Surroundings around, List<string> errors)
+    {
+        var given = line.ConfigFiles.Count + line.ConfigDirectories.Count > 0;
+        if (given && line.Embedded)
+            errors.Add("command line: --embedded reads no files: leave out --config-file and --config-dir, or --embedded");
+        if (!given && !line.Embedded)
+        {
+            var file = Path.Combine(around.DefaultDirectory, "cinder.conf");
+            var directory = file + ".d";
+            if (Exists(file, errors)) { files.AddFile(file); given = true; }
+            if (Directory.Exists(directory)) { files.AddDirectory(directory); given = true; }
+        }
+        // oslo.config reads the default cinder.conf.d even when files are named; here, files that are named are all there is.
+        foreach (var file in line.ConfigFiles) files.AddFile(file);
+        foreach (var directory in line.ConfigDirectories) files.AddDirectory(directory);
+        if (given)
+        {
+            if (line.Shares.Count > 0)
+                errors.Add($"command line: --share is for an embedded start; here, write the shares into the file that {Options.SharesConfig.Key} names, or say --embedded");
+            return false;
+        }
+
+        foreach (var share in line.Shares)
+            if (share.StartsWith('-') || share.StartsWith('#') || share.IndexOf(':', StringComparison.Ordinal) < 1 || share.Any(char.IsControl) || share.EndsWith(':'))
+                errors.Add($"command line: --share {share}: accepted: HOST:/VOLUME, as mount -t glusterfs takes it");
+        if ((line.State is null ? Embedded.StateDirectory(around.Variable) : Path.GetFullPath(line.State)) is not { } state)
+            errors.Add("command line: there is no configuration file, and neither XDG_STATE_HOME nor HOME says where to keep state: name a directory with --state, or a file with --config-file");
+        else
+            files.Add(IniFile.Of("embedded", Embedded.Values(state, line.Shares.Count > 0)));
+        return true;
+    }
+
+    // File.Exists says no where the directory can't be searched. To run embedded then would hide the real configuration.
+    static bool Exists(string file, List<string> errors)
+    {
+        try
+        {
+            _ = File.GetAttributes(file);
+            return true;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            errors.Add($"{file}: {Environment.UserName} may not look whether it is there; run as a user who may, name another with --config-file, or say --embedded");
+            return false;
+        }
+    }
+
+    static Settings Read(Reading from, CommandLine line, bool embedded)
+    {
+        var state = from.Get(Options.StatePath)!;
+        var listen = new IPEndPoint(from.Get(Options.Listen) ?? IPAddress.Loopback, from.Get(Options.ListenPort));
+        // It is the only strategy there is: the reading refuses others.
+        _ = from.Get(Options.AuthStrategy);
+        if (line.Roles.HasFlag(Roles.Api) && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
+            from.Wrong(Options.Listen, null,
+                $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
+                + "authentication stand before it, or start with --insecure-anywhere if the network is closed");
+
+        var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
+        if (down <= report && from.Problems.Count == 0)
+        {
+            // As Cinder does (cinder/service.py): a service would be down between two signs of life.
+            down = report * 2.5;
+            from.Note($"{Options.ServiceDownTime.Key} has to be longer than {Options.ReportInterval.Key} ({report.TotalSeconds:0} s): {down.TotalSeconds:0.#} s is taken");
+        }
+        var zone = from.Get(Options.StorageZone)!;
+        var host = from.Get(Options.Host)!;
+        return new Settings
+        {
+            Roles = line.Roles,
+            Embedded = embedded,
+            Files = [.. from.Files.Files.Where(f => Path.IsPathFullyQualified(f.Path)).Select(f => f.Path)],
+            Host = host,
+            MyIp = from.Get(Options.MyIp)!,
+            StatePath = state,
+            Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
+            Database = from.Get(Options.Connection)!,
+            Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
+            DefaultVolumeType = from.Get(Options.DefaultVolumeType)!,
+            VolumeNameTemplate = from.Get(Options.VolumeNameTemplate)!,
+            Quotas = new(from.Get(Options.QuotaVolumes), from.Get(Options.QuotaSnapshots), from.Get(Options.QuotaGigabytes),
+                from.Get(Options.QuotaBackups), from.Get(Options.QuotaBackupGigabytes), from.Get(Options.QuotaGroups),
+                from.Get(Options.PerVolumeSizeLimit)),
+            Scheduler = new(from.Get(Options.Filters)!, from.Get(Options.Weighers)!, from.Get(Options.CapacityMultiplier)),
+            Logs = Logs(from),
+            Backends = BackendReading.All(from, line, host),
+            ReportInterval = report,
+            ServiceDownTime = down,
+            StatsInterval = from.Get(Options.StatsInterval),
+            Notes = [],
+        };
+    }
+
+    static LogSettings Logs(Reading from)
+    {
+        var directory = from.Get(Options.LogDir);
+        var file = from.Get(Options.LogFile);
+        if (file is not null && !Path.IsPathFullyQualified(file))
+        {
+            if (directory is null) from.Wrong(Options.LogFile, null, $"it is relative, and there is no {Options.LogDir.Key} for it to lie in");
+            else file = Path.Combine(directory, file);
+        }
+        return new(from.Get(Options.Debug), from.Get(Options.UseJson), directory, file);
+    }
+}

@@ -1,0 +1,199 @@
+using System.Net;
+
+namespace Clinker.Server.Configuration;
+
+/// <summary>
+/// The one table of options. Names and meanings are Cinder's, so that a <c>cinder.conf</c> can stay as it is; a default that
+/// differs from Cinder's says so. An option is here because this daemon uses it.
+/// </summary>
+static class Options
+{
+    const string Default = "DEFAULT";
+
+    static readonly List<Option> all = [];
+
+    /// <summary>All of them, in the order in which a reader wants them.</summary>
+    public static IReadOnlyList<Option> All => all;
+
+    // Backends
+
+    public static readonly Option<IReadOnlyList<string>> EnabledBackends = Add(Default, "enabled_backends", Kinds.HostParts, null,
+        "The backends, each the name of a section with its options. Without it, [DEFAULT] itself is the section of the only backend, "
+        + "which is then called by its volume_backend_name.");
+
+    // Who and where
+
+    public static readonly Option<string> Host = Add(Default, "host", Kinds.HostPart, null,
+        "This host's name: the first part of host@backend#pool. Two hosts that serve the same backend for each other need the same name "
+        + "(or backend_host).", defaultMeans: "the machine's name");
+
+    public static readonly Option<IPAddress> MyIp = Add(Default, "my_ip", Kinds.Address, null,
+        "The address by which other hosts reach this one.", defaultMeans: "the one of the default route");
+
+    public static readonly Option<string> StatePath = Add(Default, "state_path", Kinds.FullPath, "/var/lib/cinder",
+        "The directory that other defaults lie in.");
+
+    // The API
+
+    public static readonly Option<IPAddress> Listen = Add(Default, "osapi_volume_listen", Kinds.Address, "127.0.0.1",
+        "The address the API listens on; 0.0.0.0 or :: for all. Cinder's default is 0.0.0.0: here that has to be written, and is "
+        + "refused while auth_strategy is none, unless --insecure-anywhere is given.");
+
+    public static readonly Option<int> ListenPort = Add(Default, "osapi_volume_listen_port", Kinds.Int(0, 65535), "8776",
+        "The port the API listens on; 0 for any free one.");
+
+    public static readonly Option<int> MaxLimit = Add(Default, "osapi_max_limit", Kinds.Int(1), "1000",
+        "The most items a page of a list has.");
+
+    public static readonly Option<Uri> PublicEndpoint = Add(Default, "public_endpoint", Kinds.Url, null,
+        "What links in answers start with, where a proxy stands before the API.", defaultMeans: "what the request was sent to");
+
+    public static readonly Option<string> AuthStrategy = Add(Default, "auth_strategy", Authentication, "none",
+        "Who may call. none and noauth are the same: whoever reaches the port is an administrator. Cinder's default is keystone.");
+
+    public static readonly Option<int> MaxBody = Add("oslo_middleware", "max_request_body_size", Kinds.Int(1), "114688",
+        "The most bytes a request's body may have.", old: [(Default, "osapi_max_request_body_size"), (Default, "max_request_body_size")]);
+
+    // The database
+
+    public static readonly Option<DatabaseUrl> Connection = Add("database", "connection", DatabaseUrl.Kind, "sqlite:///$state_path/clinker.sqlite",
+        "Where the rows are. SQLite serves a single host; several hosts share a PostgreSQL. The database is Clinker's own: one of Cinder's "
+        + "is not read.", secret: true, old: [(Default, "sql_connection"), ("database", "sql_connection"), ("sql", "connection")]);
+
+    // Availability zones and types
+
+    public static readonly Option<string> StorageZone = Add(Default, "storage_availability_zone", Kinds.Filled, "nova",
+        "The availability zone of this host's backends.");
+
+    public static readonly Option<string> DefaultZone = Add(Default, "default_availability_zone", Kinds.Filled, null,
+        "The zone of a volume for which none is asked.", defaultMeans: "storage_availability_zone");
+
+    public static readonly Option<bool> ZoneFallback = Add(Default, "allow_availability_zone_fallback", Kinds.Bool, "false",
+        "Whether a volume asked for in an unknown zone is made in the default one instead of being refused.");
+
+    public static readonly Option<string> DefaultVolumeType = Add(Default, "default_volume_type", Kinds.Filled, "__DEFAULT__",
+        "The type of a volume for which none is asked.");
+
+    public static readonly Option<string> VolumeNameTemplate = Add(Default, "volume_name_template", Kinds.NameTemplate, "volume-%s",
+        "The name of a volume's file. Changing it with volumes present hides them from this daemon.");
+
+    // Quotas
+
+    public static readonly Option<int> QuotaVolumes = Quota("quota_volumes", "10", "Volumes of a project.");
+    public static readonly Option<int> QuotaSnapshots = Quota("quota_snapshots", "10", "Snapshots of a project.");
+    public static readonly Option<int> QuotaGigabytes = Quota("quota_gigabytes", "1000", "GiB of volumes and snapshots of a project.");
+    public static readonly Option<int> QuotaBackups = Quota("quota_backups", "10", "Backups of a project.");
+    public static readonly Option<int> QuotaBackupGigabytes = Quota("quota_backup_gigabytes", "1000", "GiB of backups of a project.");
+    public static readonly Option<int> QuotaGroups = Quota("quota_groups", "10", "Groups of a project.");
+    public static readonly Option<int> PerVolumeSizeLimit = Quota("per_volume_size_limit", "-1", "GiB of a single volume.");
+
+    // The scheduler
+
+    public static readonly Option<IReadOnlyList<string>> Filters = Add(Default, "scheduler_default_filters",
+        Kinds.ListOf("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter"),
+        "AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter",
+        "What a pool must pass to get a volume, in the order in which it is asked.");
+
+    public static readonly Option<IReadOnlyList<string>> Weighers = Add(Default, "scheduler_default_weighers",
+        Kinds.ListOf("CapacityWeigher"), "CapacityWeigher", "What makes one pool better than another.");
+
+    public static readonly Option<double> CapacityMultiplier = Add(Default, "capacity_weight_multiplier",
+        Kinds.Number(double.MinValue, "a number"), "1.0",
+        "How much free room counts. Negative: the fullest pool that fits is taken, so that volumes stack.");
+
+    public static readonly Option<TimeSpan> ReportInterval = Add(Default, "report_interval", Kinds.Seconds(1), "10",
+        "How often each role says that it is alive.");
+
+    public static readonly Option<TimeSpan> ServiceDownTime = Add(Default, "service_down_time", Kinds.Seconds(1), "60",
+        "How long nothing may be heard of a role before it counts as down. Has to be longer than report_interval.");
+
+    public static readonly Option<TimeSpan> StatsInterval = Add(Default, "backend_stats_polling_interval", Kinds.Seconds(3), "60",
+        "How often a backend is asked for its room.");
+
+    // Logs
+
+    public static readonly Option<bool> Debug = Add(Default, "debug", Kinds.Bool, "false", "Log everything down to DEBUG instead of INFO.");
+
+    public static readonly Option<bool> UseJson = Add(Default, "use_json", Kinds.Bool, "false", "Log a JSON object a line instead of text.");
+
+    public static readonly Option<string> LogDir = Add(Default, "log_dir", Kinds.FullPath, null,
+        "Log not only to standard error, but also into this directory: api.log, scheduler.log and volume.log, opened again on SIGHUP and "
+        + "when one was moved away.", old: [(null, "logdir")]);
+
+    public static readonly Option<string> LogFile = Add(Default, "log_file", Kinds.Filled, null,
+        "One file for all roles instead of one for each; a relative name lies in log_dir.", old: [(null, "logfile")]);
+
+    // A backend
+
+    public static readonly Option<DriverKind> Driver = Add(Option.Backend, "volume_driver", DriverKinds.Kind, null,
+        "What serves it: GlusterFS, directories of any file system, or (for trials) nothing but memory.");
+
+    public static readonly Option<string> BackendName = Add(Option.Backend, "volume_backend_name", Kinds.Filled, null,
+        "What volume types ask for with the extra spec volume_backend_name; several backends may share it.", defaultMeans: "GlusterFS, directory or memory, by the driver");
+
+    public static readonly Option<string> BackendHost = Add(Option.Backend, "backend_host", Kinds.HostPart, null,
+        "Takes the place of host in host@backend#pool for this backend.", defaultMeans: "host");
+
+    public static readonly Option<int> ReservedPercentage = Add(Option.Backend, "reserved_percentage", Kinds.Int(0, 100), "0",
+        "How much of each pool is kept free.");
+
+    public static readonly Option<double> OverSubscription = Add(Option.Backend, "max_over_subscription_ratio",
+        Kinds.Number(1, "a number, at least 1 (auto is not available)"), "20.0",
+        "How often the room of a pool may be promised to sparse volumes.");
+
+    public static readonly Option<string> SharesConfig = Add(Option.Backend, "glusterfs_shares_config", Kinds.FullPath, "/etc/cinder/glusterfs_shares",
+        "gluster: the file that lists the shares, a HOST:/VOLUME a line, each a pool. Read again when it changes.");
+
+    public static readonly Option<string> MountPointBase = Add(Option.Backend, "glusterfs_mount_point_base", Kinds.FullPath, "$state_path/mnt",
+        "gluster: where shares are mounted, each in a directory named by the MD5 of its line.");
+
+    public static readonly Option<string> NasHost = Add(Option.Backend, "nas_host", Kinds.Text, null,
+        "gluster: with nas_share_path, the only share, instead of the file.", old: [(null, "nas_ip")]);
+
+    public static readonly Option<string> NasSharePath = Add(Option.Backend, "nas_share_path", Kinds.Text, null,
+        "gluster: the volume on nas_host, with or without the slash before it.");
+
+    public static readonly Option<string> NasMountOptions = Add(Option.Backend, "nas_mount_options", Kinds.Text, null,
+        "gluster: how that share is mounted, as behind a share in the file: -o backupvolfile-server=other.");
+
+    public static readonly Option<string> ProvisioningType = Add(Option.Backend, "nas_volume_prov_type", Kinds.Choice("thin", "thick"), "thin",
+        "gluster, directory: thin volumes take room as they are written, thick ones at once. Unlike in the last Cinder with this driver, "
+        + "thin alone does not mean qcow2: see glusterfs_qcow2_volumes.");
+
+    public static readonly Option<bool> Sparsed = Add(Option.Backend, "glusterfs_sparsed_volumes", Kinds.Bool, "true",
+        "gluster, directory: the older way to say nas_volume_prov_type = thick, with false. That one counts where both are written.");
+
+    public static readonly Option<bool> Qcow2 = Add(Option.Backend, "glusterfs_qcow2_volumes", Kinds.Bool, "false",
+        "gluster, directory: new volumes are qcow2 images instead of raw files.");
+
+    public static readonly Option<string> SecureOperations = Add(Option.Backend, "nas_secure_file_operations", Kinds.Choice("auto", "true", "false"), "auto",
+        "gluster: accepted for old files' sake. Files are always handled as the user the daemon runs as.");
+
+    public static readonly Option<string> SecurePermissions = Add(Option.Backend, "nas_secure_file_permissions", Kinds.Choice("auto", "true", "false"), "auto",
+        "gluster, directory: with true, volume files have mode 0660 instead of 0666.");
+
+    public static readonly Option<IReadOnlyList<string>> DirectoryPaths = Add(Option.Backend, "directory_paths", Kinds.FullPaths, null,
+        "directory: where volumes lie; each is a pool. Has to be written for this driver.");
+
+    static Kind<string> Authentication => new("none, noauth", (string text, out string value) =>
+    {
+        value = "none";
+        return text switch
+        {
+            "none" or "noauth" => null,
+            "keystone" or "basic" or "http_basic" =>
+                $"{text} is not available yet. Write none, keep the API on a loopback address, and let only those reach it who may do everything",
+            _ => "",
+        };
+    });
+
+    static Option<int> Quota(string key, string @default, string means) => Add(Default, key, Kinds.Int(-1), @default, means + " -1: no limit.");
+
+    static Option<T> Add<T>(string section, string key, Kind<T> kind, string? @default, string means,
+        string? defaultMeans = null, bool secret = false, (string? Section, string Key)[]? old = null)
+    {
+        var option = new Option<T>(section, key, kind, @default, means) { DefaultMeans = defaultMeans, Secret = secret, Old = old ?? [] };
+        all.Add(option);
+        return option;
+    }
+}

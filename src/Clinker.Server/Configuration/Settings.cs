@@ -1,0 +1,151 @@
+using System.Net;
+
+namespace Clinker.Server.Configuration;
+
+/// <summary>What this process does.</summary>
+[Flags]
+enum Roles
+{
+    None = 0,
+    Api = 1,
+    Scheduler = 2,
+    Volume = 4,
+    All = Api | Scheduler | Volume,
+}
+
+/// <summary>All that was configured, checked: nothing in here has to be looked at again.</summary>
+sealed record Settings
+{
+    public required Roles Roles { get; init; }
+    /// <summary>Whether it runs without a configuration file, on its own state directory.</summary>
+    public required bool Embedded { get; init; }
+    /// <summary>The files that were read, in that order.</summary>
+    public required IReadOnlyList<string> Files { get; init; }
+    /// <summary>The first part of <c>host@backend#pool</c>.</summary>
+    public required string Host { get; init; }
+    public required IPAddress MyIp { get; init; }
+    /// <summary>An absolute path.</summary>
+    public required string StatePath { get; init; }
+    public required ApiSettings Api { get; init; }
+    public required DatabaseUrl Database { get; init; }
+    public required ZoneSettings Zones { get; init; }
+    public required string DefaultVolumeType { get; init; }
+    /// <summary>The file name of a volume, with one <c>%s</c> for its id.</summary>
+    public required string VolumeNameTemplate { get; init; }
+    public required QuotaSettings Quotas { get; init; }
+    public required SchedulerSettings Scheduler { get; init; }
+    public required LogSettings Logs { get; init; }
+    /// <summary>Empty where the role volume is not run.</summary>
+    public required IReadOnlyList<BackendSettings> Backends { get; init; }
+    public required TimeSpan ReportInterval { get; init; }
+    public required TimeSpan ServiceDownTime { get; init; }
+    public required TimeSpan StatsInterval { get; init; }
+    /// <summary>To be logged once, as warnings: old names, values without effect, ignored keys.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+}
+
+/// <param name="Listen">The address and port; port 0 for any free one.</param>
+/// <param name="MaxLimit">The most items on a page.</param>
+/// <param name="MaxBodyBytes">The most bytes of a request's body.</param>
+/// <param name="PublicEndpoint">What links start with; null: what the request was sent to.</param>
+sealed record ApiSettings(IPEndPoint Listen, int MaxLimit, int MaxBodyBytes, Uri? PublicEndpoint);
+
+/// <param name="Storage">The zone of this host's backends.</param>
+/// <param name="Default">The zone of a volume for which none is asked.</param>
+/// <param name="Fallback">Whether <paramref name="Default"/> takes the place of an unknown one.</param>
+sealed record ZoneSettings(string Storage, string Default, bool Fallback);
+
+/// <summary>Quotas of a project that has none of its own; −1: no limit.</summary>
+sealed record QuotaSettings(
+    int Volumes, int Snapshots, int Gigabytes, int Backups, int BackupGigabytes, int Groups, int PerVolumeGigabytes);
+
+/// <summary>Filters and weighers by Cinder's names, in order.</summary>
+sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<string> Weighers, double CapacityMultiplier);
+
+/// <param name="Directory">Where a file for each role goes; null: standard error only.</param>
+/// <param name="File">The one file for all roles, as an absolute path; null: one for each.</param>
+sealed record LogSettings(bool Debug, bool Json, string? Directory, string? File);
+
+/// <summary>A backend of this host.</summary>
+/// <param name="Name">The middle of <c>host@backend#pool</c>.</param>
+/// <param name="Host">The first part of it.</param>
+abstract record BackendSettings(string Name, string Host)
+{
+    /// <summary>What volume types ask for.</summary>
+    public required string VolumeBackendName { get; init; }
+    public required int ReservedPercentage { get; init; }
+    public required double MaxOverSubscriptionRatio { get; init; }
+    public required DriverKind Driver { get; init; }
+
+    /// <summary>Volumes that are files.</summary>
+    public abstract record Files(string Name, string Host) : BackendSettings(Name, Host)
+    {
+        /// <summary>Whether new volumes take all their room at once.</summary>
+        public required bool Thick { get; init; }
+        /// <summary>Whether new volumes are qcow2 images.</summary>
+        public required bool Qcow2 { get; init; }
+        /// <summary>Mode 0660 instead of 0666.</summary>
+        public required bool SecureFilePermissions { get; init; }
+    }
+
+    public sealed record Gluster(string Name, string Host) : Files(Name, Host)
+    {
+        public required string SharesConfig { get; init; }
+        public required string MountPointBase { get; init; }
+        /// <summary>Set together with <see cref="NasSharePath"/>: one share instead of the file.</summary>
+        public string? NasHost { get; init; }
+        public string? NasSharePath { get; init; }
+        public string? NasMountOptions { get; init; }
+        /// <summary>Shares of the command line, which <see cref="Embedded.Prepare"/> writes into <see cref="SharesConfig"/>; else empty.</summary>
+        public IReadOnlyList<string> Shares { get; init; } = [];
+    }
+
+    public sealed record Directory(string Name, string Host) : Files(Name, Host)
+    {
+        /// <summary>Absolute, at least one.</summary>
+        public required IReadOnlyList<string> Paths { get; init; }
+    }
+
+    public sealed record Memory(string Name, string Host) : BackendSettings(Name, Host);
+}
+
+/// <summary>What came of the command line and the files.</summary>
+abstract record Start
+{
+    /// <summary>The daemon is to run.</summary>
+    public sealed record Run(Settings Settings) : Start;
+
+    /// <summary>Something was asked that needs no daemon: print it to standard output and exit with 0.</summary>
+    public sealed record Print(string Text) : Start;
+
+    /// <summary>It can't start: print them to standard error, one a line, and exit with 1. All there are, not only the first.</summary>
+    public sealed record Refused(IReadOnlyList<string> Errors) : Start;
+}
+
+/// <summary>What the configuration depends on besides files and arguments.</summary>
+/// <param name="Variable">An environment variable, null when unset.</param>
+/// <param name="HostName">The machine's name, with its domain where it has one.</param>
+/// <param name="Ip">The address of the default route.</param>
+/// <param name="DefaultDirectory">Where <c>cinder.conf</c> and <c>cinder.conf.d/</c> are looked for.</param>
+sealed record Surroundings(Func<string, string?> Variable, string HostName, IPAddress Ip, string Version, string DefaultDirectory = "/etc/cinder")
+{
+    public static Surroundings Real(string version) =>
+        new(Environment.GetEnvironmentVariable, Dns.GetHostName(), DefaultRoute(), version);
+
+    // Connecting a datagram socket sends nothing: it asks the kernel which address it would send from (oslo_utils.netutils,
+    // get_my_ipv4). The address is one that is set aside for documentation (RFC 5737).
+    static IPAddress DefaultRoute()
+    {
+        try
+        {
+            using var socket = new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
+            socket.Connect(new IPEndPoint(new IPAddress([192, 0, 2, 1]), 9));
+            return ((IPEndPoint)socket.LocalEndPoint!).Address;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            return IPAddress.Loopback;
+        }
+    }
+}
