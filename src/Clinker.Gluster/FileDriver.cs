@@ -1,0 +1,191 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Clinker.Volumes;
+using Microsoft.Extensions.Logging;
+
+namespace Clinker.Gluster;
+
+/// <summary>What drivers share that keep each volume as a file in a directory.</summary>
+public abstract partial class FileDriver : Driver
+{
+    const double Gib = 1024.0 * 1024 * 1024;
+    /// <summary>What a thick volume may take longer for each GiB: fallocate is instant on most, not on all file systems.</summary>
+    static readonly TimeSpan ThickPerGib = TimeSpan.FromSeconds(1);
+
+    readonly string backend;
+    readonly FileBackendOptions options;
+    readonly TimeProvider time;
+    readonly ILogger log;
+    readonly Layout layout;
+
+    private protected FileDriver(string backend, FileBackendOptions options, TimeProvider time, ILogger log)
+    {
+        (this.backend, this.options, this.time, this.log) = (backend, options, time, log);
+        layout = new Layout(options.VolumeNameTemplate);
+    }
+
+    public sealed override string Backend => backend;
+
+    /// <summary>The places of now, each a pool.</summary>
+    private protected abstract ValueTask<IReadOnlyList<Place>> Places(CancellationToken token);
+
+    private protected abstract string StorageProtocol { get; }
+    private protected abstract string DefaultBackendName { get; }
+
+    /// <summary>Where a volume lies or is to lie. A pool that is not configured (any more) is a transient fault.</summary>
+    private protected abstract ValueTask<Place> PlaceOf(string? pool, string? location, CancellationToken token);
+
+    public sealed override async Task<BackendReport> Report(CancellationToken token)
+    {
+        var pools = await Task.WhenAll((await Places(token)).Select(p => Report(p, token)));
+        return new(options.VolumeBackendName ?? DefaultBackendName, StorageProtocol, "Open Source", Version, pools);
+    }
+
+    public sealed override async Task<VolumeOnDisk> Create(Volume volume, Work work)
+    {
+        var place = await PlaceOf(volume.Pool, null, work.Token);
+        var spec = Spec(volume, work);
+        var errand = new Errand(place, "create the volume", options.ActDeadline, work.Token);
+        await (spec switch
+        {
+            { Format: VolumeFormat.Qcow2 } => Image(errand, spec),
+            { Provisioning: Provisioning.Thick } => Thick(errand, spec),
+            _ => Act(errand, token => Make(place, spec, file => Libc.Truncate(file, spec.Bytes), token)),
+        });
+        return new(place.Location, spec.Format == VolumeFormat.Qcow2 ? "qcow2" : "raw");
+    }
+
+    public sealed override async Task Delete(Volume volume, Work work)
+    {
+        if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        var spec = Spec(volume, work);
+        await Act(new(place, "delete the volume", options.ActDeadline + ThickPerGib * volume.SizeGb, work.Token), _ =>
+        {
+            using var dir = place.Open();
+            VolumeFiles.Remove(dir, layout, spec);
+            return true;
+        });
+    }
+
+    public sealed override async Task<Inventory> List(string pool, CancellationToken token)
+    {
+        var place = await PlaceOf(pool, null, token);
+        return await Act(new(place, "list the volumes", options.ActDeadline, token), _ =>
+        {
+            using var dir = place.Open();
+            return VolumeFiles.List(dir, layout);
+        });
+    }
+
+    public sealed override async Task RemoveLitter(string pool, string name, CancellationToken token)
+    {
+        if (layout.Parse(name) is not { Kind: FileKind.Work })
+            throw new Fault.Invalid($"'{name}' is no work file of a volume; only such may be removed.").Thrown();
+        var place = await PlaceOf(pool, null, token);
+        await Act(new(place, "remove a work file", options.ActDeadline, token), _ =>
+        {
+            using var dir = place.Open();
+            VolumeFiles.RemoveLitter(dir, name);
+            return true;
+        });
+    }
+
+    VolumeSpec Spec(Volume volume, Work work) => new(
+        volume.Id, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
+        options.SecureFilePermissions ? 0x1b0u /* 0660 */ : 0x1b6u /* 0666: Cinder's, for QEMU under whichever user */, work.Generation);
+
+    async Task<PoolReport> Report(Place place, CancellationToken token)
+    {
+        var (room, down) = (place.Last, (string?)null);
+        try
+        {
+            room = place.Last = await Answered(new(place, "measure the pool", options.ProbeDeadline, token), () => place.Measure(options.ProbeDeadline, token));
+        }
+        catch (FaultException e)
+        {
+            down = e.Fault is Fault.BackendDown b ? b.Why : e.Fault.Message;
+        }
+        if (down != place.LastDown)
+        {
+            if (down is null) Log.Up(log, backend, place.Name);
+            else Log.Down(log, backend, place.Name, down);
+            place.LastDown = down;
+        }
+        var thin = options.Provisioning == Provisioning.Thin;
+        return new(place.Name, down, room.Total / Gib, room.Free / Gib, thin, options.ReservedPercentage, options.MaxOverSubscriptionRatio,
+            new Dictionary<string, string>
+            {
+                ["QoS_support"] = "False",
+                ["thin_provisioning_support"] = thin ? "True" : "False",
+                ["thick_provisioning_support"] = thin ? "False" : "True",
+                ["sparse_copy_volume"] = "True",
+            });
+    }
+
+    Task<T> Act<T>(Errand on, Func<CancellationToken, T> act) =>
+        Answered(on, () => on.Place.Lane.Run(act, on.Deadline, on.Token));
+
+    /// <summary>
+    /// Runs an act and says what came of it in faults. Of an act whose directory was not there nothing was done yet, so it is
+    /// done again once the directory is back.
+    /// </summary>
+    async Task<T> Answered<T>(Errand on, Func<Task<T>> act)
+    {
+        var place = on.Place;
+        try
+        {
+            try
+            {
+                return await act();
+            }
+            catch (VanishedException e)
+            {
+                Log.Vanished(log, backend, place.Name, e.Message);
+                await place.Repair(on.Token);
+                return await act();
+            }
+        }
+        catch (VanishedException e)
+        {
+            throw new Fault.BackendDown(backend, e.Message).Thrown(e);
+        }
+        catch (TimeoutException e)
+        {
+            throw new Fault.BackendDown(backend, $"{place.Name} does not answer: {e.Message}. Look at the storage servers and the network.").Thrown(e);
+        }
+        catch (ErrnoException e)
+        {
+            if (StorageFaults.Lost(e.Errno)) place.Doubt();
+            throw StorageFaults.From(e, backend, place.Name, on.Verb).Thrown(e);
+        }
+    }
+
+    /// <param name="Verb">For the words of a fault: "could not …".</param>
+    /// <param name="Deadline">Of each act.</param>
+    readonly record struct Errand(Place Place, string Verb, TimeSpan Deadline, CancellationToken Token);
+
+    static string Version => typeof(FileDriver).Assembly.GetName().Version?.ToString(3) ?? "";
+
+    static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "Pool {Backend}#{Pool} serves")]
+        public static partial void Up(ILogger log, string backend, string pool);
+
+        [LoggerMessage(2, LogLevel.Warning, "Pool {Backend}#{Pool} is down: {Why}")]
+        public static partial void Down(ILogger log, string backend, string pool, string why);
+
+        [LoggerMessage(3, LogLevel.Information, "Pool {Backend}#{Pool}: {Why}; repairing it")]
+        public static partial void Vanished(ILogger log, string backend, string pool, string why);
+
+        [LoggerMessage(4, LogLevel.Warning, "Pool {Backend}#{Pool} knows no fallocate: volume {Volume} is written with zeroes")]
+        public static partial void WritesZeroes(ILogger log, string backend, string pool, string volume);
+
+        [LoggerMessage(5, LogLevel.Error, "{Tool} failed with exit code {ExitCode}: {Error}")]
+        public static partial void ToolFailed(ILogger log, string tool, int exitCode, string error);
+
+        [LoggerMessage(6, LogLevel.Warning, "Backend {Backend}: a work file of volume {Volume} could not be removed ({Error}); the sweep will")]
+        public static partial void LitterLeft(ILogger log, string backend, string volume, string error);
+    }
+}

@@ -1,0 +1,221 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster.Native;
+
+/// <summary>
+/// The few system calls that .NET has no exact word for: those relative to an open directory, so that what was proven of
+/// the directory holds for the act, and those whose errno decides. Constants and structures are those of Linux on x86-64.
+/// Each may block for as long as a dead mount likes: only ever called on a <see cref="Lane"/>'s threads.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
+        O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
+    const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const uint STATX_BASIC_STATS = 0x7ff;
+    const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int openat(int dir, string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int openat(SafeFileHandle dir, string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ftruncate(SafeFileHandle file, long size);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchmod(SafeFileHandle file, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchown(SafeFileHandle file, uint user, uint group);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pread(SafeFileHandle file, byte* into, nuint length, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pwrite(SafeFileHandle file, byte* from, nuint length, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint getdents64(SafeFileHandle dir, byte* into, nuint length);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int unlinkat(SafeFileHandle dir, string name, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int linkat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int renameat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(SafeFileHandle dir, string path, int flags, uint mask, StatxBuffer* into);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fstatvfs(SafeFileHandle file, StatvfsBuffer* into);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int umount2(string target, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int process, int signal);
+
+    [LibraryImport("libc")]
+    private static partial uint getegid();
+
+    /// <summary>struct statx (linux/stat.h), the part that is read.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    struct StatxBuffer
+    {
+        public uint Mask, BlockSize;
+        public ulong Attributes;
+        public uint Links, User, Group;
+        public ushort Mode, Spare;
+        public ulong Inode, Size, Blocks, AttributesMask;
+        public fixed byte Times[4 * 16];
+        public uint SpecialMajor, SpecialMinor, DeviceMajor, DeviceMinor;
+    }
+
+    /// <summary>struct statvfs (bits/statvfs.h); the rest is not read.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    struct StatvfsBuffer
+    {
+        public ulong BlockSize, FragmentSize, Blocks, BlocksFree, BlocksAvailable;
+    }
+
+    /// <summary>Opens a path. Follows links on the way: only for paths of our own making.</summary>
+    public static SafeFileHandle Open(string path, int flags) => Retried(() => openat(AT_FDCWD, path, flags | O_CLOEXEC, 0), "open", path);
+
+    /// <summary>Opens a name in a directory, never through a symbolic link.</summary>
+    public static SafeFileHandle OpenAt(SafeFileHandle dir, string name, int flags, uint mode = 0) =>
+        Retried(() => openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW, mode), "open", name);
+
+    public static void Truncate(SafeFileHandle file, long size) => Done(() => ftruncate(file, size), "ftruncate");
+
+    /// <summary>Gives the file its size with all room taken. Mode 0 only: over FUSE, ZERO_RANGE answers 0 and zeroes nothing.</summary>
+    public static void Allocate(SafeFileHandle file, long size) => Done(() => fallocate(file, 0, 0, size), "fallocate");
+
+    public static void ChangeMode(SafeFileHandle file, uint mode) => Done(() => fchmod(file, mode), "fchmod");
+
+    public static void ChangeGroup(SafeFileHandle file, uint group) => Done(() => fchown(file, uint.MaxValue, group), "fchown");
+
+    public static void Sync(SafeFileHandle file) => Done(() => fsync(file), "fsync");
+
+    public static void Unlink(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, 0), "unlink", name);
+
+    public static void Link(SafeFileHandle dir, string from, string to) => Done(() => linkat(dir, from, dir, to, 0), "link", to);
+
+    public static void Rename(SafeFileHandle dir, string from, string to) => Done(() => renameat(dir, from, dir, to), "rename", to);
+
+    public static int Read(SafeFileHandle file, Span<byte> into, long offset)
+    {
+        while (true)
+        {
+            fixed (byte* p = into)
+            {
+                var n = pread(file, p, (nuint)into.Length, offset);
+                if (n >= 0) return (int)n;
+            }
+            Interrupted("read", "");
+        }
+    }
+
+    /// <summary>Writes all of it, however many calls that takes.</summary>
+    public static void Write(SafeFileHandle file, ReadOnlySpan<byte> from, long offset)
+    {
+        while (!from.IsEmpty)
+        {
+            nint n;
+            fixed (byte* p = from) n = pwrite(file, p, (nuint)from.Length, offset);
+            if (n < 0) { Interrupted("write", ""); continue; }
+            from = from[(int)n..];
+            offset += n;
+        }
+    }
+
+    /// <summary>What a name in a directory is; the directory itself for an empty name. Never follows a link.</summary>
+    public static FileFacts Facts(SafeFileHandle dir, string name = "", bool fromCache = false)
+    {
+        StatxBuffer s;
+        var flags = 0x100 /* AT_SYMLINK_NOFOLLOW */ | (name.Length == 0 ? AT_EMPTY_PATH : 0) | (fromCache ? AT_STATX_DONT_SYNC : 0);
+        while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
+        return new(s.Mode, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor);
+    }
+
+    public static Room Statvfs(SafeFileHandle file)
+    {
+        StatvfsBuffer s;
+        while (fstatvfs(file, &s) != 0) Interrupted("statvfs", "");
+        return new((double)s.Blocks * s.FragmentSize, (double)s.BlocksAvailable * s.FragmentSize);
+    }
+
+    /// <summary>The names in a directory, without <c>.</c> and <c>..</c>, in no order.</summary>
+    public static List<string> Names(SafeFileHandle dir)
+    {
+        using var open = OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
+        var names = new List<string>();
+        var buffer = new byte[64 * 1024];
+        fixed (byte* p = buffer)
+        {
+            while (true)
+            {
+                var n = getdents64(open, p, (nuint)buffer.Length);
+                if (n == 0) return names;
+                if (n < 0) { Interrupted("readdir", ""); continue; }
+                // struct linux_dirent64 (getdents(2)): ino 8, off 8, reclen 2, type 1, name.
+                for (var at = 0; at < n; at += BitConverter.ToUInt16(buffer, at + 16))
+                {
+                    var name = buffer.AsSpan(at + 19);
+                    var text = Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)]);
+                    if (text is not ("." or "..")) names.Add(text);
+                }
+            }
+        }
+    }
+
+    /// <summary>Takes a mount out of the tree at once (umount -l); whoever has files open on it keeps them.</summary>
+    public static void Detach(string mountPoint) => Done(() => umount2(mountPoint, MNT_DETACH | UMOUNT_NOFOLLOW), "umount", mountPoint);
+
+    /// <summary>Takes a mount away unless somebody uses it (EBUSY).</summary>
+    public static void Unmount(string mountPoint) => Done(() => umount2(mountPoint, UMOUNT_NOFOLLOW), "umount", mountPoint);
+
+    public static void Kill(int process) => Done(() => kill(process, 9), "kill");
+
+    /// <summary>The group that new files get.</summary>
+    public static uint EffectiveGroup => getegid();
+
+    static SafeFileHandle Retried(Func<int> call, string name, string path)
+    {
+        int fd;
+        while ((fd = call()) < 0) Interrupted(name, path);
+        return new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    static void Done(Func<int> call, string name, string path = "")
+    {
+        while (call() != 0) Interrupted(name, path);
+    }
+
+    static void Interrupted(string call, string path)
+    {
+        var errno = Marshal.GetLastPInvokeError();
+        if (errno != Errno.EINTR) throw new ErrnoException(errno, path.Length == 0 ? call : $"{call} {path}");
+    }
+}
+
+/// <summary>What stat says of a file.</summary>
+internal readonly record struct FileFacts(uint Mode, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor)
+{
+    public bool IsRegular => (Mode & 0xf000) == 0x8000;
+}
+
+/// <summary>A file system's size and what a user may still take of it, in bytes.</summary>
+internal readonly record struct Room(double Total, double Free);
