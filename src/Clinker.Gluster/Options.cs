@@ -65,7 +65,7 @@ public sealed record DirectoryOptions : FileBackendOptions
     public required IReadOnlyList<string> Paths { get; init; }
 }
 
-/// <summary>Options of the gluster driver.</summary>
+/// <summary>Options of <see cref="GlusterDriver"/>.</summary>
 public sealed record GlusterOptions : FileBackendOptions
 {
     /// <summary><c>glusterfs_shares_config</c>: the file that lists the shares. Read again whenever it changes.</summary>

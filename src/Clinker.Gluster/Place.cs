@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Clinker.Gluster;
 
 /// <summary>A directory that volumes are kept in, with the threads on which it is touched: what a pool of a file driver stands on.</summary>
-internal abstract class Place(string name)
+internal abstract class Place(string name) : IAsyncDisposable
 {
     /// <summary>The pool's name.</summary>
     public string Name => name;
@@ -34,7 +34,7 @@ internal abstract class Place(string name)
     public virtual void Doubt() { }
 
     /// <summary>How large and how free it is. Does not repair.</summary>
-    public Task<Room> Measure(TimeSpan deadline, CancellationToken token) => Lane.Run(_ =>
+    public virtual Task<Room> Measure(TimeSpan deadline, CancellationToken token) => Lane.Run(_ =>
     {
         using var dir = Open();
         return Libc.Statvfs(dir);

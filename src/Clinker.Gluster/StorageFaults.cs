@@ -13,7 +13,8 @@ internal static class StorageFaults
     {
         ENOSPC or EDQUOT => new Fault.ShareFull(pool),
         _ when Lost(e.Errno) => new Fault.BackendDown(backend, $"{pool} is not connected ({e.Message}). {AdviceWhenLost}"),
-        EIO or ESTALE or ETIMEDOUT => new Fault.BackendDown(
+        // EBADFD is what a Gluster client says of files that were open while its brick went and came.
+        EIO or ESTALE or ETIMEDOUT or EBADF or EBADFD => new Fault.BackendDown(
             backend, $"{pool} has trouble ({e.Message}). {AdviceWhenLost}"),
         EROFS => new Fault.BackendDown(
             backend, $"{pool} is read-only now. Look whether its file system was remounted after an error, or the share mounted with ro."),

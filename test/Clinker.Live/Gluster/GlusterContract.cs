@@ -1,0 +1,73 @@
+using Clinker.Contracts;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Clinker.Live.Gluster;
+
+public sealed class TwoShares : IAsyncLifetime
+{
+    public Node Node { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Node = await Node.Up("127.0.22.11");
+        await Node.Do("add", "vol2");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Node is not null) await Node.DisposeAsync();
+    }
+}
+
+/// <summary>The contract of drivers on a real GlusterFS.</summary>
+[Collection("GlusterFS")] // one at a time: they share the machine's FUSE and its two cores
+public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<TwoShares>
+{
+    string Base => Path.Combine(shares.Node.Root, "mnt");
+
+    protected virtual VolumeFormat Format => VolumeFormat.Raw;
+    protected virtual Provisioning Provisioning => Provisioning.Thin;
+
+    protected override async ValueTask<Driver> Open()
+    {
+        var file = Path.Combine(shares.Node.Root, "shares.conf");
+        await File.WriteAllTextAsync(file, $"# two shares\n{shares.Node.Share("vol1")}\n127.0.22.11:vol2 -o log-level=WARNING\n");
+        return new GlusterDriver("gluster", new()
+        {
+            SharesConfig = file,
+            MountPointBase = Base,
+            ClientLogDirectory = shares.Node.Root,
+            Format = Format,
+            Provisioning = Provisioning,
+        }, TimeProvider.System, NullLogger.Instance);
+    }
+
+    protected override ValueTask Close()
+    {
+        foreach (var directory in Directory.EnumerateDirectories(Base))
+            foreach (var file in Directory.EnumerateFiles(directory)) File.Delete(file);
+        return ValueTask.CompletedTask;
+    }
+
+    string PathOf(string pool, string name) => Path.Combine(Layout.MountPoint(Base, pool), name);
+
+    protected override async ValueTask<string> HalfMake(string pool, string volumeId, long generation)
+    {
+        var name = $"volume-{volumeId}.g{generation}";
+        await File.WriteAllTextAsync(PathOf(pool, name), "half");
+        return name;
+    }
+
+    protected override ValueTask<long?> SizeOf(string pool, string volumeId) => ValueTask.FromResult<long?>(
+        Format == VolumeFormat.Qcow2 ? null : new FileInfo(PathOf(pool, $"volume-{volumeId}")).Length);
+}
+
+/// <summary>The contract with qcow2 images, as <c>glusterfs_qcow2_volumes</c> makes them.</summary>
+[Collection("GlusterFS")]
+public sealed class Qcow2GlusterContract(TwoShares shares) : GlusterContract(shares)
+{
+    protected override VolumeFormat Format => VolumeFormat.Qcow2;
+}
