@@ -69,10 +69,10 @@ public sealed class PostgresDatabase : Database
                 await using var transaction = await connection.BeginTransactionAsync();
                 using var link = new PostgresLink(connection);
                 var tx = new Tx(link, Words, Now());
-                var result = await work(tx);
+                var result = await Ending(tx, work);
                 if (tx.Woken is { } woken)
                     foreach (var queue in woken.Distinct())
-                        await tx.Execute($"select pg_notify({Channel}, {queue})");
+                        await link.Execute($"select pg_notify({Channel}, {queue})");
                 await transaction.CommitAsync();
                 Wake(tx.Woken);
                 return result;
@@ -81,7 +81,7 @@ public sealed class PostgresDatabase : Database
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(5 << conflict), time);
             }
-            catch (NpgsqlException e) when (IsAway(e))
+            catch (Exception e) when (IsAway(e))
             {
                 throw Away(e);
             }
@@ -94,18 +94,30 @@ public sealed class PostgresDatabase : Database
         {
             await using var connection = await source.OpenConnectionAsync();
             using var link = new PostgresLink(connection);
-            return await work(new Tx(link, Words, Now()));
+            return await Ending(new Tx(link, Words, Now()), work);
         }
-        catch (NpgsqlException e) when (IsAway(e))
+        catch (Exception e) when (IsAway(e))
         {
             throw Away(e);
         }
     }
 
+    static async Task<T> Ending<T>(Tx tx, Func<Tx, Task<T>> work)
+    {
+        try { return await work(tx); }
+        finally { tx.End(); }
+    }
+
     /// <summary>The server or the way to it is gone, rather than a statement wrong (class 57: shutdown; 53: no room; 08: connection).</summary>
-    static bool IsAway(NpgsqlException e) =>
-        e is not PostgresException p || p.SqlState.StartsWith("57P", StringComparison.Ordinal)
-        || p.SqlState.StartsWith("53", StringComparison.Ordinal) || p.SqlState.StartsWith("08", StringComparison.Ordinal);
+    bool IsAway(Exception e) => e switch
+    {
+        PostgresException p => p.SqlState.StartsWith("57P", StringComparison.Ordinal)
+            || p.SqlState.StartsWith("53", StringComparison.Ordinal) || p.SqlState.StartsWith("08", StringComparison.Ordinal),
+        NpgsqlOperationInProgressException => false, // two statements at once in one transaction: a defect of ours
+        NpgsqlException => true,
+        ObjectDisposedException => closing.IsCancellationRequested,
+        _ => false,
+    };
 
     static FaultException Away(Exception e) => new Fault.Unavailable("The database does not answer now; try again shortly.").Thrown(e);
 

@@ -38,8 +38,8 @@ public sealed class SqliteDatabase : Database
         this.time = time;
         this.lockFile = lockFile;
         this.shared = shared;
-        writer = new SqliteLink(source, readOnly: false, durable);
         thread = new Thread(WriteLoop) { IsBackground = true, Name = "sqlite-writer" };
+        writer = new SqliteLink(source, readOnly: false, durable) { OnlyOn = thread };
         thread.Start();
     }
 
@@ -162,9 +162,10 @@ public sealed class SqliteDatabase : Database
             tx = new Tx(writer, Words, now);
             try
             {
-                var task = work(tx);
-                if (!task.IsCompleted)
-                    throw new InvalidOperationException("A transaction may await nothing but its database.");
+                Task<T> task;
+                try { task = work(tx); }
+                finally { tx.End(); }
+                if (!task.IsCompleted) throw SqliteLink.Elsewhere();
                 result = task.GetAwaiter().GetResult();
                 writer.Run("release job");
             }
@@ -196,6 +197,9 @@ sealed class SqliteLink : Connection
     readonly SqliteConnection connection;
     readonly Dictionary<string, SqliteCommand> kept = [];
 
+    /// <summary>The one thread that may use it; null for any, one at a time.</summary>
+    public Thread? OnlyOn { get; init; }
+
     public SqliteLink(string source, bool readOnly, bool durable)
     {
         connection = new SqliteConnection(source);
@@ -221,8 +225,12 @@ sealed class SqliteLink : Connection
     public static bool IsBroken(Exception e) =>
         e is SqliteException { SqliteErrorCode: 10 or 11 or 13 or 26 };
 
+    /// <summary>What went on after awaiting something else would write into the transaction of another.</summary>
+    public static InvalidOperationException Elsewhere() => new("A transaction may await nothing but its database.");
+
     protected override DbCommand Command(string text, List<object> values)
     {
+        if (OnlyOn is not null && OnlyOn != Thread.CurrentThread) throw Elsewhere();
         if (kept.Count > MaxKept)
         {
             foreach (var old in kept.Values) old.Dispose();

@@ -9,6 +9,7 @@ namespace Clinker.Store;
 public sealed class Tx
 {
     readonly Connection connection;
+    volatile bool ended;
 
     internal Tx(Connection connection, Dialect dialect, DateTime now)
     {
@@ -28,16 +29,21 @@ public sealed class Tx
     /// <summary>Wakes the workers of a queue once this transaction is committed.</summary>
     public void Wake(string queue) => (Woken ??= []).Add(queue);
 
+    /// <summary>From here on its connection is somebody else's.</summary>
+    internal void End() => ended = true;
+
+    Connection Open => ended ? throw new InvalidOperationException("This transaction has ended.") : connection;
+
     /// <summary>Runs a statement; gives the number of rows that it changed.</summary>
-    public Task<int> Execute(Sql sql) => connection.Execute(sql);
+    public Task<int> Execute(Sql sql) => Open.Execute(sql);
 
     /// <summary>Runs a query and maps each row.</summary>
-    public Task<List<T>> Query<T>(Sql sql, Func<DbDataReader, T> map) => connection.Query(sql, map);
+    public Task<List<T>> Query<T>(Sql sql, Func<DbDataReader, T> map) => Open.Query(sql, map);
 
     /// <summary>The first row, or the type's default.</summary>
     public async Task<T?> One<T>(Sql sql, Func<DbDataReader, T> map)
     {
-        var rows = await connection.Query(sql, map);
+        var rows = await Open.Query(sql, map);
         return rows.Count == 0 ? default : rows[0];
     }
 
