@@ -51,8 +51,16 @@ public sealed class PostgresDatabase : Database
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
         builder.EnableTransportSecurity();
         var database = new PostgresDatabase(builder.Build(), time);
-        await database.SetClock();
-        await Migrations.Apply(database);
+        try
+        {
+            await database.SetClock();
+            await Migrations.Apply(database);
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
         database.listening = Background.Start(database.Listen);
         return database;
     }
