@@ -26,6 +26,15 @@ public sealed class Tx
 
     internal List<string>? Woken { get; private set; }
 
+    /// <summary>
+    /// From here to the end of this transaction nobody else is in the same turn; waits until nobody is. For what reads many rows
+    /// to change one: row locks taken one by one would wait for each other in circles.
+    /// </summary>
+    public async Task InTurn(Turn turn)
+    {
+        if (Dialect.IsPostgres) await Query($"select pg_advisory_xact_lock({(long)turn})", _ => 0); // SQLite has one writer
+    }
+
     /// <summary>Wakes the workers of a queue once this transaction is committed.</summary>
     public void Wake(string queue) => (Woken ??= []).Add(queue);
 
@@ -50,6 +59,13 @@ public sealed class Tx
     /// <summary>The first column of the first row as a number; 0 when there is none.</summary>
     public async Task<long> Number(Sql sql) =>
         await One(sql, r => r.IsDBNull(0) ? 0L : Convert.ToInt64(r.GetValue(0), System.Globalization.CultureInfo.InvariantCulture));
+}
+
+/// <summary>What only one transaction at a time may do. The numbers only have to be the same on all hosts, for good.</summary>
+public enum Turn
+{
+    Migrating = 7305822,
+    Placing = 7305823,
 }
 
 /// <summary>The handful of words that differ. Everything else is one text for both.</summary>
