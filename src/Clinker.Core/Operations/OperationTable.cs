@@ -59,10 +59,11 @@ public readonly struct OperationTable(Tx tx)
     }
 
     /// <summary>Keeps leases; gives the ids of those that still were this owner's.</summary>
-    public Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
+    public async Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
     {
+        if (held.Count == 0) return [];
         var pairs = Sql.Join(" or ", held.Select(h => Sql.Of($"(id = {h.Id} and generation = {h.Generation})")));
-        return tx.Query($"""
+        return await tx.Query($"""
             update operation set lease_until = {tx.Now + lease} where owner = {owner} and ({pairs}) returning id
             """, r => r.GetString(0));
     }
