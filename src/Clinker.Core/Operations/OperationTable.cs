@@ -41,12 +41,17 @@ public readonly struct OperationTable(Tx tx)
         return await tx.Query($"""
             update operation set owner = {owner}, generation = generation + 1, lease_until = {until}, handed_at = null,
               status = case when status = 'queued' then 'running' else status end, updated_at = {tx.Now}
-            where id in (select id from operation
-              where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
-              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            where id in ({Due(queues, most)})
             returning {All}
             """, Read);
     }
+
+    /// <summary>The ids of up to <paramref name="most"/> due operations that nobody is taking, the longest due first.</summary>
+    public Sql Due(IReadOnlyCollection<string> queues, int most) => $"""
+        select id from operation
+        where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
+        order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked}
+        """;
 
     /// <summary>When the next operation of these queues is due; null when there is none.</summary>
     public async Task<DateTime?> NextDue(IReadOnlyCollection<string> queues)
