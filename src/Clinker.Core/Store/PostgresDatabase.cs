@@ -47,7 +47,8 @@ public sealed class PostgresDatabase : Database
             CommandTimeout = 30,
             KeepAlive = 10,
         };
-        if (!settings.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = 20;
+        // Not ContainsKey: that is true for every key that Npgsql knows.
+        if (!settings.ShouldSerialize("Maximum Pool Size")) settings.MaxPoolSize = 20;
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
         builder.EnableTransportSecurity();
         var database = new PostgresDatabase(builder.Build(), time);
