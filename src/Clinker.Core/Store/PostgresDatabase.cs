@@ -135,10 +135,14 @@ public sealed class PostgresDatabase : Database
 
     async Task SetClock()
     {
-        var before = time.GetUtcNow();
-        var server = await Read(tx => tx.Number($"select (extract(epoch from clock_timestamp()) * 1000000)::bigint"));
-        var middle = before + (time.GetUtcNow() - before) / 2;
-        Interlocked.Exchange(ref clockOffsetTicks, (Micros.ToTime(server) - middle.UtcDateTime).Ticks);
+        var offset = await Read(async tx =>
+        {
+            var before = time.GetUtcNow(); // the connection is made: only the statement's way there and back counts
+            var server = await tx.Number($"select (extract(epoch from clock_timestamp()) * 1000000)::bigint");
+            var middle = before + (time.GetUtcNow() - before) / 2;
+            return Micros.ToTime(server) - middle.UtcDateTime;
+        });
+        Interlocked.Exchange(ref clockOffsetTicks, offset.Ticks);
     }
 
     async Task Listen()
