@@ -41,12 +41,17 @@ public readonly struct OperationTable(Tx tx)
         return await tx.Query($"""
             update operation set owner = {owner}, generation = generation + 1, lease_until = {until}, handed_at = null,
               status = case when status = 'queued' then 'running' else status end, updated_at = {tx.Now}
-            where id in (select id from operation
-              where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
-              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            where id in ({Due(queues, most)})
             returning {All}
             """, Read);
     }
+
+    /// <summary>The ids of up to <paramref name="most"/> due operations that nobody is taking, the longest due first.</summary>
+    public Sql Due(IReadOnlyCollection<string> queues, int most) => $"""
+        select id from operation
+        where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
+        order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked}
+        """;
 
     /// <summary>When the next operation of these queues is due; null when there is none.</summary>
     public async Task<DateTime?> NextDue(IReadOnlyCollection<string> queues)
@@ -58,11 +63,18 @@ public readonly struct OperationTable(Tx tx)
         return at == 0 ? null : Micros.ToTime(at);
     }
 
+    /// <summary>
+    /// How long until the next operation of these queues is due, by the database's clock, which a host's own may differ from;
+    /// not more than zero when one is due now, null when there is none.
+    /// </summary>
+    public async Task<TimeSpan?> DueIn(IReadOnlyCollection<string> queues) => await NextDue(queues) - tx.Now;
+
     /// <summary>Keeps leases; gives the ids of those that still were this owner's.</summary>
-    public Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
+    public async Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
     {
+        if (held.Count == 0) return [];
         var pairs = Sql.Join(" or ", held.Select(h => Sql.Of($"(id = {h.Id} and generation = {h.Generation})")));
-        return tx.Query($"""
+        return await tx.Query($"""
             update operation set lease_until = {tx.Now + lease} where owner = {owner} and ({pairs}) returning id
             """, r => r.GetString(0));
     }
