@@ -20,10 +20,14 @@ sealed partial class Run : IDisposable
     readonly CancellationToken stopping;
     readonly CancellationTokenSource leased;
 
+    readonly Lock clock = new();
+    long leasedAt;
+
+    /// <param name="leasedAt">The timestamp from before the lease was asked for: it runs from then, however long the answer took.</param>
     /// <param name="stopping">The daemon is to stop: no further step begins.</param>
     /// <param name="abandon">The time that a stopping daemon gives to running steps is over.</param>
-    public Run(OperationRow row, Means means, OperationKinds kinds, TimeProvider time, ILogger log, CancellationToken stopping,
-        CancellationToken abandon)
+    public Run(OperationRow row, Means means, OperationKinds kinds, TimeProvider time, long leasedAt, ILogger log,
+        CancellationToken stopping, CancellationToken abandon)
     {
         Row = row;
         Means = means;
@@ -32,7 +36,8 @@ sealed partial class Run : IDisposable
         this.time = time;
         this.log = log;
         this.stopping = stopping;
-        LeaseEnd = new CancellationTokenSource(means.Lease, time);
+        this.leasedAt = leasedAt;
+        LeaseEnd = new CancellationTokenSource(Left(leasedAt), time);
         leased = CancellationTokenSource.CreateLinkedTokenSource(LeaseEnd.Token, abandon);
     }
 
@@ -45,20 +50,35 @@ sealed partial class Run : IDisposable
     CancellationTokenSource LeaseEnd { get; }
 
     int attempts = -1;
+    bool ended;
 
-    /// <summary>The lease was renewed.</summary>
-    public void Renewed()
+    /// <summary>Whether the lease is over, by this host's clock or since another has it.</summary>
+    public bool IsLost => LeaseEnd.IsCancellationRequested;
+
+    /// <summary>The lease was renewed. It runs from when that was asked, so it never ends later here than in the database.</summary>
+    public void Renewed(long asked)
     {
-        if (!LeaseEnd.IsCancellationRequested) LeaseEnd.CancelAfter(Means.Lease);
+        lock (clock)
+        {
+            if (ended || asked < leasedAt || LeaseEnd.IsCancellationRequested) return;
+            leasedAt = asked;
+            LeaseEnd.CancelAfter(Left(asked));
+        }
     }
 
     /// <summary>The lease is somebody else's now.</summary>
-    public void Lost() => LeaseEnd.Cancel();
-
-    public void Progressed()
+    public void Lost()
     {
-        attempts = 0;
-        Renewed();
+        try { LeaseEnd.Cancel(); }
+        catch (ObjectDisposedException) { /* the run has ended meanwhile */ }
+    }
+
+    public void Progressed() => attempts = 0;
+
+    TimeSpan Left(long asked)
+    {
+        var left = Means.Lease - time.GetElapsedTime(asked);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     /// <summary>Asked before each act.</summary>
@@ -130,7 +150,7 @@ sealed partial class Run : IDisposable
         _ => new Fault.Bug(Row.RequestId),
     };
 
-    Task TurnRound(Fault fault) => Fenced(async tx =>
+    Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
         await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault,
             System.Text.Json.JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
@@ -157,7 +177,7 @@ sealed partial class Run : IDisposable
             }
             saga.MustKnowAllSteps();
             await saga.Unwind();
-            await Fenced(async tx =>
+            await Fenced("failed", async tx =>
             {
                 await operation.Failed(tx, fault, Row);
                 await tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Failed, fault);
@@ -180,14 +200,25 @@ sealed partial class Run : IDisposable
     Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
         tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
 
-    Task Fenced(Func<Tx, Task> work) => Means.Db.Commit(async tx =>
+    /// <summary>A transaction of the leaseholder; renews the lease.</summary>
+    public async Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work)
     {
-        if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
-        await work(tx);
-    });
+        if (IsLost) throw new LostLease();
+        var asked = time.GetTimestamp();
+        var result = await Means.Db.Commit(async tx =>
+        {
+            if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
+            return await work(tx);
+        }, name);
+        Renewed(asked);
+        return result;
+    }
+
+    Task Fenced(string name, Func<Tx, Task> work) => Fenced(name, async tx => { await work(tx); return true; });
 
     public void Dispose()
     {
+        lock (clock) ended = true;
         leased.Dispose();
         LeaseEnd.Dispose();
     }

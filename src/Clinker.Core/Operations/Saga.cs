@@ -163,11 +163,7 @@ public sealed class Saga
 
     Task Fenced(string name, Func<Tx, Task> work) => Fenced(name, async tx => { await work(tx); return true; });
 
-    Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work) => run.Means.Db.Commit(async tx =>
-    {
-        if (!await tx.Operations.Fence(run.Row.Id, run.Row.Generation, run.Means.Lease)) throw new LostLease();
-        return await work(tx);
-    }, name);
+    Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work) => run.Fenced(name, work);
 
     static string Text<T>(T value) => JsonSerializer.Serialize(value, Json<T>());
 
