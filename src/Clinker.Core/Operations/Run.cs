@@ -127,13 +127,14 @@ sealed partial class Run : IDisposable
         }
         catch (UnknownStep e) { await Stick(e.Message); }
         catch (HandedOver) { /* the row says who goes on */ }
-        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId); }
-        catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
-        catch (OperationCanceledException) when (LeaseEnd.IsCancellationRequested)
+        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, null); }
+        catch (Stopping) { await PutBackUnlessAway(); }
+        catch (Exception e) when (IsLost) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, e); }
+        catch (Exception e) when (Token.IsCancellationRequested)
         {
-            Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId);
+            Log.BrokenOff(log, Row.Kind, Row.Id, Row.RequestId, e);
+            await PutBackUnlessAway();
         }
-        catch (OperationCanceledException) when (Token.IsCancellationRequested) { await PutBack(TimeSpan.Zero, attempts, null); }
         catch (FaultException e) when (e.Fault is Fault.Unavailable)
         {
             // The database is away. The row is as it was; the lease runs out and the operation is taken again.
@@ -141,11 +142,14 @@ sealed partial class Run : IDisposable
         }
     }
 
-    /// <summary>What an exception of the run means; null for those that are no failure.</summary>
+    /// <summary>
+    /// What an exception of the run means; null for those that are no failure. What is thrown after the token has ended proves
+    /// nothing, whatever it says (a tool that was killed says that it failed): the next run finds out.
+    /// </summary>
     Fault? ToFault(Exception e) => e switch
     {
         HandedOver or LostLease or Stopping or UnknownStep => null,
-        OperationCanceledException when Token.IsCancellationRequested => null,
+        _ when Token.IsCancellationRequested => null,
         FaultException { Fault: var fault } => fault,
         _ => new Fault.Bug(Row.RequestId),
     };
@@ -200,6 +204,16 @@ sealed partial class Run : IDisposable
     Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
         tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
 
+    /// <summary>For a daemon that stops: as it is, to be taken at once.</summary>
+    async Task PutBackUnlessAway()
+    {
+        try { await PutBack(TimeSpan.Zero, attempts, null); }
+        catch (FaultException e) when (e.Fault is Fault.Unavailable)
+        {
+            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId); // when its lease has run out
+        }
+    }
+
     /// <summary>A transaction of the leaseholder; renews the lease.</summary>
     public async Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work)
     {
@@ -244,7 +258,10 @@ sealed partial class Run : IDisposable
             ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string? request);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation}: lease {Generation} lost, another worker goes on [{Request}]")]
-        public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request);
+        public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request, Exception? e);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Operation} is broken off, since the daemon stops [{Request}]")]
+        public static partial void BrokenOff(ILogger log, string kind, string operation, string? request, Exception e);
     }
 }
 

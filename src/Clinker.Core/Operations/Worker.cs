@@ -17,6 +17,12 @@ public sealed partial class Worker : IDisposable
     /// <summary>At the latest it looks by itself after this time (a wake-up may be lost with a connection).</summary>
     static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// How long a stopping worker waits for steps whose token is cancelled. One that is still not back hangs in storage: the
+    /// process ends without it, and the operation is taken again when its lease has run out.
+    /// </summary>
+    static readonly TimeSpan AfterGrace = TimeSpan.FromSeconds(5);
+
     /// <summary>How long to wait when the database does not answer.</summary>
     static readonly TimeSpan DatabaseAway = TimeSpan.FromSeconds(1);
 
@@ -49,7 +55,7 @@ public sealed partial class Worker : IDisposable
     /// <summary>Works until <paramref name="stop"/>; then waits up to <paramref name="grace"/> for running steps.</summary>
     public async Task Work(TimeSpan grace, CancellationToken stop)
     {
-        using var abandon = new CancellationTokenSource();
+        using var abandon = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         void Woken(string queue)
         {
             if (queue.Length == 0 || queues.Contains(queue)) Awake();
@@ -72,7 +78,9 @@ public sealed partial class Worker : IDisposable
         {
             means.Db.Woken -= Woken;
             abandon.CancelAfter(grace);
-            await Task.WhenAll(running.Values);
+            var ends = Task.WhenAll(running.Values);
+            try { await ends.WaitAsync(grace + AfterGrace, time, CancellationToken.None); }
+            catch (TimeoutException) { Log.LeftBehind(log, running.Count); }
             await abandon.CancelAsync();
             await renewing;
         }
@@ -181,6 +189,7 @@ public sealed partial class Worker : IDisposable
     {
         try { awake.Release(); }
         catch (SemaphoreFullException) { /* it will look anyway */ }
+        catch (ObjectDisposedException) { /* it has stopped; this came late */ }
     }
 
     async Task Sleep(TimeSpan longest, CancellationToken stop)
@@ -198,6 +207,9 @@ public sealed partial class Worker : IDisposable
 
         [LoggerMessage(Level = LogLevel.Error, Message = "The worker met a defect and goes on")]
         public static partial void Defect(ILogger log, Exception e);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} steps did not end; their leases run out and they are taken again")]
+        public static partial void LeftBehind(ILogger log, int count);
 
         [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} broke off; its lease runs out and it is taken again")]
         public static partial void Broken(ILogger log, string kind, string operation, Exception e);
