@@ -122,8 +122,8 @@ public sealed partial class Worker : IDisposable
                 start.SetResult();
             }
             if (rows.Count == room) return null;
-            if (await means.Db.Read(tx => tx.Operations.NextDue(queues)) is not { } due) return LongestSleep;
-            var ahead = due - time.GetUtcNow().UtcDateTime;
+            // By the database's clock on both sides: this host's may be off, and would wake it too often or too late.
+            if (await means.Db.Read(async tx => await tx.Operations.NextDue(queues) - tx.Now) is not { } ahead) return LongestSleep;
             return ahead <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(20) : ahead < LongestSleep ? ahead : LongestSleep;
         }
         catch (FaultException e) when (e.Fault is Fault.Unavailable)
