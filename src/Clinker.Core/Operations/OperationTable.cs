@@ -11,6 +11,10 @@ public readonly struct OperationTable(Tx tx)
         + "about_kind, about_id, project_id, request_id, fault, created_at, updated_at";
 
     static readonly Sql All = Sql.Raw(Columns);
+    /// <summary>What a stuck operation goes on as: what stopped it may have come before any fault, or after one.</summary>
+    static readonly Sql AfterStuck = Sql.Raw("case when exists (select 1 from journal j where j.operation = operation.id and j.step = '' "
+        + "and j.event = 'fault') then 'unwinding' else 'queued' end");
+
     static readonly Sql Live = Sql.Raw("status in ('queued', 'running', 'unwinding')");
 
     /// <summary>
@@ -123,11 +127,11 @@ public readonly struct OperationTable(Tx tx)
         update operation set status = 'unwinding', attempts = 0, fault = {Text(because)}, updated_at = {tx.Now} where id = {id}
         """);
 
-    /// <summary>Lets a stuck operation try its undos again; false when it was not stuck.</summary>
+    /// <summary>Lets a stuck operation go on: forwards, or with its undos once it had turned round. False when it was not stuck.</summary>
     public async Task<bool> Resume(string id)
     {
         var queue = await tx.One($"""
-            update operation set status = 'unwinding', attempts = 0, run_after = {tx.Now}, updated_at = {tx.Now}
+            update operation set status = {AfterStuck}, attempts = 0, run_after = {tx.Now}, updated_at = {tx.Now}
             where id = {id} and status = 'stuck' returning queue
             """, r => r.GetString(0));
         if (queue is not null) tx.Wake(queue);

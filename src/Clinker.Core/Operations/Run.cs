@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
 using Clinker.Scheduling;
 using Clinker.Store;
@@ -90,15 +92,31 @@ sealed partial class Run : IDisposable
 
     public async Task Go()
     {
+        try { await UntilItStops(); }
+        catch (FaultException e) when (e.Fault is Fault.Unavailable)
+        {
+            // The database is away. The row is as it was; the lease runs out and the operation is taken again.
+            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
+        }
+    }
+
+    async Task UntilItStops()
+    {
         attempts = Row.Attempts;
         try
         {
             if (kinds.Find(Row.Kind) is not { } json)
             {
-                await Stick($"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it.");
+                await Stick(new Fault.Misconfigured(
+                    $"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it."));
                 return;
             }
-            var operation = (Operation)System.Text.Json.JsonSerializer.Deserialize(Row.Arguments, json)!;
+            if (Parse(json) is not { } operation)
+            {
+                await Stick(new Fault.Misconfigured(
+                    $"This program can't read the arguments {Row.Arguments}: start the program that wrote them, then resume it."));
+                return;
+            }
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
             if (!entries.Exists(JournalEvent.IsFault))
             {
@@ -125,20 +143,15 @@ sealed partial class Run : IDisposable
             }
             await Unwind(operation);
         }
-        catch (UnknownStep e) { await Stick(e.Message); }
+        catch (UnknownStep e) { await Stick(new Fault.Misconfigured(e.Message)); }
         catch (HandedOver) { /* the row says who goes on */ }
         catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, null); }
-        catch (Stopping) { await PutBackUnlessAway(); }
+        catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
         catch (Exception e) when (IsLost) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, e); }
         catch (Exception e) when (Token.IsCancellationRequested)
         {
             Log.BrokenOff(log, Row.Kind, Row.Id, Row.RequestId, e);
-            await PutBackUnlessAway();
-        }
-        catch (FaultException e) when (e.Fault is Fault.Unavailable)
-        {
-            // The database is away. The row is as it was; the lease runs out and the operation is taken again.
-            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
+            await PutBack(TimeSpan.Zero, attempts, null);
         }
     }
 
@@ -157,7 +170,7 @@ sealed partial class Run : IDisposable
     Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
         await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault,
-            System.Text.Json.JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+            JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
         await tx.Operations.Unwind(Row.Id, fault);
     });
 
@@ -170,7 +183,7 @@ sealed partial class Run : IDisposable
         try
         {
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
-            var fault = System.Text.Json.JsonSerializer.Deserialize(
+            var fault = JsonSerializer.Deserialize(
                 entries.Find(JournalEvent.IsFault)!.Data!, CoreJson.Default.Fault)!;
             var saga = new Saga(this, entries);
             try { await operation.Run(saga); }
@@ -191,28 +204,25 @@ sealed partial class Run : IDisposable
         {
             Log.UndoFailed(log, Row.Kind, Row.Id, attempts + 1, another.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
             if (attempts + 1 < Backoff.MaxAttempts) await PutBack(Backoff.After(attempts), attempts + 1, null);
-            else await Stick(another.Message);
+            else await Stick(another);
         }
     }
 
-    async Task Stick(string why)
+    /// <summary>Its fault is then what keeps it; the one that turned it round stays in the journal.</summary>
+    async Task Stick(Fault why)
     {
-        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why, Row.RequestId);
-        await Means.Db.Commit(tx => tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Stuck, null));
+        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why.Message, Row.RequestId);
+        await Means.Db.Commit(tx => tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Stuck, why));
+    }
+
+    Operation? Parse(JsonTypeInfo json)
+    {
+        try { return JsonSerializer.Deserialize(Row.Arguments, json) as Operation; }
+        catch (JsonException) { return null; }
     }
 
     Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
         tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
-
-    /// <summary>For a daemon that stops: as it is, to be taken at once.</summary>
-    async Task PutBackUnlessAway()
-    {
-        try { await PutBack(TimeSpan.Zero, attempts, null); }
-        catch (FaultException e) when (e.Fault is Fault.Unavailable)
-        {
-            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId); // when its lease has run out
-        }
-    }
 
     /// <summary>A transaction of the leaseholder; renews the lease.</summary>
     public async Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work)

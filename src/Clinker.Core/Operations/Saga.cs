@@ -126,7 +126,7 @@ public sealed class Saga
     /// <exception cref="UnknownStep">The journal has a step that the code did not come to: only a person knows what it means.</exception>
     internal void MustKnowAllSteps()
     {
-        if (UnknownSteps().FirstOrDefault() is { } step) throw new UnknownStep(step);
+        if (UnknownSteps().FirstOrDefault() is { } step) throw new UnknownStep(step, "that this program did not come to");
     }
 
     internal bool KnowsAllSteps => !UnknownSteps().Any();
@@ -140,7 +140,8 @@ public sealed class Saga
         if (undo is not null) undos.Push((name, undo));
         if (journal.TryGetValue((name, JournalEvent.Done), out var data))
         {
-            result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>());
+            try { result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>()); }
+            catch (JsonException) { throw new UnknownStep(name, $"a result that this program can't read ({data})"); }
             return true;
         }
         if (Unwinding) throw new TurnedRound();
@@ -181,8 +182,8 @@ sealed class LostLease : Exception;
 sealed class Stopping : Exception;
 
 /// <summary>The program and the journal do not agree.</summary>
-sealed class UnknownStep(string step) : Exception(
-    $"The journal has a step named {step} that this program did not come to: start the program that wrote it, then resume it.");
+sealed class UnknownStep(string step, string what) : Exception(
+    $"The journal has a step {step} {what}: start the program that wrote it, then resume it.");
 
 /// <summary>The replay has come to where the operation failed.</summary>
 sealed class TurnedRound : Exception;
