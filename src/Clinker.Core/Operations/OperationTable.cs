@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 using Clinker.Store;
 
@@ -80,6 +81,16 @@ public readonly struct OperationTable(Tx tx)
     public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
         insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
         """);
+
+    /// <summary>Notes that up to this lease nothing of a step was done.</summary>
+    public Task JournalUntouched(string id, string step, long generation)
+    {
+        var data = generation.ToString(CultureInfo.InvariantCulture);
+        return tx.Execute($"""
+            insert into journal (operation, step, event, data, at) values ({id}, {step}, {JournalEvent.Untouched}, {data}, {tx.Now})
+            on conflict (operation, step, event) do update set data = excluded.data, at = excluded.at
+            """);
+    }
 
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at",
@@ -208,8 +219,10 @@ static class JournalEvent
 {
     /// <summary>The act took effect; data is its result.</summary>
     public const string Done = "done";
-    /// <summary>The undo took effect.</summary>
+    /// <summary>The undo took effect, or was not needed.</summary>
     public const string Undone = "undone";
+    /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
+    public const string Untouched = "untouched";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";
 

@@ -51,6 +51,7 @@ sealed partial class Run : IDisposable
     /// <summary>Fires when the lease has run out by this host's own clock: a worker that could not renew stops by itself.</summary>
     CancellationTokenSource LeaseEnd { get; }
 
+    Saga? saga;
     int attempts = -1;
     bool ended;
 
@@ -120,7 +121,7 @@ sealed partial class Run : IDisposable
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
             if (!entries.Exists(JournalEvent.IsFault))
             {
-                var saga = new Saga(this, entries);
+                saga = new Saga(this, entries);
                 try
                 {
                     await operation.Run(saga);
@@ -169,8 +170,8 @@ sealed partial class Run : IDisposable
 
     Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
-        await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault,
-            JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+        await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault, JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, null);
         await tx.Operations.Unwind(Row.Id, fault);
     });
 
@@ -185,10 +186,10 @@ sealed partial class Run : IDisposable
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
             var fault = JsonSerializer.Deserialize(
                 entries.Find(JournalEvent.IsFault)!.Data!, CoreJson.Default.Fault)!;
-            var saga = new Saga(this, entries);
+            saga = new Saga(this, entries);
             try { await operation.Run(saga); }
             catch (TurnedRound) { /* the replay has come to where it failed */ }
-            catch (Exception e) when (saga.KnowsAllSteps && ToFault(e) is not (null or Fault.Unavailable))
+            catch (Exception e) when (saga!.KnowsAllSteps && ToFault(e) is not (null or Fault.Unavailable))
             {
                 // It failed between steps: it fails there again.
             }
@@ -221,8 +222,11 @@ sealed partial class Run : IDisposable
         catch (JsonException) { return null; }
     }
 
-    Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
-        tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
+    Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(async tx =>
+    {
+        if (await tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because) && saga?.Untouched is { } step)
+            await tx.Operations.JournalUntouched(Row.Id, step, Row.Generation);
+    });
 
     /// <summary>A transaction of the leaseholder; renews the lease.</summary>
     public async Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work)

@@ -89,7 +89,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
     string Reach(Volume volume)
     {
         var pool = volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume));
-        if (shares.Down.TryGetValue(pool, out var why)) throw new Fault.BackendDown(pool, why).Thrown();
+        if (shares.Down.TryGetValue(pool, out var why)) throw new FaultException(new Fault.BackendDown(pool, why)) { NothingDone = true };
         return pool;
     }
 }
