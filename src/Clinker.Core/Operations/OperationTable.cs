@@ -16,6 +16,9 @@ public readonly struct OperationTable(Tx tx)
     static readonly Sql AfterStuck = Sql.Raw("case when exists (select 1 from journal j where j.operation = operation.id and j.step = '' "
         + "and j.event = 'fault') then 'unwinding' else 'queued' end");
 
+    /// <summary>When what only a person may resume is tried again.</summary>
+    static readonly DateTime Never = new(9999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
     static readonly Sql Live = Sql.Raw("status in ('queued', 'running', 'unwinding')");
 
     /// <summary>
@@ -121,7 +124,17 @@ public readonly struct OperationTable(Tx tx)
         return true;
     }
 
-    /// <summary>Ends it, or stops it for a person; false when the lease was lost. Ended operations hold nothing.</summary>
+    /// <summary>
+    /// Stops it for a person; false when the lease was lost. It keeps its holds. From <paramref name="tryAgain"/> on
+    /// <see cref="ResumeStuck"/> may try it again; null: only a person may.
+    /// </summary>
+    public async Task<bool> Stick(string id, long generation, Fault because, DateTime? tryAgain) => 1 == await tx.Execute($"""
+        update operation set status = 'stuck', owner = null, lease_until = 0, fault = {Text(because)},
+          run_after = {tryAgain ?? Never}, updated_at = {tx.Now}
+        where id = {id} and generation = {generation} and owner is not null
+        """);
+
+    /// <summary>Ends it; false when the lease was lost. Ended operations hold nothing.</summary>
     public async Task<bool> End(string id, long generation, string status, Fault? because)
     {
         var changed = await tx.Execute($"""
@@ -129,7 +142,7 @@ public readonly struct OperationTable(Tx tx)
               updated_at = {tx.Now}
             where id = {id} and generation = {generation} and owner is not null
             """);
-        if (changed == 1 && status != OperationStatus.Stuck) await tx.Execute($"delete from hold where operation = {id}");
+        if (changed == 1) await tx.Execute($"delete from hold where operation = {id}");
         return changed == 1;
     }
 
@@ -147,6 +160,21 @@ public readonly struct OperationTable(Tx tx)
             """, r => r.GetString(0));
         if (queue is not null) tx.Wake(queue);
         return queue is not null;
+    }
+
+    /// <summary>
+    /// Lets stuck operations of a queue try once more, those first that have waited longest; gives how many. For a backend that
+    /// serves: what stuck since it was away goes on by itself, what fails again is stuck at once, and never many at a time.
+    /// </summary>
+    public async Task<int> ResumeStuck(string queue, int most)
+    {
+        var resumed = await tx.Execute($"""
+            update operation set status = {AfterStuck}, updated_at = {tx.Now}
+            where id in (select id from operation where queue = {queue} and status = 'stuck' and run_after <= {tx.Now}
+              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            """);
+        if (resumed > 0) tx.Wake(queue);
+        return resumed;
     }
 
     /// <summary>
@@ -171,7 +199,7 @@ public readonly struct OperationTable(Tx tx)
 
     /// <summary>Queues to which something was handed before a time and that no worker has taken up since.</summary>
     public Task<List<string>> WaitingSince(DateTime handedBefore) => tx.Query(
-        $"select distinct queue from operation where status = 'queued' and handed_at <= {handedBefore}", r => r.GetString(0));
+        $"select distinct queue from operation where {Live} and status = 'queued' and handed_at <= {handedBefore}", r => r.GetString(0));
 
     public Task<OperationRow?> Get(string id) => tx.One<OperationRow?>($"select {All} from operation where id = {id}", Read);
 

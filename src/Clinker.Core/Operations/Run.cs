@@ -204,7 +204,8 @@ sealed partial class Run : IDisposable
         catch (Exception e) when (ToFault(e) is { } another && another is not Fault.Unavailable)
         {
             Log.UndoFailed(log, Row.Kind, Row.Id, attempts + 1, another.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
-            if (attempts + 1 < Backoff.MaxAttempts) await PutBack(Backoff.After(attempts), attempts + 1, null);
+            if (attempts + 1 < (another.Transient ? Backoff.MaxUndoAttempts : Backoff.MaxAttempts))
+                await PutBack(Backoff.After(attempts), attempts + 1, null);
             else await Stick(another);
         }
     }
@@ -212,8 +213,10 @@ sealed partial class Run : IDisposable
     /// <summary>Its fault is then what keeps it; the one that turned it round stays in the journal.</summary>
     async Task Stick(Fault why)
     {
-        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why.Message, Row.RequestId);
-        await Means.Db.Commit(tx => tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Stuck, why));
+        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why.Message,
+            why.Transient ? "It is tried again when its backend serves." : "Mend the cause, then resume it.", Row.RequestId);
+        await Means.Db.Commit(tx => tx.Operations.Stick(
+            Row.Id, Row.Generation, why, why.Transient ? tx.Now + Backoff.StuckPause : null));
     }
 
     Operation? Parse(JsonTypeInfo json)
@@ -267,9 +270,9 @@ sealed partial class Run : IDisposable
             ILogger log, string kind, string operation, int attempt, string why, string? request, Exception? cause);
 
         [LoggerMessage(Level = LogLevel.Critical,
-            Message = "{Kind} {Operation} is stuck ({AboutKind} {AboutId}): {Why} Mend the cause, then resume it. [{Request}]")]
+            Message = "{Kind} {Operation} is stuck ({AboutKind} {AboutId}): {Why} {Then} [{Request}]")]
         public static partial void Stuck(
-            ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string? request);
+            ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string then, string? request);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation}: lease {Generation} lost, another worker goes on [{Request}]")]
         public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request, Exception? e);
@@ -282,8 +285,17 @@ sealed partial class Run : IDisposable
 /// <summary>How long to wait before the next try, and how often to try.</summary>
 static class Backoff
 {
-    /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about four minutes.</summary>
+    /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about three minutes.</summary>
     public const int MaxAttempts = 14;
+
+    /// <summary>
+    /// The same for an undo whose fault is transient: about an hour. Until then nobody can do more than wait for the backend
+    /// either; after that somebody is called.
+    /// </summary>
+    public const int MaxUndoAttempts = 130;
+
+    /// <summary>How long what is stuck since its backend is away rests at least before it is tried again.</summary>
+    public static readonly TimeSpan StuckPause = TimeSpan.FromMinutes(1);
 
     static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);

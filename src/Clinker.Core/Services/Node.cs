@@ -33,6 +33,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// <summary>How long ended operations and their journals can be looked at.</summary>
     static readonly TimeSpan KeepEnded = TimeSpan.FromDays(7);
 
+    /// <summary>Stuck operations that one report of their backend lets go on.</summary>
+    const int MaxResumed = 10;
+
     /// <summary>Ended operations forgotten in one transaction.</summary>
     const int MaxForgotten = 1000;
 
@@ -68,7 +71,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     Task BeatScheduler() => means.Db.Commit(tx =>
         tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
 
-    async Task Report(string queue, Driver driver, CancellationToken stop)
+    /// <summary>Beats for a backend and writes down how its pools are; what was stuck since it was away goes on.</summary>
+    public async Task Report(string queue, Driver driver, CancellationToken stop)
     {
         BackendReport report;
         try
@@ -87,11 +91,13 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         var down = report.Pools.Count == 0 ? "it has no pool"
             : report.Pools.All(p => p.Down is not null) ? string.Join(" ", report.Pools.Select(p => $"{p.Name}: {p.Down}"))
             : null;
-        await means.Db.Commit(async tx =>
+        var resumed = await means.Db.Commit(async tx =>
         {
             await tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, down);
             await tx.Pools.Report(queue, settings.Zone, report);
+            return down is null ? await tx.Operations.ResumeStuck(queue, MaxResumed) : 0;
         });
+        if (resumed > 0) Log.Resumed(log, resumed, queue);
     }
 
     /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>
@@ -157,6 +163,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} operations were handed to {Queue}, which is down; they are undone")]
         public static partial void TakenBack(ILogger log, int count, string queue);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Count} stuck operations of {Queue} are tried again, since it serves")]
+        public static partial void Resumed(ILogger log, int count, string queue);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}, left under work in {Pool}")]
         public static partial void Swept(ILogger log, string file, string pool);
