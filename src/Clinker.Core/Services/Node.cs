@@ -39,7 +39,17 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// <summary>Ended operations forgotten in one transaction.</summary>
     const int MaxForgotten = 1000;
 
+    /// <summary>A longer time between two looks is one in which nobody watched: heartbeats may have been missing for our own sake.</summary>
+    static readonly TimeSpan MaxUnwatched = 2 * HousekeepingInterval;
+
     readonly ILogger log = logs.CreateLogger<Node>();
+
+    /// <summary>
+    /// Since when, and last when, this node has looked after the house without a gap. A host counts as gone only when it was
+    /// missed for that long: after all were off, or the database was away, nobody has beaten, and whoever is first must not
+    /// call the others dead.
+    /// </summary>
+    (DateTime First, DateTime Last)? watching;
 
     /// <summary>Works until <paramref name="stop"/>, then lets running steps end or puts them back.</summary>
     public async Task Run(CancellationToken stop)
@@ -57,7 +67,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         {
             await Safely("beat", BeatScheduler);
             tasks.Add(Every(settings.ReportInterval, "beat", BeatScheduler, stop));
-            tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop));
+            tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop, atOnce: true));
         }
         foreach (var (queue, driver) in means.Drivers)
         {
@@ -101,18 +111,25 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     }
 
     /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>
-    public Task KeepHouse() => means.Db.Commit(async tx =>
+    public async Task KeepHouse()
     {
-        var deadline = tx.Now - means.Scheduling.ServiceDownTime;
-        foreach (var queue in await tx.Operations.WaitingSince(deadline))
+        var watched = watching;
+        var now = await means.Db.Commit(async tx =>
         {
-            if (await tx.Services.Find(queue, ServiceTable.VolumeBinary) is { } service && service.UpdatedAt >= deadline) continue;
-            var taken = await tx.Operations.TakeBack(queue, deadline, Queues.Scheduler, new Fault.HostGone(queue));
-            if (taken > 0) Log.TakenBack(log, taken, queue);
-        }
-        await tx.Operations.Forget(tx.Now - KeepEnded, MaxForgotten);
-        await tx.Messages.Expire();
-    });
+            await tx.Operations.Forget(tx.Now - KeepEnded, MaxForgotten);
+            await tx.Messages.Expire();
+            var deadline = tx.Now - means.Scheduling.ServiceDownTime;
+            if (watched is not { } since || tx.Now - since.Last > MaxUnwatched || since.First > deadline) return tx.Now;
+            foreach (var queue in await tx.Operations.WaitingSince(deadline))
+            {
+                if (await tx.Services.Find(queue, ServiceTable.VolumeBinary) is { } service && service.UpdatedAt >= deadline) continue;
+                var taken = await tx.Operations.TakeBack(queue, deadline, Queues.Scheduler, new Fault.HostGone(queue));
+                if (taken > 0) Log.TakenBack(log, taken, queue);
+            }
+            return tx.Now;
+        });
+        watching = (watched is { } w && now - w.Last <= MaxUnwatched ? w.First : now, now);
+    }
 
     /// <summary>
     /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but by a
