@@ -93,8 +93,13 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         }
         catch (Exception e) when (!stop.IsCancellationRequested && e is FaultException or OperationCanceledException or TimeoutException)
         {
-            Log.NoReport(log, queue, e is FaultException ? e.Message : $"it did not report within {ReportDeadline.TotalSeconds} s");
-            await means.Db.Commit(tx => tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, e.Message));
+            var why = e is FaultException ? e.Message : $"it did not report within {ReportDeadline.TotalSeconds} s";
+            Log.NoReport(log, queue, why);
+            await means.Db.Commit(async tx =>
+            {
+                await tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, why);
+                await tx.Pools.Silent(queue, why);
+            });
             return;
         }
         foreach (var pool in report.Pools.Where(p => p.Down is not null)) Log.PoolDown(log, queue, pool.Name, pool.Down!);
