@@ -81,6 +81,10 @@ public readonly struct OperationTable(Tx tx)
         where id = {id} and generation = {generation} and owner is not null
         """);
 
+    /// <summary>Whether this generation still holds the lease: nobody else has taken it.</summary>
+    public async Task<bool> Holds(string id, long generation) => 0 < await tx.Number(
+        $"select count(*) from operation where id = {id} and generation = {generation} and owner is not null");
+
     public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
         insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
         """);

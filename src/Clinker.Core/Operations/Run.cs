@@ -91,6 +91,12 @@ sealed partial class Run : IDisposable
         if (stopping.IsCancellationRequested) throw new Stopping();
     }
 
+    /// <summary>For drivers, before they publish: a word of the database, not of this host's clock.</summary>
+    public async Task StillHeld()
+    {
+        if (!await Means.Db.Read(tx => tx.Operations.Holds(Row.Id, Row.Generation))) throw new LostLease();
+    }
+
     public async Task Go()
     {
         try { await UntilItStops(); }
