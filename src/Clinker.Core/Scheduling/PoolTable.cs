@@ -90,6 +90,9 @@ public readonly struct PoolTable(Tx tx)
             """);
     }
 
+    /// <summary>A backend gives no report: nothing is placed in its pools until it does.</summary>
+    public Task Silent(string queue, string why) => tx.Execute($"update pool set down = {why} where queue = {queue}");
+
     /// <summary>All pools by name.</summary>
     public Task<List<Pool>> List() => tx.Query($"select {All} from pool order by name", r => Read(r));
 

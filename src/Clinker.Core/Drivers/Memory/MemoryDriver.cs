@@ -50,7 +50,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         foreach (var key in WorkFiles(pool, volume)) if (key != mine) shares.Files.TryRemove(key, out _);
         await Touch("create: make");
         shares.Files[mine] = 0;
-        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
         await Touch("create: publish");
         // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
         if (!shares.Files.ContainsKey(mine) && !shares.Files.ContainsKey((pool, file)))
@@ -89,7 +89,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
     string Reach(Volume volume)
     {
         var pool = volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume));
-        if (shares.Down.TryGetValue(pool, out var why)) throw new Fault.BackendDown(pool, why).Thrown();
+        if (shares.Down.TryGetValue(pool, out var why)) throw new FaultException(new Fault.BackendDown(pool, why)) { NothingDone = true };
         return pool;
     }
 }
