@@ -27,7 +27,7 @@ internal static class HostChecks
     {
         if (!asked && !File.Exists(path))
         {
-            report.Note("config", path, "is not there: clinkerd starts with its built-in settings, in a directory of its own user",
+            report.Note("config", path, "is not there: clinkerd starts with its built-in settings, on SQLite and a directory of its user",
                 $"clinker config set {path} DEFAULT volume_driver {CinderConf.DriverClass}");
             return null;
         }

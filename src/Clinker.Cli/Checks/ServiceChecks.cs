@@ -1,40 +1,46 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Clinker.Cli.Cloud;
 using Clinker.Cli.Ini;
 
 namespace Clinker.Cli.Checks;
 
 /// <summary>The database and the API endpoint.</summary>
-internal static class ServiceChecks
+internal static partial class ServiceChecks
 {
     const int PostgreSqlPort = 5432;
 
-    public static async Task Database(Report report, string? connection)
+    public static async Task Database(Report report, string connection)
     {
-        if (connection is null)
-        {
-            report.Note("database", "[database] connection", "is not set: clinkerd keeps a SQLite file in its own state directory");
-            return;
-        }
         var scheme = connection.Split("://")[0].Split('+')[0];
-        var shown = Masked(connection);
-        if (scheme == "sqlite") Sqlite(report, connection[(connection.IndexOf("://", StringComparison.Ordinal) + 3)..]);
-        else if (scheme is "postgresql" or "postgres" && Uri.TryCreate(connection, UriKind.Absolute, out var uri))
-        {
-            var host = uri.Host.Length == 0 ? "localhost" : uri.Host.Trim('[', ']');
-            var port = uri.Port > 0 ? uri.Port : PostgreSqlPort;
-            if (await Reach.Connect(host, port) is { } why)
-                report.Error("database", shown, $"port {port} of {host} {why}", $"on {host}: systemctl start postgresql; check listen_addresses in postgresql.conf and the firewall");
-            else report.Ok("database", shown, $"PostgreSQL's port {port} of {host} answers");
-        }
+        var shown = Password().Replace(connection, "$1:***@");
+        if (scheme == "sqlite" && connection[(connection.IndexOf("://", StringComparison.Ordinal) + 3)..] is ['/', '/', ..] path) Sqlite(report, path[1..]);
+        else if (scheme is "postgresql" or "postgres" && PostgreSql().Match(connection) is { Success: true } url) await Server(report, shown, url);
         else
-            report.Error("database", shown, $"{scheme} is not a database that Clinker uses", "set [database] connection to postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:////PATH");
+            report.Error("database", shown, scheme == "sqlite" ? "is not an absolute path: that takes four slashes" : $"{scheme} is not a database that Clinker uses",
+                "set [database] connection to postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:////PATH");
     }
 
-    /// <summary>SQLAlchemy's form: three slashes before a relative path, four before an absolute one.</summary>
-    static void Sqlite(Report report, string rest)
+    static async Task Server(Report report, string shown, Match url)
     {
-        var path = Path.GetFullPath(rest.StartsWith('/') ? rest[1..] : rest);
+        // The query's host wins, and one that is a path is the directory of PostgreSQL's socket.
+        var host = Uri.UnescapeDataString(url.Groups["inquery"] is { Success: true, Value: var q } ? q : url.Groups["host"].Value);
+        var port = int.TryParse(url.Groups["port"].Value, out var given) ? given : PostgreSqlPort;
+        if (host.StartsWith('/'))
+        {
+            var socket = $"{host}/.s.PGSQL.{port}";
+            if (File.Exists(socket)) report.Ok("database", shown, $"PostgreSQL's socket {socket} is there");
+            else report.Error("database", shown, $"{socket} is not there", "systemctl start postgresql; check unix_socket_directories in postgresql.conf");
+            return;
+        }
+        if (host.Length == 0) host = "localhost";
+        if (await Reach.Connect(host, port) is { } why)
+            report.Error("database", shown, $"port {port} of {host} {why}", $"on {host}: systemctl start postgresql; check listen_addresses in postgresql.conf and the firewall");
+        else report.Ok("database", shown, $"PostgreSQL's port {port} of {host} answers");
+    }
+
+    static void Sqlite(Report report, string path)
+    {
         var directory = Path.GetDirectoryName(path)!;
         if (!Directory.Exists(directory)) report.Error("database", path, $"{directory} is not there", $"mkdir -p {directory}, owned by the user that clinkerd runs as");
         // Its journal lies beside it.
@@ -53,10 +59,12 @@ internal static class ServiceChecks
         return read == 0 || head[..read].SequenceEqual("SQLite format 3\0"u8);
     }
 
-    static string Masked(string connection) =>
-        Uri.TryCreate(connection, UriKind.Absolute, out var uri) && uri.UserInfo.Contains(':')
-            ? connection.Replace(uri.UserInfo, uri.UserInfo.Split(':')[0] + ":***", StringComparison.Ordinal)
-            : connection;
+    [GeneratedRegex("(?<=://)([^:/@]*):[^@]*@")]
+    private static partial Regex Password();
+
+    // Not a URL of RFC 3986: there may be a user without a host (sqlalchemy/engine/url.py).
+    [GeneratedRegex(@"^[\w+]+://(?:[^/@]*@)?(?:\[(?<host>[^\]]+)\]|(?<host>[^/:?]*))(?::(?<port>\d+))?(?:/[^?]*)?(?:\?(?:.*&)?host=(?<inquery>[^&]+))?")]
+    private static partial Regex PostgreSql();
 
     public static async Task Endpoint(Report report, CloudSettings settings, string? configured, TextWriter? debug, CancellationToken token)
     {

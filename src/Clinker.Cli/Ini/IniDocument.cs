@@ -186,13 +186,20 @@ internal sealed class IniDocument
         }
         if (section.Length == 0 && last < 0)
         {
-            lines.InsertRange(0, Assignment(key + " = ", value, newLine));
+            InsertAssignment(0, key + " = ", value);
             return;
         }
         if (last < 0 && header < 0) header = Header(section);
         var at = Math.Max(last, header);
         EndLine(at);
-        lines.InsertRange(at + 1, Assignment(key + " = ", value, newLine));
+        InsertAssignment(at + 1, key + " = ", value);
+    }
+
+    void InsertAssignment(int at, string head, string value)
+    {
+        // What starts with a blank and went on with nothing would now go on with this.
+        if (at < lines.Count && !lines[at].IsBlank && (lines[at].Text[0] is ' ' or '\t')) lines.Insert(at, new Line(Kind.Other, "", newLine));
+        lines.InsertRange(at, Assignment(head, value, newLine));
     }
 
     int Header(string section)

@@ -26,7 +26,7 @@ internal static class IniFile
     {
         try
         {
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+            var target = new FileInfo(path).LinkTarget is null ? Path.GetFullPath(path) : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
             using var directory = new Posix.LockedDirectory(Path.GetDirectoryName(target)!);
             var before = File.Exists(target) ? File.ReadAllBytes(target) : null;
             var document = IniDocument.Parse(before ?? []);

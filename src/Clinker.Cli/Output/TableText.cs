@@ -40,7 +40,7 @@ internal static class TableText
         Row([.. columns.Select(c => new[] { c })]);
         text.Append(frame);
         cells.ForEach(Row);
-        return text.Append(cells.Count > 0 ? frame : "").ToString();
+        return text.Append(frame).ToString();
 
         void Row(string[][] row)
         {

@@ -1,9 +1,13 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Clinker.Cli.Output;
 
-/// <summary>Breaks a line at blanks, after hyphens within words, and, where nothing else helps, within a word.</summary>
-internal static class Wrapping
+/// <summary>
+/// Breaks a line as Python's textwrap does, which cliff uses: at blanks, after hyphens between letters, and within a word
+/// that is longer than a line, there after its last hyphen that fits.
+/// </summary>
+internal static partial class Wrapping
 {
     public static IEnumerable<string> Of(string line, int width)
     {
@@ -12,57 +16,45 @@ internal static class Wrapping
             yield return line;
             yield break;
         }
-        var current = new StringBuilder();
-        var used = 0;
-        foreach (var piece in Pieces(line))
+        var pieces = new Stack<string>(Piece().Matches(line).Select(m => m.Value).Reverse());
+        var first = true;
+        while (pieces.Count > 0)
         {
-            var rest = piece;
-            if (used > 0 && used + DisplayWidth.Of(rest.TrimEnd(' ')) > width)
+            if (!first && string.IsNullOrWhiteSpace(pieces.Peek())) pieces.Pop();
+            var current = new StringBuilder();
+            var used = 0;
+            while (pieces.Count > 0 && used + DisplayWidth.Of(pieces.Peek()) <= width)
             {
-                yield return current.ToString().TrimEnd(' ');
-                current.Clear();
-                used = 0;
-                rest = rest.TrimStart(' ');
+                used += DisplayWidth.Of(pieces.Peek());
+                current.Append(pieces.Pop());
             }
-            while (DisplayWidth.Of(rest.TrimEnd(' ')) > width)
+            if (pieces.Count > 0 && DisplayWidth.Of(pieces.Peek()) > width)
             {
-                var head = Head(rest, width - used);
-                yield return current + head;
-                current.Clear();
-                used = 0;
-                rest = rest[head.Length..];
+                var word = pieces.Pop();
+                var head = Head(word, width - used);
+                current.Append(head);
+                pieces.Push(word[head.Length..]);
             }
-            current.Append(rest);
-            used += DisplayWidth.Of(rest);
+            first = false;
+            if (current.Length > 0) yield return current.ToString().TrimEnd(' ');
         }
-        if (current.Length > 0) yield return current.ToString().TrimEnd(' ');
     }
 
-    /// <summary>Runs of blanks, and words cut after a hyphen that stands between letters (so not within a UUID's digits).</summary>
-    static IEnumerable<string> Pieces(string line)
+    /// <summary>As much of a long word as there is room for; at least a character on a line of its own.</summary>
+    static string Head(string word, int room)
     {
-        var start = 0;
-        for (var i = 1; i < line.Length; i++)
+        var (length, used) = (0, 0);
+        foreach (var rune in word.EnumerateRunes())
         {
-            var edge = (line[i] == ' ') != (line[i - 1] == ' ');
-            var hyphen = line[i - 1] == '-' && i >= 3 && char.IsLetter(line[i - 2]) && char.IsLetter(line[i - 3]) && char.IsLetter(line[i]);
-            if (!edge && !hyphen) continue;
-            yield return line[start..i];
-            start = i;
-        }
-        yield return line[start..];
-    }
-
-    static string Head(string text, int width)
-    {
-        var length = 0;
-        var used = 0;
-        foreach (var rune in text.EnumerateRunes())
-        {
-            if (length > 0 && used + DisplayWidth.Of(rune) > width) break;
+            if (used + DisplayWidth.Of(rune) > room) break;
             used += DisplayWidth.Of(rune);
             length += rune.Utf16SequenceLength;
         }
-        return text[..length];
+        var hyphen = length > 0 ? word.LastIndexOf('-', length - 1) : -1;
+        return hyphen > 0 && word[..hyphen].Any(c => c != '-') ? word[..(hyphen + 1)] : word[..length];
     }
+
+    // textwrap.TextWrapper.wordsep_re, without its em-dashes
+    [GeneratedRegex(@"\s+|\S+?(?:-(?:(?<=[^\d\W]{2}-)|(?<=[^\d\W]-\w-))(?=[^\d\W]-?[^\d\W])|(?=\s|\z))")]
+    private static partial Regex Piece();
 }

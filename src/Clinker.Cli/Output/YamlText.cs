@@ -64,7 +64,7 @@ internal static class YamlText
     static void Text(Emitter yaml, string value)
     {
         var quoted = value.Length == 0 || char.IsDigit(value[0]) || value[0] is '-' or '+' or '.' or '~' or '='
-            || value.ToLowerInvariant() is "true" or "false" or "yes" or "no" or "on" or "off" or "null" or "y" or "n";
+            || value.ToLowerInvariant() is "true" or "false" or "yes" or "no" or "on" or "off" or "null";
         yaml.Emit(new Scalar(null, null, value, quoted ? ScalarStyle.SingleQuoted : ScalarStyle.Any, true, true));
     }
 }
