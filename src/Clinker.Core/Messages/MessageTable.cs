@@ -48,10 +48,14 @@ public readonly struct MessageTable(Tx tx)
     public Task<Message?> Find(string id, string projectId) =>
         tx.One<Message?>($"select {All} from message where id = {id} and project_id = {projectId}", Read);
 
-    /// <summary>A project's messages, newest first.</summary>
-    public Task<List<Message>> List(string projectId, int limit) => tx.Query($"""
-        select {All} from message where project_id = {projectId} order by created_at desc, id desc limit {limit}
-        """, Read);
+    /// <summary>One page.</summary>
+    /// <exception cref="FaultException">NotFound: the marker is no message.</exception>
+    public async Task<List<Message>> List(ListQuery query)
+    {
+        if (query.Marker is { } marker && await tx.Number($"select count(*) from message where id = {marker}") == 0)
+            throw new Fault.NotFound("Message", marker).Thrown();
+        return await tx.Query($"select {All} from message{ListSql.Page(query, "message", tx.Dialect)}", Read);
+    }
 
     public Task<int> Remove(string id, string projectId) =>
         tx.Execute($"delete from message where id = {id} and project_id = {projectId}");

@@ -7,6 +7,7 @@ namespace Clinker.Operations;
 /// switch at the edge (Server/Api/FaultResponses.cs), into an HTTP status. Its words are for the user; causes go to the log.
 /// </summary>
 [JsonDerivedType(typeof(NotFound), "not-found")]
+[JsonDerivedType(typeof(Missing), "missing")]
 [JsonDerivedType(typeof(Invalid), "invalid")]
 [JsonDerivedType(typeof(Conflict), "conflict")]
 [JsonDerivedType(typeof(Forbidden), "forbidden")]
@@ -29,6 +30,9 @@ public abstract record Fault(string Message)
 
     /// <summary>404. Kind is a noun as Cinder words it: "Volume", "Volume type".</summary>
     public sealed record NotFound(string Kind, string Id) : Fault($"{Kind} {Id} could not be found.");
+
+    /// <summary>404 in other words than "could not be found". The whole text is the message.</summary>
+    public sealed record Missing(string Why) : Fault(Why);
 
     /// <summary>400: a value, a body or a state that does not fit. The whole text is the message.</summary>
     public sealed record Invalid(string Why) : Fault(Why)

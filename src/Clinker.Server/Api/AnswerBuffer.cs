@@ -1,0 +1,79 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Security.Cryptography;
+
+namespace Clinker.Server.Api;
+
+/// <summary>
+/// An answer while it is being written, in pieces from the pool: nothing is copied when it grows, its length is known before
+/// the first byte leaves, and one that fails half-way is still a clean 500.
+/// </summary>
+sealed class AnswerBuffer : IBufferWriter<byte>, IDisposable
+{
+    /// <summary>Below the size from which arrays live in the large object heap.</summary>
+    const int PieceBytes = 64 * 1024;
+
+    readonly List<(byte[] Array, int Length)> full = [];
+    byte[] current = [];
+    int used;
+
+    public long Length { get; private set; }
+
+    public void Advance(int count)
+    {
+        used += count;
+        Length += count;
+    }
+
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return current.AsMemory(used);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return current.AsSpan(used);
+    }
+
+    /// <summary>Forgets what was written: something else is to be said.</summary>
+    public void Clear()
+    {
+        Dispose();
+        used = 0;
+        Length = 0;
+    }
+
+    public void CopyTo(PipeWriter to)
+    {
+        foreach (var (array, length) in full) to.Write(array.AsSpan(0, length));
+        to.Write(current.AsSpan(0, used));
+    }
+
+    /// <summary>The MD5 of what is written, in hexadecimal: an entity tag, not a secret.</summary>
+    public string Md5()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        foreach (var (array, length) in full) hash.AppendData(array, 0, length);
+        hash.AppendData(current, 0, used);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    void Reserve(int sizeHint)
+    {
+        if (current.Length - used >= Math.Max(sizeHint, 1)) return;
+        if (used > 0) full.Add((current, used));
+        else if (current.Length > 0) ArrayPool<byte>.Shared.Return(current);
+        current = ArrayPool<byte>.Shared.Rent(full.Count == 0 && sizeHint <= 4096 ? 4096 : Math.Max(sizeHint, PieceBytes));
+        used = 0;
+    }
+
+    public void Dispose()
+    {
+        foreach (var (array, _) in full) ArrayPool<byte>.Shared.Return(array);
+        if (current.Length > 0) ArrayPool<byte>.Shared.Return(current);
+        full.Clear();
+        current = [];
+    }
+}

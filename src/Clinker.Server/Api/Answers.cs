@@ -1,0 +1,118 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Clinker.Server.Api;
+
+/// <summary>What a handler gives back; knows how to write itself.</summary>
+interface IAnswer
+{
+    void Write(AnswerWriter to);
+}
+
+/// <summary>An answer that tells of which shape it is, for documents and for checks at the start.</summary>
+interface IShaped : IAnswer
+{
+    static abstract Type? Shape { get; }
+}
+
+/// <summary>Something on the wire, written as <c>{"volume": {…}}</c>.</summary>
+interface IShape<TSelf> : IShaped where TSelf : IShape<TSelf>
+{
+    /// <summary>The key around one of them: <c>volume</c>.</summary>
+    static abstract string One { get; }
+
+    /// <summary>The key around a list of them: <c>volumes</c>.</summary>
+    static abstract string Many { get; }
+
+    static Type? IShaped.Shape => typeof(TSelf);
+
+    void IAnswer.Write(AnswerWriter to)
+    {
+        to.Json.WriteStartObject();
+        to.Json.WritePropertyName(TSelf.One);
+        to.Item((TSelf)this);
+        to.Json.WriteEndObject();
+    }
+}
+
+/// <summary>A page of a list: <c>{"volumes": […], "volumes_links": […], "count": 7}</c>.</summary>
+/// <param name="Next">The link to the next page; null when there is none.</param>
+/// <param name="Count">All matches, when they were asked for.</param>
+/// <param name="LinksKey">When it is not the list's key and <c>_links</c>.</param>
+sealed record Page<T>(IEnumerable<T> Items, string? Next = null, long? Count = null, string? LinksKey = null) : IShaped
+    where T : IShape<T>
+{
+    public static Type? Shape => typeof(T);
+
+    public void Write(AnswerWriter to)
+    {
+        var json = to.Json;
+        json.WriteStartObject();
+        json.WritePropertyName(T.Many);
+        to.Items(Items);
+        if (Next is not null)
+        {
+            json.WriteStartArray(LinksKey ?? T.Many + "_links");
+            json.WriteStartObject();
+            json.WriteString("rel", "next");
+            json.WriteString("href", Next);
+            json.WriteEndObject();
+            json.WriteEndArray();
+        }
+        if (Count is { } count) json.WriteNumber("count", count);
+        json.WriteEndObject();
+    }
+}
+
+/// <summary>A shape without a key around it.</summary>
+sealed record Bare<T>(T Item) : IShaped
+{
+    public static Type? Shape => typeof(T);
+
+    public void Write(AnswerWriter to) => to.Item(Item);
+}
+
+/// <summary>Words under a key: <c>{"metadata": {"a": "b"}}</c>; without one, only the object.</summary>
+sealed record Entries(string? Key, IReadOnlyDictionary<string, string> Words) : IShaped
+{
+    public static Type? Shape => null;
+
+    public void Write(AnswerWriter to) => Write(to.Json);
+
+    public void Write(Utf8JsonWriter json)
+    {
+        if (Key is not null)
+        {
+            json.WriteStartObject();
+            json.WritePropertyName(Key);
+        }
+        json.WriteStartObject();
+        foreach (var (name, value) in Words) json.WriteString(name, value);
+        json.WriteEndObject();
+        if (Key is not null) json.WriteEndObject();
+    }
+}
+
+/// <summary>Writes answers as one version's clients know them.</summary>
+sealed class AnswerWriter(Utf8JsonWriter json, Wire wire)
+{
+    /// <summary>How all answers are written. Names may hold anything; they go to JSON readers, never into HTML.</summary>
+    public static readonly JsonWriterOptions Relaxed = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
+
+    public Utf8JsonWriter Json => json;
+
+    public void Item<T>(T item) => JsonSerializer.Serialize(json, wire.Changed(item), wire.Of<T>());
+
+    public void Items<T>(IEnumerable<T> items)
+    {
+        var type = wire.Of<T>();
+        var changes = wire.ChangesOf<T>();
+        json.WriteStartArray();
+        foreach (var item in items) JsonSerializer.Serialize(json, Wire.Apply(changes, item), type);
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,56 @@
+using System.Net;
+using Clinker.Quotas;
+
+namespace Clinker.Server.Api;
+
+/// <summary>What the API needs to know; Cinder's option is named where there is one.</summary>
+sealed record ApiSettings
+{
+    /// <summary>Where to listen (osapi_volume_listen, osapi_volume_listen_port). Port 0 takes any.</summary>
+    public IReadOnlyList<IPEndPoint> Listen { get; init; } = [new(IPAddress.Loopback, 8776)];
+
+    /// <summary>What links begin with, e.g. <c>https://cloud.example.org/volume</c>; null for what the request names (public_endpoint).</summary>
+    public string? PublicEndpoint { get; init; }
+
+    /// <summary>Whether a proxy in front may say how it was called (enable_proxy_headers_parsing).</summary>
+    public bool TrustForwardedHeaders { get; init; }
+
+    /// <summary>The most items in one answer (osapi_max_limit).</summary>
+    public int MaxLimit { get; init; } = 1000;
+
+    /// <summary>The longest body that is read, in bytes ([oslo_middleware] max_request_body_size).</summary>
+    public int MaxBodyBytes { get; init; } = 114_688;
+
+    /// <summary>How long a request without its end is waited for.</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The limits of every project (quota_*).</summary>
+    public QuotaLimits Quotas { get; init; } = new();
+
+    /// <summary>The type of volumes whose request names none (default_volume_type).</summary>
+    public string DefaultType { get; init; } = Types.VolumeType.DefaultName;
+
+    /// <summary>The zone of volumes whose request names none (default_availability_zone, else storage_availability_zone).</summary>
+    public string DefaultZone { get; init; } = "nova";
+
+    /// <summary>Whether an unknown zone becomes the default one (allow_availability_zone_fallback).</summary>
+    public bool ZoneFallback { get; init; }
+
+    /// <summary>After which silence a service counts as down (service_down_time).</summary>
+    public TimeSpan ServiceDownTime { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>What lists may be filtered by, from 3.31 on (resource_query_filters_file).</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> ResourceFilters { get; init; } = ListFilters.Configured;
+
+    /// <summary>Who is calling (auth_strategy).</summary>
+    public Identity Identity { get; init; } = Identities.None;
+
+    /// <summary>Null when all is well; otherwise what /healthcheck tells with 503.</summary>
+    public Func<ValueTask<string?>>? Health { get; init; }
+
+    /// <summary>The text of /metrics; null and there is none.</summary>
+    public Func<ValueTask<string>>? Metrics { get; init; }
+
+    /// <summary>Told of each answer: route name, status, how long it took.</summary>
+    public Action<string, int, TimeSpan>? Answered { get; init; }
+}

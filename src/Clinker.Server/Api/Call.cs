@@ -1,0 +1,72 @@
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Store;
+using Microsoft.AspNetCore.Http;
+
+namespace Clinker.Server.Api;
+
+/// <summary>One request with its identity, its version and its means.</summary>
+sealed class Call(HttpContext http, string requestId, ApiMeans means)
+{
+    public HttpContext Http => http;
+
+    /// <summary><c>req-</c> and a UUID: ours, in every answer, log line and operation.</summary>
+    public string RequestId => requestId;
+
+    /// <summary>The id that the client sent along, if it is one.</summary>
+    public string? GlobalId { get; init; }
+
+    public ApiSettings Settings => means.Settings;
+    public Database Db => means.Db;
+    public TimeProvider Time => means.Time;
+    public Ids Ids => means.Ids;
+
+    /// <summary>Null until it is negotiated.</summary>
+    public Microversion? Negotiated { get; set; }
+    public Microversion Version => Negotiated ?? Microversion.First;
+
+    public Caller Caller { get; set; } = null!;
+    public string ProjectId => Caller.ProjectId;
+    public bool IsAdmin => Caller.IsAdmin;
+
+    /// <summary>The project as the path named it: links name it again then.</summary>
+    public string? PathProject { get; set; }
+
+    /// <summary>The route, once it is found.</summary>
+    public Route? Route { get; set; }
+
+    /// <summary>What the path's variables are, in order.</summary>
+    public string Arg0 { get; set; } = "";
+    public string Arg1 { get; set; } = "";
+
+    public Body Body { get; set; } = Body.None;
+
+    /// <summary>The status of the answer, when it is not the route's.</summary>
+    public int? Status { get; set; }
+
+    /// <summary>Whether the answer is to carry an entity tag of its body.</summary>
+    public bool WithEtag { get; set; }
+
+    public Query Query => field ??= new Query(http.Request.QueryString.Value);
+
+    /// <summary>Where links of this answer lead.</summary>
+    public Hyperlinks Links => field ??= new Hyperlinks(this);
+
+    /// <summary>Whether the asked version behaves as from this minor on (one of <see cref="Behaviour"/>).</summary>
+    public bool Supports(int minor) => Version.Minor >= minor;
+
+    /// <summary>Now, as the database rounds it.</summary>
+    public DateTime Now => Micros.ToTime(Micros.Of(means.Time.GetUtcNow().UtcDateTime));
+
+    /// <summary>Whether a policy rule lets the caller act on something of a project (his own when none is named).</summary>
+    public bool Allows(string rule, string? projectId = null) => means.Policy.Allows(rule, Caller, projectId ?? Caller.ProjectId);
+
+    /// <exception cref="FaultException">Forbidden.</exception>
+    public void Demand(string rule, string? projectId = null)
+    {
+        if (!Allows(rule, projectId)) throw new Fault.Forbidden(rule).Thrown();
+    }
+}
+
+/// <summary>What all calls of an API share.</summary>
+sealed record ApiMeans(Database Db, ApiSettings Settings, Policy Policy, TimeProvider Time, Ids Ids);

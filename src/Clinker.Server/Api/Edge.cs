@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Clinker.Host;
+using Clinker.Server.Routes;
+using Clinker.Store;
+using Microsoft.AspNetCore.Http;
+
+namespace Clinker.Server.Api;
+
+/// <summary>
+/// From a request to its answer, in this order (Cinder's): a request id; the route by path and verb; who is calling; which
+/// microversion, and whether it has the route; the body, whether it is as it must be; the policy rule; the handler; the answer
+/// in that version's shape. Whatever is thrown on the way becomes a fault.
+/// </summary>
+sealed partial class Edge
+{
+    [ThreadStatic] static Utf8JsonWriter? writer;
+
+    readonly RouteTable table;
+    readonly Wire.Cache wires;
+    readonly ApiMeans means;
+    readonly ILogger log;
+
+    public Edge(RouteTable table, Database db, ApiSettings settings, TimeProvider time, Ids ids, ILoggerFactory logs, Policy? policy = null)
+    {
+        this.table = table;
+        wires = new Wire.Cache(table.Shapes);
+        means = new ApiMeans(db, settings, policy ?? new Policy(), time, ids);
+        log = logs.CreateLogger("Clinker.Api");
+    }
+
+    public ApiSettings Settings => means.Settings;
+
+    public async Task Handle(HttpContext http)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var requestId = "req-" + means.Ids.New();
+        var incoming = http.Request.Headers["X-Openstack-Request-Id"].ToString();
+        var call = new Call(http, requestId, means) { GlobalId = IsRequestId(incoming) ? incoming : null };
+        http.Response.Headers["x-openstack-request-id"] = requestId;
+        using var answer = new AnswerBuffer();
+        try
+        {
+            await Answer(call, answer);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested)
+        {
+            return; // nobody is there to be answered
+        }
+        catch (Exception e)
+        {
+            answer.Clear();
+            var status = FaultResponses.Write(http, e, answer);
+            if (status >= 500) Log.Failed(log, call.Route?.Name ?? http.Request.Path.Value ?? "", requestId, e);
+        }
+        finally
+        {
+            call.Body.Dispose();
+        }
+        if (call.Negotiated is { } version)
+        {
+            http.Response.Headers[Microversion.Header] = $"volume {version}";
+            http.Response.Headers.Vary = Microversion.Header;
+        }
+        await Send(http, answer);
+        var took = Stopwatch.GetElapsedTime(started);
+        means.Settings.Answered?.Invoke(call.Route?.Name ?? "unrouted", http.Response.StatusCode, took);
+        Tell(call, took);
+    }
+
+    async Task Answer(Call call, AnswerBuffer answer)
+    {
+        var http = call.Http;
+        var path = http.Request.Path.Value ?? "/";
+        if (!path.StartsWith("/v3", StringComparison.Ordinal) || (path.Length > 3 && path[3] != '/'))
+        {
+            await Outside(call, path, answer);
+            return;
+        }
+        if (path.Length <= 4)
+        {
+            if (!HttpMethods.IsGet(http.Request.Method)) throw Refusal.Unrouted();
+            Negotiate(call);
+            Write(call, Versions.Document(call), 200, answer);
+            return;
+        }
+        if (table.Find(http.Request.Method, path.AsSpan(3)) is not { } match) throw Refusal.Unrouted();
+        call.PathProject = match.Project;
+        call.Arg0 = match.Arg0 ?? "";
+        call.Arg1 = match.Arg1 ?? "";
+        if (await means.Settings.Identity(http, match.Project) is not { } caller) return;
+        call.Caller = caller;
+        http.Response.Headers["x-compute-request-id"] = call.RequestId;
+        Negotiate(call);
+        var endpoint = match.Endpoint;
+        if (!endpoint.HasActions) call.Route = endpoint.For(call.Version);
+        call.Body = await Body.Read(http, means.Settings.MaxBodyBytes);
+        call.Route ??= endpoint.For(call.Version, call.Body.ActionKey());
+        call.Route.Check?.Invoke(call);
+        if (call.Route.Rule is { Name: { } rule, OfRow: false }) call.Demand(rule);
+        var result = await call.Route.Run(call);
+        Write(call, result, call.Status ?? call.Route.Success, answer);
+    }
+
+    static void Negotiate(Call call) => call.Negotiated = Microversion.Negotiate(call.Http.Request.Headers[Microversion.Header]);
+
+    /// <summary>What lies beside <c>/v3</c>: the versions, and what operators look at.</summary>
+    async Task Outside(Call call, string path, AnswerBuffer answer)
+    {
+        var http = call.Http;
+        var isHead = HttpMethods.IsHead(http.Request.Method);
+        if (!isHead && !HttpMethods.IsGet(http.Request.Method)) throw Refusal.Unrouted();
+        switch (path)
+        {
+            case "/" when !isHead:
+                Negotiate(call);
+                Write(call, Versions.Document(call), 300, answer);
+                return;
+            case "/healthcheck":
+                var trouble = means.Settings.Health is { } health ? await health() : null;
+                http.Response.StatusCode = trouble is null ? 200 : 503;
+                http.Response.ContentType = "text/plain; charset=UTF-8";
+                if (!isHead) FaultResponses.Plain(answer, trouble ?? "OK");
+                return;
+            case "/metrics" when means.Settings.Metrics is { } metrics && !isHead:
+                http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
+                FaultResponses.Plain(answer, await metrics());
+                return;
+            default:
+                throw Refusal.Unrouted();
+        }
+    }
+
+    void Write(Call call, IAnswer? result, int status, AnswerBuffer answer)
+    {
+        var response = call.Http.Response;
+        response.StatusCode = status;
+        if (status != 204) response.ContentType = "application/json";
+        if (result is null) return;
+        var json = writer ?? new Utf8JsonWriter(answer, AnswerWriter.Relaxed);
+        writer = null;
+        json.Reset(answer);
+        result.Write(new AnswerWriter(json, wires.For(call.Version, call.Route is not null && call.IsAdmin)));
+        json.Flush();
+        writer = json;
+        if (call.WithEtag) response.Headers.ETag = answer.Md5();
+    }
+
+    static async Task Send(HttpContext http, AnswerBuffer answer)
+    {
+        if (http.Response.StatusCode != 204) http.Response.ContentLength = answer.Length;
+        if (answer.Length == 0) return;
+        await http.Response.StartAsync();
+        answer.CopyTo(http.Response.BodyWriter);
+    }
+
+    static bool IsRequestId(string text) => text.Length == 40 && text.StartsWith("req-", StringComparison.Ordinal) && Guid.TryParse(text.AsSpan(4), out _);
+
+    void Tell(Call call, TimeSpan took)
+    {
+        var request = call.Http.Request;
+        var level = HttpMethods.IsGet(request.Method) ? LogLevel.Debug : LogLevel.Information;
+        if (!log.IsEnabled(level)) return;
+        Log.Answered(log, level, request.Method, request.Path.Value ?? "", call.Http.Response.StatusCode, took.TotalMilliseconds,
+            call.Route?.Name ?? "-", call.RequestId, call.GlobalId ?? "-");
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(Message = "{Method} {Path} {Status} {Milliseconds:0.0} ms {Route} {RequestId} {GlobalId}")]
+        public static partial void Answered(ILogger log, LogLevel level, string method, string path, int status, double milliseconds,
+            string route, string requestId, string globalId);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Route} failed, request {RequestId}")]
+        public static partial void Failed(ILogger log, string route, string requestId, Exception e);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text.Json;
+using Clinker.Operations;
+
+namespace Clinker.Server.Api;
+
+/// <summary>What a request's body must be like, and what it becomes.</summary>
+/// <param name="Must">Checked before anything else, in Cinder's order and words.</param>
+/// <param name="Read">Called with what passed.</param>
+sealed record Form<T>(Must Must, Func<JsonElement, T> Read)
+{
+    /// <exception cref="FaultException">Invalid.</exception>
+    public T Of(Body body, Microversion version)
+    {
+        Must.Check(body.Root, new Spot(null, version.Minor));
+        return Read(body.Root);
+    }
+}
+
+/// <summary>Where in a body a check is.</summary>
+/// <param name="Name">The nearest member's name; null at the top.</param>
+readonly record struct Spot(string? Name, int Minor)
+{
+    /// <summary>Cinder's words for a value that is not as it must be (cinder/api/validation/validators.py).</summary>
+    public FaultException Refuse(JsonElement value, string why) => new Fault.Invalid(Name is null
+        ? why
+        : $"Invalid input for field/attribute {Name}. Value: {Python.Str(value)}. {why}").Thrown();
+}
+
+/// <summary>A constraint on one value of a body. The words are those of the jsonschema library, which clients know.</summary>
+abstract partial class Must
+{
+    /// <exception cref="FaultException">Invalid.</exception>
+    public abstract void Check(JsonElement value, Spot at);
+
+    /// <summary>An object. Unknown members are refused when it is closed: always, from a minor on, or never.</summary>
+    public static MustObject Object(params Field[] fields) => new(fields);
+
+    public static Field Required(string name, Must value) => new(name, value, IsRequired: true, Since: 0);
+
+    public static Field Optional(string name, Must value, int since = 0) => new(name, value, IsRequired: false, since);
+
+    /// <summary>Anything at all.</summary>
+    public static readonly Must Anything = new MustAnything();
+
+    /// <summary>A text, by default at most 255 characters.</summary>
+    public static Must Text(int min = 0, int max = 255, bool orNull = false, Func<string, string?>? format = null) =>
+        new MustText(min, max, orNull, format);
+
+    public static Must OneOf(params string[] words) => new MustWord(words);
+
+    /// <summary>A name or a description: trimmed, at most 255 characters; said in other words than a plain text.</summary>
+    public static Must Trimmed(string what) => new MustTrimmed(what);
+
+    /// <summary>A text of printable characters.</summary>
+    public static readonly Must Description = Text(orNull: true, format: value =>
+        value.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Format or UnicodeCategory.PrivateUse)
+            ? $"{Python.Repr(value)} does not match '^[printable characters]*$'"
+            : null);
+
+    /// <summary>A name that must be there: 1 to 255 characters, not only blanks.</summary>
+    public static readonly Must Name = new MustName();
+
+    /// <summary>Why a service is switched off: 1 to 255 characters once it is trimmed.</summary>
+    public static readonly Must Reason = Text(min: 1, max: int.MaxValue, format: value => value.Trim().Length is >= 1 and <= 255
+        ? null
+        : $"{Python.Repr(value)} is not a 'disabled_reason'");
+
+    /// <summary>A UUID in any usual spelling, or null.</summary>
+    public static readonly Must UuidOrNull = new MustUuidOrNull();
+
+    /// <summary>A boolean or one of the words for it.</summary>
+    public static readonly Must Flag = new MustFlag(orNull: false);
+
+    public static readonly Must FlagOrNull = new MustFlag(orNull: true);
+
+    /// <summary>A size in GiB, 1 to 2147483647, also as a text of digits.</summary>
+    public static readonly Must Size = new MustSize(orNull: false);
+
+    public static readonly Must SizeOrNull = new MustSize(orNull: true);
+
+    /// <summary>Texts by key: letters, digits and <c>-_:. /</c>.</summary>
+    public static MustObject Words(bool orNull = false, bool nullValues = false, bool spaces = true) =>
+        new([], Keys: spaces ? KeyPattern.Spaced : KeyPattern.Plain, Values: Text(orNull: nullValues), OrNull: orNull);
+
+    /// <summary>A host as Cinder writes it.</summary>
+    public static readonly Must Host = Text(min: 1, orNull: true, format: value =>
+        value.All(c => char.IsAsciiLetterOrDigit(c) || "-._#@:/+[]".Contains(c, StringComparison.Ordinal))
+            ? null
+            : $"{Python.Repr(value)} does not match '^[a-zA-Z0-9-._#@:/+\\\\[\\\\]]*$'");
+
+    /// <summary>Refuses with <c>is not of type</c>.</summary>
+    protected static FaultException WrongType(JsonElement value, Spot at, params string[] types) =>
+        at.Refuse(value, $"{Python.Repr(value)} is not of type {string.Join(", ", types.Select(t => $"'{t}'"))}");
+}
+
+/// <summary>A member of an object.</summary>
+/// <param name="Since">Unknown to requests of older minors.</param>
+sealed record Field(string Name, Must Value, bool IsRequired, int Since);
+
+/// <summary>Which keys an object of words may have.</summary>
+sealed record KeyPattern(string Text, string More)
+{
+    public static readonly KeyPattern Spaced = new("^[a-zA-Z0-9-_:. /]{1,255}$", "-_:. /");
+    public static readonly KeyPattern Plain = new("^[a-zA-Z0-9-_:.]{1,255}$", "-_:.");
+
+    public bool Matches(string key) => key.Length is >= 1 and <= 255
+        && key.All(c => char.IsAsciiLetterOrDigit(c) || More.Contains(c, StringComparison.Ordinal));
+}
+
+/// <param name="ClosedSince">From which minor on unknown members are refused; null for never.</param>
+/// <param name="AnyOf">One of these must be there.</param>
+/// <param name="AnyOfSince">From which minor on.</param>
+/// <param name="Also">A last look at the whole; gives the refusal's words.</param>
+sealed record MustObjectRules(int? ClosedSince = 0, string[]? AnyOf = null, int AnyOfSince = 0, int? MinCount = null,
+    int? MaxCount = null, Func<JsonElement, string?>? Also = null);
+
+sealed partial class MustObject(
+    Field[] fields, KeyPattern? Keys = null, Must? Values = null, bool OrNull = false, MustObjectRules? rules = null) : Must
+{
+    readonly MustObjectRules rules = rules ?? new();
+
+    public IReadOnlyList<Field> Fields => fields;
+
+    public MustObject Open() => With(rules with { ClosedSince = null });
+
+    public MustObject ClosedFrom(int minor) => With(rules with { ClosedSince = minor });
+
+    public MustObject WithAnyOf(int since, params string[] names) => With(rules with { AnyOf = names, AnyOfSince = since });
+
+    public MustObject WithCount(int min, int max) => With(rules with { MinCount = min, MaxCount = max });
+
+    /// <summary>May be null too.</summary>
+    public MustObject NullToo() => new(fields, Keys, Values, true, rules);
+
+    /// <summary>A last look at the whole; gives the whole of the refusal's words, or null.</summary>
+    public MustObject AndAlso(Func<JsonElement, string?> also) => With(rules with { Also = also });
+
+    MustObject With(MustObjectRules changed) => new(fields, Keys, Values, OrNull, changed);
+
+    public override void Check(JsonElement value, Spot at)
+    {
+        if (OrNull && value.ValueKind == JsonValueKind.Null) return;
+        if (value.ValueKind != JsonValueKind.Object) throw OrNull ? WrongType(value, at, "object", "null") : WrongType(value, at, "object");
+        foreach (var field in fields)
+            if (field.Since <= at.Minor && value.TryGetProperty(field.Name, out var member)) field.Value.Check(member, at with { Name = field.Name });
+        if (Keys is not null)
+            foreach (var property in value.EnumerateObject())
+                if (Keys.Matches(property.Name)) Values!.Check(property.Value, at with { Name = property.Name });
+        foreach (var field in fields)
+            if (field.IsRequired && !value.TryGetProperty(field.Name, out _)) throw at.Refuse(value, $"'{field.Name}' is a required property");
+        if (rules.ClosedSince <= at.Minor) RefuseUnknown(value, at);
+        var count = value.GetPropertyCount();
+        if (count < rules.MinCount) throw at.Refuse(value, $"{Python.Repr(value)} does not have enough properties");
+        if (count > rules.MaxCount) throw at.Refuse(value, $"{Python.Repr(value)} has too many properties");
+        if (rules.AnyOf is { } names && at.Minor >= rules.AnyOfSince && !names.Any(n => value.TryGetProperty(n, out _)))
+            throw at.Refuse(value, $"{Python.Repr(value)} is not valid under any of the given schemas");
+        if (rules.Also?.Invoke(value) is { } why) throw new Fault.Invalid(why).Thrown();
+    }
+
+    void RefuseUnknown(JsonElement value, Spot at)
+    {
+        List<string>? unknown = null;
+        foreach (var property in value.EnumerateObject())
+            if (!(Keys?.Matches(property.Name) ?? false) && !fields.Any(f => f.Since <= at.Minor && f.Name == property.Name))
+                (unknown ??= []).Add(property.Name);
+        if (unknown is null) return;
+        unknown.Sort(StringComparer.Ordinal);
+        var list = string.Join(", ", unknown.Select(Python.Repr));
+        throw at.Refuse(value, Keys is null
+            ? $"Additional properties are not allowed ({list} {(unknown.Count == 1 ? "was" : "were")} unexpected)"
+            : $"{list} {(unknown.Count == 1 ? "does" : "do")} not match any of the regexes: '{Keys.Text}'");
+    }
+}

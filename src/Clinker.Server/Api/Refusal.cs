@@ -1,0 +1,31 @@
+namespace Clinker.Server.Api;
+
+/// <summary>
+/// A request refused for its form, before anything of the domain is asked: version, path, media type, body. What the domain
+/// refuses is a <see cref="Operations.Fault"/>.
+/// </summary>
+/// <param name="status">The HTTP status.</param>
+/// <param name="text">What the user is told.</param>
+sealed class Refusal(int status, string text) : Exception(text)
+{
+    public int Status => status;
+
+    /// <summary>The version to name in the answer although it is not one of ours.</summary>
+    public string? VersionEcho { get; init; }
+
+    /// <summary>Answer with the bare words instead of a fault in JSON: nothing is routed there.</summary>
+    public bool Plain { get; init; }
+
+    /// <summary>Answer with no body at all.</summary>
+    public bool Empty { get; init; }
+
+    /// <summary>No such path or verb.</summary>
+    public static Refusal Unrouted() => new(404, "The resource could not be found.") { Plain = true };
+
+    /// <summary>A route or action that the asked version does not have yet.</summary>
+    public static Refusal TooOld() => new(404, "The resource could not be found.");
+
+    public static Refusal BadRequest(string text) => new(400, text);
+
+    public static Refusal MalformedBody() => new(400, "Malformed request body");
+}

@@ -1,0 +1,25 @@
+using System.Text.Json.Serialization;
+using Clinker.Server.Api;
+
+namespace Clinker.Server.Shapes;
+
+/// <summary>How shapes are written: names in snake case, times as Cinder writes them.</summary>
+[JsonSourceGenerationOptions(
+    GenerationMode = JsonSourceGenerationMode.Metadata,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    Converters = [typeof(TimeConverter)])]
+[JsonSerializable(typeof(VolumeShape))]
+[JsonSerializable(typeof(VolumeDetail))]
+[JsonSerializable(typeof(VolumeBrief))]
+[JsonSerializable(typeof(VolumeSummary))]
+[JsonSerializable(typeof(TypeShape))]
+[JsonSerializable(typeof(TypeChanged))]
+[JsonSerializable(typeof(TypeAccess))]
+[JsonSerializable(typeof(ServiceShape))]
+[JsonSerializable(typeof(VolumeServiceShape))]
+[JsonSerializable(typeof(ServiceSwitched))]
+[JsonSerializable(typeof(MessageShape))]
+[JsonSerializable(typeof(ZoneShape))]
+[JsonSerializable(typeof(ExtensionShape))]
+[JsonSerializable(typeof(ResourceFilterShape))]
+sealed partial class ShapesJson : JsonSerializerContext;
