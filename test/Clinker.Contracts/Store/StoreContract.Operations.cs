@@ -209,19 +209,28 @@ public abstract partial class StoreContract
         await Db.Commit(tx => tx.Operations.Hand(handed.Id, "dead@b", keep: false));
         await Db.Commit(tx => tx.Operations.Hand(taken.Id, "alive@b", keep: false));
         Assert.Single(await Claim("you", 100, "alive@b"));
+        foreach (var (step, @event) in new[] { ("place", "done"), ("→dead@b", "done"), ("→alive@b", "done") })
+            await Db.Commit(tx => tx.Operations.Journal(handed.Id, step, @event, "true"));
+        await Db.Commit(tx => tx.Operations.Journal(taken.Id, "→dead@b", "done", "true"));
         Task<int> TakeBack(string queue, TimeSpan after) =>
             Db.Commit(tx => tx.Operations.TakeBack(queue, tx.Now - after, "scheduler", new Fault.HostGone("dead")));
+        Task<List<string>> Waiting() => Db.Read(tx => tx.Operations.WaitingSince(tx.Now.AddMinutes(-5)));
 
         Assert.Equal(0, await TakeBack("dead@b", TimeSpan.FromMinutes(5)));
+        Assert.Empty(await Waiting());
         Clock.Shift += TimeSpan.FromMinutes(6);
+        Assert.Equal(["dead@b"], await Waiting());
         Assert.Equal(0, await TakeBack("alive@b", TimeSpan.FromMinutes(5)));
         Assert.Equal(1, await TakeBack("dead@b", TimeSpan.FromMinutes(5)));
         Assert.Equal(0, await TakeBack("dead@b", TimeSpan.FromMinutes(5)));
         var row = Assert.Single(await Claim("me", 100, "scheduler"));
         Assert.Equal((handed.Id, Unwinding), (row.Id, row.Status));
         Assert.Contains("host-gone", row.Fault, StringComparison.Ordinal);
-        var entry = Assert.Single(await Db.Read(tx => tx.Operations.Journal(row.Id)));
-        Assert.Equal(("", "fault"), (entry.Step, entry.Event));
+        Assert.Empty(await Waiting());
+        // It turns round where it was handed over: nobody began what comes after.
+        Assert.Equal([("", "fault"), ("place", "done"), ("→alive@b", "done")],
+            (await Db.Read(tx => tx.Operations.Journal(row.Id))).Select(e => (e.Step, e.Event)).Order());
+        Assert.Single(await Db.Read(tx => tx.Operations.Journal(taken.Id)));
     }
 
     [Fact]
@@ -309,7 +318,7 @@ public abstract partial class StoreContract
     {
         await Db.Commit(async tx =>
         {
-            for (var i = 0; i < 3000; i++) await tx.Operations.Start($"op-{i}", "q");
+            for (var i = 0; i < 1000; i++) await tx.Operations.Start($"op-{i}", "q");
             await tx.Execute($"update operation set status = 'done' where id <> 'op-7' and id <> 'op-8'");
         });
         await Db.Commit(tx => tx.Execute($"analyze operation"));
