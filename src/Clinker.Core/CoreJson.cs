@@ -8,6 +8,7 @@ namespace Clinker;
 /// <summary>How journals and arguments are written. A format: old journals are read by new code.</summary>
 [JsonSerializable(typeof(Fault))]
 [JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(long))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(VolumeOnDisk))]
 [JsonSerializable(typeof(CreateVolume))]

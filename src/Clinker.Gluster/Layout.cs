@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Clinker.Operations;
@@ -48,7 +49,8 @@ internal sealed class Layout
         rest = rest[tail.Length..];
         if (rest.IsEmpty) return new(FileKind.Volume, id);
         if (rest is ".info") return new(FileKind.Info, id);
-        if (rest.StartsWith(".g") && rest.Length > 2 && !rest[2..].ContainsAnyExceptInRange('0', '9')) return new(FileKind.Work, id);
+        if (rest.StartsWith(".g") && long.TryParse(rest[2..], NumberStyles.None, CultureInfo.InvariantCulture, out var generation))
+            return new(FileKind.Work, id, generation);
         var overlay = rest[1..];
         if (overlay.StartsWith("tmp-snap-")) overlay = overlay["tmp-snap-".Length..];
         return rest[0] == '.' && IsId(overlay) ? new(FileKind.Overlay, id) : null;
@@ -58,7 +60,14 @@ internal sealed class Layout
     static string Checked(string volumeId) =>
         IsId(volumeId) ? volumeId : throw new Fault.Invalid($"'{volumeId}' is not the id of a volume.").Thrown();
 
-    static bool IsId(ReadOnlySpan<char> text) => Guid.TryParseExact(text, "D", out _);
+    // Not Guid.TryParse, which takes spaces around and signs within.
+    static bool IsId(ReadOnlySpan<char> text)
+    {
+        if (text.Length != 36) return false;
+        for (var i = 0; i < text.Length; i++)
+            if (i is 8 or 13 or 18 or 23 ? text[i] != '-' : !char.IsAsciiHexDigit(text[i])) return false;
+        return true;
+    }
 }
 
 internal enum FileKind
@@ -71,4 +80,4 @@ internal enum FileKind
 }
 
 /// <summary>A name on a share, understood.</summary>
-internal readonly record struct FileName(FileKind Kind, string VolumeId);
+internal readonly record struct FileName(FileKind Kind, string VolumeId, long Generation = 0);

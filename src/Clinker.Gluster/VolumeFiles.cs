@@ -24,8 +24,13 @@ namespace Clinker.Gluster;
 /// </summary>
 internal static class VolumeFiles
 {
-    /// <summary>How many earlier generations' work files are looked for beside one's own; what is older is left to the sweep.</summary>
-    const int GenerationsBack = 4;
+    /// <summary>
+    /// A delete is an operation of its own, and its generation says nothing of those under which the volume was made: so many are
+    /// looked for in any case. What a create of yet more attempts left, which then was given up, is the sweep's.
+    /// </summary>
+    const long UsualGenerations = 4;
+    /// <summary>For more work files than this the directory is listed, else each is asked for by its name.</summary>
+    const long GenerationsByName = 8;
     /// <summary>Until it is done.</summary>
     const uint OwnerOnly = 0x180; // 0600
     const int Qcow2HeaderBytes = 32;
@@ -63,7 +68,7 @@ internal static class VolumeFiles
     public static SafeFileHandle Begin(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
         var work = layout.Work(spec.Id, spec.Generation);
-        ForgetBefore(dir, layout, spec);
+        Forget(dir, layout, spec, spec.Generation - 1);
         try { return OpenAt(dir, work, O_RDWR | O_CREAT | O_EXCL, OwnerOnly); }
         catch (ErrnoException e) when (e.Errno == Errno.EEXIST)
         {
@@ -98,22 +103,23 @@ internal static class VolumeFiles
         SyncNames(dir);
     }
 
-    /// <summary>Unlinks the work file of this generation and those of the generations before it.</summary>
-    public static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec)
-    {
-        Gone(dir, layout.Work(spec.Id, spec.Generation));
-        ForgetBefore(dir, layout, spec);
-    }
+    /// <summary>Unlinks the work files of this generation and of all before it: whoever works on one of those can't publish it any more.</summary>
+    public static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec) => Forget(dir, layout, spec, spec.Generation);
 
-    static void ForgetBefore(SafeFileHandle dir, Layout layout, VolumeSpec spec)
+    static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec, long upTo)
     {
-        for (var g = spec.Generation - 1; g > 0 && g >= spec.Generation - GenerationsBack; g--) Gone(dir, layout.Work(spec.Id, g));
+        if (upTo <= GenerationsByName)
+            for (var g = 1L; g <= upTo; g++) Gone(dir, layout.Work(spec.Id, g));
+        else
+            foreach (var name in Names(dir).Where(n => layout.Parse(n) is { Kind: FileKind.Work } of && of.VolumeId == spec.Id && of.Generation <= upTo))
+                Gone(dir, name);
     }
 
     /// <summary>Takes away all that the volume has under its names. What isn't there is as good.</summary>
     public static void Remove(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
-        Forget(dir, layout, spec);
+        // Work files first: once they are gone, no late worker can make the volume appear again.
+        Forget(dir, layout, spec, Math.Max(spec.Generation, UsualGenerations));
         Gone(dir, layout.Info(spec.Id));
         SafeFileHandle? file = null;
         try { file = OpenAt(dir, layout.Volume(spec.Id), O_RDWR | O_NONBLOCK); }

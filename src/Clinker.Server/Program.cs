@@ -1,1 +1,19 @@
-Console.WriteLine("clinkerd");
+using System.Reflection;
+using Clinker.Server;
+using Clinker.Server.Configuration;
+
+// The composition is in Composition.cs; this is how the process begins and ends.
+var version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3);
+switch (Loading.Load(args, Surroundings.Real(version)))
+{
+    case Start.Print print:
+        Console.Out.WriteLine(print.Text);
+        return 0;
+    case Start.Refused refused:
+        foreach (var error in refused.Errors) Console.Error.WriteLine($"clinkerd: {error}");
+        return 1;
+    case Start.Run run:
+        return await Composition.Serve(run.Settings, version);
+    default:
+        throw new InvalidOperationException("A start is one of these three.");
+}

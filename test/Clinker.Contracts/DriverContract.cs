@@ -144,7 +144,7 @@ public abstract class DriverContract : IAsyncLifetime
         }
     }
 
-    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    [Theory, InlineData(1), InlineData(2), InlineData(7), InlineData(30)]
     public async Task A_later_generation_makes_what_an_earlier_one_left_half_made(long generation)
     {
         var volume = NewVolume(First);
@@ -155,12 +155,14 @@ public abstract class DriverContract : IAsyncLifetime
         if (await SizeOf(First, volume.Id) is { } size) Assert.Equal(1L << 30, size);
     }
 
-    [Fact]
-    public async Task Undoing_a_half_made_volume_leaves_nothing()
+    /// <param name="making">The create's last generation.</param>
+    /// <param name="deleting">Of the undo, the same or later; of an operation that deletes, any.</param>
+    [Theory, InlineData(1, 1), InlineData(1, 12), InlineData(3, 1)]
+    public async Task Deleting_a_half_made_volume_leaves_nothing(long making, long deleting)
     {
         var volume = NewVolume(First);
-        await HalfMake(First, volume.Id, 1);
-        await Driver.Delete(volume, Under(2));
+        for (var g = 1; g <= making; g++) await HalfMake(First, volume.Id, g);
+        await Driver.Delete(volume, Under(deleting));
         Assert.Empty(await Volumes(First));
         Assert.Empty(await Litter(First));
     }

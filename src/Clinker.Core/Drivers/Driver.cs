@@ -6,7 +6,8 @@ namespace Clinker.Drivers;
 /// A backend. What every backend must have is abstract; what can be made of that is virtual, with the generic way as body.
 /// Every verb takes records, may be repeated (ensure, never do), throws a <see cref="Operations.FaultException"/> for what a
 /// user should know, and leaves trying again to the engine: a fault that may pass is thrown as a transient one at once, never
-/// retried in here. No verb blocks a thread-pool thread on storage, and each ends when its token does.
+/// retried in here; <see cref="Operations.FaultException.NothingDone"/> is said with it where the storage was not even reached.
+/// No verb blocks a thread-pool thread on storage, and each ends when its token does.
 /// </summary>
 public abstract class Driver : IAsyncDisposable
 {
@@ -47,7 +48,21 @@ public abstract class Driver : IAsyncDisposable
 /// <summary>Under whose lease a verb runs.</summary>
 /// <param name="Generation">The lease's generation: part of the names of files under work.</param>
 /// <param name="Token">Ends when the lease is lost or the daemon stops. Nothing may be published after that.</param>
-public readonly record struct Work(long Generation, CancellationToken Token);
+/// <param name="Confirm">Asks the database whether the lease is still ours; throws when it is not.</param>
+public readonly record struct Work(long Generation, CancellationToken Token, Func<Task>? Confirm = null)
+{
+    /// <summary>
+    /// To be awaited between making a file under work and publishing it. A process that stood still (SIGSTOP, a virtual machine
+    /// that was moved) can't know by its own clock that another has taken over; the database can. Whoever takes over removes the
+    /// work files of others before anything else, and publishing needs the work file: so a file that was made before this
+    /// returned is gone or rightly ours, however long the way from here to the publishing takes.
+    /// </summary>
+    public async Task StillHeld()
+    {
+        Token.ThrowIfCancellationRequested();
+        if (Confirm is not null) await Confirm();
+    }
+}
 
 /// <summary>Where and how a volume came to lie.</summary>
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>

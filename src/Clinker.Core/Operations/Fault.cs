@@ -88,4 +88,10 @@ public abstract record Fault(string Message)
 public sealed class FaultException(Fault fault, Exception? cause = null) : Exception(fault.Message, cause)
 {
     public Fault Fault => fault;
+
+    /// <summary>
+    /// The thrower is sure that this call has changed nothing (it did not get as far as the storage): so what would take it back
+    /// need not run, and a storage that is away for good keeps nobody waiting for its undo. False when in doubt.
+    /// </summary>
+    public bool NothingDone { get; init; }
 }

@@ -43,7 +43,10 @@ public static class OperationStatus
     public const string Queued = "queued";
     public const string Running = "running";
     public const string Unwinding = "unwinding";
-    /// <summary>An undo kept failing, or the journal holds what this program does not know: waits for a person.</summary>
+    /// <summary>
+    /// An undo kept failing, or the journal holds what this program does not know: waits for a person, or, when the backend was
+    /// away, for that.
+    /// </summary>
     public const string Stuck = "stuck";
     public const string Done = "done";
     public const string Failed = "failed";
@@ -52,6 +55,7 @@ public static class OperationStatus
 /// <summary>An operation as it is remembered.</summary>
 /// <param name="Generation">Grows with every lease; journal writes are fenced by it.</param>
 /// <param name="HandedAt">When it was handed to <paramref name="Queue"/>; null once a worker of that queue has taken it.</param>
+/// <param name="RunAfter">Not before then; of a stuck one: not before then without a person.</param>
 /// <param name="Attempts">Failures in a row since the last progress.</param>
 public sealed record OperationRow(
     string Id, string Kind, string Arguments, string Queue, string Status, long Generation, string? Owner, DateTime LeaseUntil,

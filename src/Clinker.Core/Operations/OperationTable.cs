@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 using Clinker.Store;
 
@@ -11,6 +12,13 @@ public readonly struct OperationTable(Tx tx)
         + "about_kind, about_id, project_id, request_id, fault, created_at, updated_at";
 
     static readonly Sql All = Sql.Raw(Columns);
+    /// <summary>What a stuck operation goes on as: what stopped it may have come before any fault, or after one.</summary>
+    static readonly Sql AfterStuck = Sql.Raw("case when exists (select 1 from journal j where j.operation = operation.id and j.step = '' "
+        + "and j.event = 'fault') then 'unwinding' else 'queued' end");
+
+    /// <summary>When what only a person may resume is tried again.</summary>
+    static readonly DateTime Never = new(9999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
     static readonly Sql Live = Sql.Raw("status in ('queued', 'running', 'unwinding')");
 
     /// <summary>
@@ -41,12 +49,17 @@ public readonly struct OperationTable(Tx tx)
         return await tx.Query($"""
             update operation set owner = {owner}, generation = generation + 1, lease_until = {until}, handed_at = null,
               status = case when status = 'queued' then 'running' else status end, updated_at = {tx.Now}
-            where id in (select id from operation
-              where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
-              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            where id in ({Due(queues, most)})
             returning {All}
             """, Read);
     }
+
+    /// <summary>The ids of up to <paramref name="most"/> due operations that nobody is taking, the longest due first.</summary>
+    public Sql Due(IReadOnlyCollection<string> queues, int most) => $"""
+        select id from operation
+        where queue in ({Sql.List(queues)}) and {Live} and run_after <= {tx.Now} and lease_until <= {tx.Now}
+        order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked}
+        """;
 
     /// <summary>When the next operation of these queues is due; null when there is none.</summary>
     public async Task<DateTime?> NextDue(IReadOnlyCollection<string> queues)
@@ -58,11 +71,18 @@ public readonly struct OperationTable(Tx tx)
         return at == 0 ? null : Micros.ToTime(at);
     }
 
+    /// <summary>
+    /// How long until the next operation of these queues is due, by the database's clock, which a host's own may differ from;
+    /// not more than zero when one is due now, null when there is none.
+    /// </summary>
+    public async Task<TimeSpan?> DueIn(IReadOnlyCollection<string> queues) => await NextDue(queues) - tx.Now;
+
     /// <summary>Keeps leases; gives the ids of those that still were this owner's.</summary>
-    public Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
+    public async Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
     {
+        if (held.Count == 0) return [];
         var pairs = Sql.Join(" or ", held.Select(h => Sql.Of($"(id = {h.Id} and generation = {h.Generation})")));
-        return tx.Query($"""
+        return await tx.Query($"""
             update operation set lease_until = {tx.Now + lease} where owner = {owner} and ({pairs}) returning id
             """, r => r.GetString(0));
     }
@@ -73,9 +93,23 @@ public readonly struct OperationTable(Tx tx)
         where id = {id} and generation = {generation} and owner is not null
         """);
 
+    /// <summary>Whether this generation still holds the lease: nobody else has taken it.</summary>
+    public async Task<bool> Holds(string id, long generation) => 0 < await tx.Number(
+        $"select count(*) from operation where id = {id} and generation = {generation} and owner is not null");
+
     public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
         insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
         """);
+
+    /// <summary>Notes that up to this lease nothing of a step was done.</summary>
+    public Task JournalUntouched(string id, string step, long generation)
+    {
+        var data = generation.ToString(CultureInfo.InvariantCulture);
+        return tx.Execute($"""
+            insert into journal (operation, step, event, data, at) values ({id}, {step}, {JournalEvent.Untouched}, {data}, {tx.Now})
+            on conflict (operation, step, event) do update set data = excluded.data, at = excluded.at
+            """);
+    }
 
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at",
@@ -106,7 +140,17 @@ public readonly struct OperationTable(Tx tx)
         return true;
     }
 
-    /// <summary>Ends it, or stops it for a person; false when the lease was lost. Ended operations hold nothing.</summary>
+    /// <summary>
+    /// Stops it for a person; false when the lease was lost. It keeps its holds. From <paramref name="tryAgain"/> on
+    /// <see cref="ResumeStuck"/> may try it again; null: only a person may.
+    /// </summary>
+    public async Task<bool> Stick(string id, long generation, Fault because, DateTime? tryAgain) => 1 == await tx.Execute($"""
+        update operation set status = 'stuck', owner = null, lease_until = 0, fault = {Text(because)},
+          run_after = {tryAgain ?? Never}, updated_at = {tx.Now}
+        where id = {id} and generation = {generation} and owner is not null
+        """);
+
+    /// <summary>Ends it; false when the lease was lost. Ended operations hold nothing.</summary>
     public async Task<bool> End(string id, long generation, string status, Fault? because)
     {
         var changed = await tx.Execute($"""
@@ -114,7 +158,7 @@ public readonly struct OperationTable(Tx tx)
               updated_at = {tx.Now}
             where id = {id} and generation = {generation} and owner is not null
             """);
-        if (changed == 1 && status != OperationStatus.Stuck) await tx.Execute($"delete from hold where operation = {id}");
+        if (changed == 1) await tx.Execute($"delete from hold where operation = {id}");
         return changed == 1;
     }
 
@@ -123,15 +167,30 @@ public readonly struct OperationTable(Tx tx)
         update operation set status = 'unwinding', attempts = 0, fault = {Text(because)}, updated_at = {tx.Now} where id = {id}
         """);
 
-    /// <summary>Lets a stuck operation try its undos again; false when it was not stuck.</summary>
+    /// <summary>Lets a stuck operation go on: forwards, or with its undos once it had turned round. False when it was not stuck.</summary>
     public async Task<bool> Resume(string id)
     {
         var queue = await tx.One($"""
-            update operation set status = 'unwinding', attempts = 0, run_after = {tx.Now}, updated_at = {tx.Now}
+            update operation set status = {AfterStuck}, attempts = 0, run_after = {tx.Now}, updated_at = {tx.Now}
             where id = {id} and status = 'stuck' returning queue
             """, r => r.GetString(0));
         if (queue is not null) tx.Wake(queue);
         return queue is not null;
+    }
+
+    /// <summary>
+    /// Lets stuck operations of a queue try once more, those first that have waited longest; gives how many. For a backend that
+    /// serves: what stuck since it was away goes on by itself, what fails again is stuck at once, and never many at a time.
+    /// </summary>
+    public async Task<int> ResumeStuck(string queue, int most)
+    {
+        var resumed = await tx.Execute($"""
+            update operation set status = {AfterStuck}, updated_at = {tx.Now}
+            where id in (select id from operation where queue = {queue} and status = 'stuck' and run_after <= {tx.Now}
+              order by run_after limit {most}{tx.Dialect.ForUpdateSkipLocked})
+            """);
+        if (resumed > 0) tx.Wake(queue);
+        return resumed;
     }
 
     /// <summary>
@@ -156,7 +215,7 @@ public readonly struct OperationTable(Tx tx)
 
     /// <summary>Queues to which something was handed before a time and that no worker has taken up since.</summary>
     public Task<List<string>> WaitingSince(DateTime handedBefore) => tx.Query(
-        $"select distinct queue from operation where status = 'queued' and handed_at <= {handedBefore}", r => r.GetString(0));
+        $"select distinct queue from operation where {Live} and status = 'queued' and handed_at <= {handedBefore}", r => r.GetString(0));
 
     public Task<OperationRow?> Get(string id) => tx.One<OperationRow?>($"select {All} from operation where id = {id}", Read);
 
@@ -204,8 +263,10 @@ static class JournalEvent
 {
     /// <summary>The act took effect; data is its result.</summary>
     public const string Done = "done";
-    /// <summary>The undo took effect.</summary>
+    /// <summary>The undo took effect, or was not needed.</summary>
     public const string Undone = "undone";
+    /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
+    public const string Untouched = "untouched";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";
 

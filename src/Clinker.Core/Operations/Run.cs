@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
 using Clinker.Scheduling;
 using Clinker.Store;
@@ -20,10 +22,14 @@ sealed partial class Run : IDisposable
     readonly CancellationToken stopping;
     readonly CancellationTokenSource leased;
 
+    readonly Lock clock = new();
+    long leasedAt;
+
+    /// <param name="leasedAt">The timestamp from before the lease was asked for: it runs from then, however long the answer took.</param>
     /// <param name="stopping">The daemon is to stop: no further step begins.</param>
     /// <param name="abandon">The time that a stopping daemon gives to running steps is over.</param>
-    public Run(OperationRow row, Means means, OperationKinds kinds, TimeProvider time, ILogger log, CancellationToken stopping,
-        CancellationToken abandon)
+    public Run(OperationRow row, Means means, OperationKinds kinds, TimeProvider time, long leasedAt, ILogger log,
+        CancellationToken stopping, CancellationToken abandon)
     {
         Row = row;
         Means = means;
@@ -32,7 +38,8 @@ sealed partial class Run : IDisposable
         this.time = time;
         this.log = log;
         this.stopping = stopping;
-        LeaseEnd = new CancellationTokenSource(means.Lease, time);
+        this.leasedAt = leasedAt;
+        LeaseEnd = new CancellationTokenSource(Left(leasedAt), time);
         leased = CancellationTokenSource.CreateLinkedTokenSource(LeaseEnd.Token, abandon);
     }
 
@@ -44,21 +51,37 @@ sealed partial class Run : IDisposable
     /// <summary>Fires when the lease has run out by this host's own clock: a worker that could not renew stops by itself.</summary>
     CancellationTokenSource LeaseEnd { get; }
 
+    Saga? saga;
     int attempts = -1;
+    bool ended;
 
-    /// <summary>The lease was renewed.</summary>
-    public void Renewed()
+    /// <summary>Whether the lease is over, by this host's clock or since another has it.</summary>
+    public bool IsLost => LeaseEnd.IsCancellationRequested;
+
+    /// <summary>The lease was renewed. It runs from when that was asked, so it never ends later here than in the database.</summary>
+    public void Renewed(long asked)
     {
-        if (!LeaseEnd.IsCancellationRequested) LeaseEnd.CancelAfter(Means.Lease);
+        lock (clock)
+        {
+            if (ended || asked < leasedAt || LeaseEnd.IsCancellationRequested) return;
+            leasedAt = asked;
+            LeaseEnd.CancelAfter(Left(asked));
+        }
     }
 
     /// <summary>The lease is somebody else's now.</summary>
-    public void Lost() => LeaseEnd.Cancel();
-
-    public void Progressed()
+    public void Lost()
     {
-        attempts = 0;
-        Renewed();
+        try { LeaseEnd.Cancel(); }
+        catch (ObjectDisposedException) { /* the run has ended meanwhile */ }
+    }
+
+    public void Progressed() => attempts = 0;
+
+    TimeSpan Left(long asked)
+    {
+        var left = Means.Lease - time.GetElapsedTime(asked);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     /// <summary>Asked before each act.</summary>
@@ -68,21 +91,43 @@ sealed partial class Run : IDisposable
         if (stopping.IsCancellationRequested) throw new Stopping();
     }
 
+    /// <summary>For drivers, before they publish: a word of the database, not of this host's clock.</summary>
+    public async Task StillHeld()
+    {
+        if (!await Means.Db.Read(tx => tx.Operations.Holds(Row.Id, Row.Generation))) throw new LostLease();
+    }
+
     public async Task Go()
+    {
+        try { await UntilItStops(); }
+        catch (FaultException e) when (e.Fault is Fault.Unavailable)
+        {
+            // The database is away. The row is as it was; the lease runs out and the operation is taken again.
+            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
+        }
+    }
+
+    async Task UntilItStops()
     {
         attempts = Row.Attempts;
         try
         {
             if (kinds.Find(Row.Kind) is not { } json)
             {
-                await Stick($"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it.");
+                await Stick(new Fault.Misconfigured(
+                    $"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it."));
                 return;
             }
-            var operation = (Operation)System.Text.Json.JsonSerializer.Deserialize(Row.Arguments, json)!;
+            if (Parse(json) is not { } operation)
+            {
+                await Stick(new Fault.Misconfigured(
+                    $"This program can't read the arguments {Row.Arguments}: start the program that wrote them, then resume it."));
+                return;
+            }
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
             if (!entries.Exists(JournalEvent.IsFault))
             {
-                var saga = new Saga(this, entries);
+                saga = new Saga(this, entries);
                 try
                 {
                     await operation.Run(saga);
@@ -105,35 +150,34 @@ sealed partial class Run : IDisposable
             }
             await Unwind(operation);
         }
-        catch (UnknownStep e) { await Stick(e.Message); }
+        catch (UnknownStep e) { await Stick(new Fault.Misconfigured(e.Message)); }
         catch (HandedOver) { /* the row says who goes on */ }
-        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId); }
+        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, null); }
         catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
-        catch (OperationCanceledException) when (LeaseEnd.IsCancellationRequested)
+        catch (Exception e) when (IsLost) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, e); }
+        catch (Exception e) when (Token.IsCancellationRequested)
         {
-            Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId);
-        }
-        catch (OperationCanceledException) when (Token.IsCancellationRequested) { await PutBack(TimeSpan.Zero, attempts, null); }
-        catch (FaultException e) when (e.Fault is Fault.Unavailable)
-        {
-            // The database is away. The row is as it was; the lease runs out and the operation is taken again.
-            Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
+            Log.BrokenOff(log, Row.Kind, Row.Id, Row.RequestId, e);
+            await PutBack(TimeSpan.Zero, attempts, null);
         }
     }
 
-    /// <summary>What an exception of the run means; null for those that are no failure.</summary>
+    /// <summary>
+    /// What an exception of the run means; null for those that are no failure. What is thrown after the token has ended proves
+    /// nothing, whatever it says (a tool that was killed says that it failed): the next run finds out.
+    /// </summary>
     Fault? ToFault(Exception e) => e switch
     {
         HandedOver or LostLease or Stopping or UnknownStep => null,
-        OperationCanceledException when Token.IsCancellationRequested => null,
+        _ when Token.IsCancellationRequested => null,
         FaultException { Fault: var fault } => fault,
         _ => new Fault.Bug(Row.RequestId),
     };
 
-    Task TurnRound(Fault fault) => Fenced(async tx =>
+    Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
-        await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault,
-            System.Text.Json.JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+        await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault, JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
+        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, null);
         await tx.Operations.Unwind(Row.Id, fault);
     });
 
@@ -146,18 +190,18 @@ sealed partial class Run : IDisposable
         try
         {
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
-            var fault = System.Text.Json.JsonSerializer.Deserialize(
+            var fault = JsonSerializer.Deserialize(
                 entries.Find(JournalEvent.IsFault)!.Data!, CoreJson.Default.Fault)!;
-            var saga = new Saga(this, entries);
+            saga = new Saga(this, entries);
             try { await operation.Run(saga); }
             catch (TurnedRound) { /* the replay has come to where it failed */ }
-            catch (Exception e) when (saga.KnowsAllSteps && ToFault(e) is not (null or Fault.Unavailable))
+            catch (Exception e) when (saga!.KnowsAllSteps && ToFault(e) is not (null or Fault.Unavailable))
             {
                 // It failed between steps: it fails there again.
             }
             saga.MustKnowAllSteps();
             await saga.Unwind();
-            await Fenced(async tx =>
+            await Fenced("failed", async tx =>
             {
                 await operation.Failed(tx, fault, Row);
                 await tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Failed, fault);
@@ -166,28 +210,52 @@ sealed partial class Run : IDisposable
         catch (Exception e) when (ToFault(e) is { } another && another is not Fault.Unavailable)
         {
             Log.UndoFailed(log, Row.Kind, Row.Id, attempts + 1, another.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
-            if (attempts + 1 < Backoff.MaxAttempts) await PutBack(Backoff.After(attempts), attempts + 1, null);
-            else await Stick(another.Message);
+            if (attempts + 1 < (another.Transient ? Backoff.MaxUndoAttempts : Backoff.MaxAttempts))
+                await PutBack(Backoff.After(attempts), attempts + 1, null);
+            else await Stick(another);
         }
     }
 
-    async Task Stick(string why)
+    /// <summary>Its fault is then what keeps it; the one that turned it round stays in the journal.</summary>
+    async Task Stick(Fault why)
     {
-        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why, Row.RequestId);
-        await Means.Db.Commit(tx => tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Stuck, null));
+        Log.Stuck(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, why.Message,
+            why.Transient ? "It is tried again when its backend serves." : "Mend the cause, then resume it.", Row.RequestId);
+        await Means.Db.Commit(tx => tx.Operations.Stick(
+            Row.Id, Row.Generation, why, why.Transient ? tx.Now + Backoff.StuckPause : null));
     }
 
-    Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(tx =>
-        tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because));
-
-    Task Fenced(Func<Tx, Task> work) => Means.Db.Commit(async tx =>
+    Operation? Parse(JsonTypeInfo json)
     {
-        if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
-        await work(tx);
+        try { return JsonSerializer.Deserialize(Row.Arguments, json) as Operation; }
+        catch (JsonException) { return null; }
+    }
+
+    Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(async tx =>
+    {
+        if (await tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because) && saga?.Untouched is { } step)
+            await tx.Operations.JournalUntouched(Row.Id, step, Row.Generation);
     });
+
+    /// <summary>A transaction of the leaseholder; renews the lease.</summary>
+    public async Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work)
+    {
+        if (IsLost) throw new LostLease();
+        var asked = time.GetTimestamp();
+        var result = await Means.Db.Commit(async tx =>
+        {
+            if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
+            return await work(tx);
+        }, name);
+        Renewed(asked);
+        return result;
+    }
+
+    Task Fenced(string name, Func<Tx, Task> work) => Fenced(name, async tx => { await work(tx); return true; });
 
     public void Dispose()
     {
+        lock (clock) ended = true;
         leased.Dispose();
         LeaseEnd.Dispose();
     }
@@ -208,20 +276,32 @@ sealed partial class Run : IDisposable
             ILogger log, string kind, string operation, int attempt, string why, string? request, Exception? cause);
 
         [LoggerMessage(Level = LogLevel.Critical,
-            Message = "{Kind} {Operation} is stuck ({AboutKind} {AboutId}): {Why} Mend the cause, then resume it. [{Request}]")]
+            Message = "{Kind} {Operation} is stuck ({AboutKind} {AboutId}): {Why} {Then} [{Request}]")]
         public static partial void Stuck(
-            ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string? request);
+            ILogger log, string kind, string operation, string aboutKind, string aboutId, string why, string then, string? request);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation}: lease {Generation} lost, another worker goes on [{Request}]")]
-        public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request);
+        public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request, Exception? e);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Operation} is broken off, since the daemon stops [{Request}]")]
+        public static partial void BrokenOff(ILogger log, string kind, string operation, string? request, Exception e);
     }
 }
 
 /// <summary>How long to wait before the next try, and how often to try.</summary>
 static class Backoff
 {
-    /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about four minutes.</summary>
+    /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about three minutes.</summary>
     public const int MaxAttempts = 14;
+
+    /// <summary>
+    /// The same for an undo whose fault is transient: about an hour. Until then nobody can do more than wait for the backend
+    /// either; after that somebody is called.
+    /// </summary>
+    public const int MaxUndoAttempts = 130;
+
+    /// <summary>How long what is stuck since its backend is away rests at least before it is tried again.</summary>
+    public static readonly TimeSpan StuckPause = TimeSpan.FromMinutes(1);
 
     static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);

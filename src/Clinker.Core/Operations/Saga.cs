@@ -13,6 +13,9 @@ namespace Clinker.Operations;
 /// the lease's generation. A <see cref="Commit{T}"/> is one transaction with its entry inside, so it happens exactly once.</item>
 /// <item>A fault that lasts is journaled. From then on every run replays up to the first step that is not in the journal (the
 /// one that failed; its undo is on the stack too) and unwinds: undos from the last to the first, each journaled.</item>
+/// <item>A step of which it is sure that no lease has done anything of it (<see cref="FaultException.NothingDone"/>, each time)
+/// is not undone. Sure means: the run that came to it first is known, and each lease since then has said so when it put the
+/// operation back. A lease that ended in any other way breaks this chain.</item>
 /// <item>No row changed by a fenced write: the lease is lost. The run ends without another word.</item>
 /// </list>
 /// </summary>
@@ -23,21 +26,28 @@ public sealed class Saga
     readonly HashSet<string> named = [];
     readonly Stack<(string Step, Func<Task> Undo)> undos = new();
 
+    /// <summary>Whether no lease before this one has come past the steps that are known so far.</summary>
+    bool first;
+
     internal Saga(Run run, IEnumerable<JournalEntry> journal)
     {
         this.run = run;
         this.journal = journal.ToDictionary(e => (e.Step, e.Event), e => e.Data);
+        first = run.Row.Generation == 1;
     }
 
     /// <summary>Who asked for it, and under which request.</summary>
     public OperationRow Row => run.Row;
 
     /// <summary>Under whose lease drivers work.</summary>
-    public Work Work => new(run.Row.Generation, run.Token);
+    public Work Work => new(run.Row.Generation, run.Token, run.StillHeld);
 
     public Means Means => run.Means;
 
     internal bool Finished { get; private set; }
+
+    /// <summary>The step that the run has come to, when it is sure that nothing of it was ever done.</summary>
+    internal string? Untouched { get; private set; }
 
     bool Unwinding => journal.ContainsKey(("", JournalEvent.Fault));
 
@@ -57,10 +67,17 @@ public sealed class Saga
     public async Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null)
     {
         if (Known<T>(name, undo is null ? null : () => UndoStep(name, undo), out var known)) return known!;
-        var result = await act();
+        var untouched = Untouched;
+        Untouched = null;
+        T result;
+        try { result = await act(); }
+        catch (FaultException e) when (e.NothingDone)
+        {
+            Untouched = untouched;
+            throw;
+        }
         await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, Text(result)));
-        journal[(name, JournalEvent.Done)] = Text(result);
-        run.Progressed();
+        Noted(name, Text(result));
         return result;
     }
 
@@ -68,14 +85,14 @@ public sealed class Saga
     public async Task<T> Commit<T>(string name, Func<Tx, Task<T>> act, Func<Tx, Task>? undo = null)
     {
         if (Known<T>(name, undo is null ? null : () => UndoCommit(name, undo), out var known)) return known!;
+        Untouched = null; // it is in the journal if it happened
         var result = await Fenced(name, async tx =>
         {
             var value = await act(tx);
             await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, Text(value));
             return value;
         });
-        journal[(name, JournalEvent.Done)] = Text(result);
-        run.Progressed();
+        Noted(name, Text(result));
         return result;
     }
 
@@ -85,14 +102,20 @@ public sealed class Saga
     public async Task HandTo(string queue)
     {
         var name = "→" + queue;
-        if (Known<bool>(name, null, out _)) return;
+        if (Known<long>(name, null, out var handedBy))
+        {
+            first = handedBy == run.Row.Generation - 1;
+            return;
+        }
+        Untouched = null;
         var keep = run.Means.Drivers.ContainsKey(queue);
+        var letGo = Text(keep ? 0 : run.Row.Generation); // the generation of the lease that ended with it
         await Fenced(name, async tx =>
         {
-            await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, "true");
+            await tx.Operations.Journal(run.Row.Id, name, JournalEvent.Done, letGo);
             await tx.Operations.Hand(run.Row.Id, queue, keep);
         });
-        journal[(name, JournalEvent.Done)] = "true";
+        Noted(name, letGo);
         run.Queue = queue;
         if (!keep) throw new HandedOver();
     }
@@ -101,6 +124,7 @@ public sealed class Saga
     public async Task Finish(Func<Tx, Task> act)
     {
         if (Known<bool>("finish", null, out _)) return;
+        Untouched = null;
         MustKnowAllSteps();
         await Fenced("finish", async tx =>
         {
@@ -126,7 +150,7 @@ public sealed class Saga
     /// <exception cref="UnknownStep">The journal has a step that the code did not come to: only a person knows what it means.</exception>
     internal void MustKnowAllSteps()
     {
-        if (UnknownSteps().FirstOrDefault() is { } step) throw new UnknownStep(step);
+        if (UnknownSteps().FirstOrDefault() is { } step) throw new UnknownStep(step, "that this program did not come to");
     }
 
     internal bool KnowsAllSteps => !UnknownSteps().Any();
@@ -136,17 +160,27 @@ public sealed class Saga
 
     bool Known<T>(string name, Func<Task>? undo, out T? result)
     {
+        Untouched = null;
         if (!named.Add(name)) throw new InvalidOperationException($"Two steps are named {name}: the journal could not tell them apart.");
         if (undo is not null) undos.Push((name, undo));
         if (journal.TryGetValue((name, JournalEvent.Done), out var data))
         {
-            result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>());
+            try { result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>()); }
+            catch (JsonException) { throw new UnknownStep(name, $"a result that this program can't read ({data})"); }
             return true;
         }
         if (Unwinding) throw new TurnedRound();
+        if (first || journal.GetValueOrDefault((name, JournalEvent.Untouched)) == Text(run.Row.Generation - 1)) Untouched = name;
         run.MayGoOn();
         result = default;
         return false;
+    }
+
+    void Noted(string name, string result)
+    {
+        journal[(name, JournalEvent.Done)] = result;
+        first = true;
+        run.Progressed();
     }
 
     async Task UndoStep(string name, Func<Task> undo)
@@ -163,11 +197,7 @@ public sealed class Saga
 
     Task Fenced(string name, Func<Tx, Task> work) => Fenced(name, async tx => { await work(tx); return true; });
 
-    Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work) => run.Means.Db.Commit(async tx =>
-    {
-        if (!await tx.Operations.Fence(run.Row.Id, run.Row.Generation, run.Means.Lease)) throw new LostLease();
-        return await work(tx);
-    }, name);
+    Task<T> Fenced<T>(string name, Func<Tx, Task<T>> work) => run.Fenced(name, work);
 
     static string Text<T>(T value) => JsonSerializer.Serialize(value, Json<T>());
 
@@ -185,8 +215,8 @@ sealed class LostLease : Exception;
 sealed class Stopping : Exception;
 
 /// <summary>The program and the journal do not agree.</summary>
-sealed class UnknownStep(string step) : Exception(
-    $"The journal has a step named {step} that this program did not come to: start the program that wrote it, then resume it.");
+sealed class UnknownStep(string step, string what) : Exception(
+    $"The journal has a step {step} {what}: start the program that wrote it, then resume it.");
 
 /// <summary>The replay has come to where the operation failed.</summary>
 sealed class TurnedRound : Exception;

@@ -17,6 +17,12 @@ public sealed partial class Worker : IDisposable
     /// <summary>At the latest it looks by itself after this time (a wake-up may be lost with a connection).</summary>
     static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// How long a stopping worker waits for steps whose token is cancelled. One that is still not back hangs in storage: the
+    /// process ends without it, and the operation is taken again when its lease has run out.
+    /// </summary>
+    static readonly TimeSpan AfterGrace = TimeSpan.FromSeconds(5);
+
     /// <summary>How long to wait when the database does not answer.</summary>
     static readonly TimeSpan DatabaseAway = TimeSpan.FromSeconds(1);
 
@@ -27,7 +33,9 @@ public sealed partial class Worker : IDisposable
     readonly TimeProvider time;
     readonly ILogger log;
     readonly SemaphoreSlim awake = new(0, 1);
-    readonly ConcurrentDictionary<string, (Run Run, Task Task)> running = new();
+
+    /// <summary>By the run, not by the operation's id: one that lost its lease may still be about when the same worker leases it anew.</summary>
+    readonly ConcurrentDictionary<Run, Task> running = new();
 
     /// <param name="queues">What it serves: <c>scheduler</c>, <c>host@backend</c>.</param>
     /// <param name="owner">A name for the leases, unlike that of any other process.</param>
@@ -47,13 +55,13 @@ public sealed partial class Worker : IDisposable
     /// <summary>Works until <paramref name="stop"/>; then waits up to <paramref name="grace"/> for running steps.</summary>
     public async Task Work(TimeSpan grace, CancellationToken stop)
     {
-        using var abandon = new CancellationTokenSource();
+        using var abandon = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         void Woken(string queue)
         {
             if (queue.Length == 0 || queues.Contains(queue)) Awake();
         }
         means.Db.Woken += Woken;
-        var renewing = Renew(stop, abandon.Token);
+        var renewing = Renew(abandon.Token);
         try
         {
             while (!stop.IsCancellationRequested)
@@ -70,7 +78,9 @@ public sealed partial class Worker : IDisposable
         {
             means.Db.Woken -= Woken;
             abandon.CancelAfter(grace);
-            await Task.WhenAll(running.Values.Select(r => r.Task));
+            var ends = Task.WhenAll(running.Values);
+            try { await ends.WaitAsync(grace + AfterGrace, time, CancellationToken.None); }
+            catch (TimeoutException) { Log.LeftBehind(log, running.Count); }
             await abandon.CancelAsync();
             await renewing;
         }
@@ -82,11 +92,12 @@ public sealed partial class Worker : IDisposable
         var count = 0;
         while (true)
         {
+            var asked = time.GetTimestamp();
             var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, 1));
             if (rows.Count == 0) return count;
             foreach (var row in rows)
             {
-                using var run = new Run(row, means, kinds, time, log, token, token);
+                using var run = new Run(row, means, kinds, time, asked, log, token, token);
                 await run.Go();
                 count++;
             }
@@ -100,18 +111,19 @@ public sealed partial class Worker : IDisposable
         {
             var room = MaxRunning - running.Count;
             if (room <= 0) return LongestSleep; // each end wakes
+            var asked = time.GetTimestamp();
             var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, room));
             foreach (var row in rows)
             {
-                var run = new Run(row, means, kinds, time, log, stop, abandon);
+                var run = new Run(row, means, kinds, time, asked, log, stop, abandon);
                 // The entry is there before the work begins, so that its end finds it.
                 var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                running[row.Id] = (run, One(run, start.Task));
+                running[run] = One(run, start.Task);
                 start.SetResult();
             }
             if (rows.Count == room) return null;
-            if (await means.Db.Read(tx => tx.Operations.NextDue(queues)) is not { } due) return LongestSleep;
-            var ahead = due - time.GetUtcNow().UtcDateTime;
+            // By the database's clock on both sides: this host's may be off, and would wake it too often or too late.
+            if (await means.Db.Read(async tx => await tx.Operations.NextDue(queues) - tx.Now) is not { } ahead) return LongestSleep;
             return ahead <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(20) : ahead < LongestSleep ? ahead : LongestSleep;
         }
         catch (FaultException e) when (e.Fault is Fault.Unavailable)
@@ -133,31 +145,34 @@ public sealed partial class Worker : IDisposable
         catch (Exception e) when (e is not OutOfMemoryException) { Log.Broken(log, run.Row.Kind, run.Row.Id, e); }
         finally
         {
-            running.TryRemove(run.Row.Id, out _);
+            running.TryRemove(run, out _);
             run.Dispose();
             if (running.Count >= MaxRunning - 1) Awake();
         }
     }
 
-    /// <summary>Keeps all leases alive with one statement; drops those that are lost.</summary>
-    async Task Renew(CancellationToken stop, CancellationToken abandon)
+    /// <summary>
+    /// Keeps all leases alive with one statement; drops those that are lost. One that ran out by this host's clock is let go,
+    /// even if nobody has taken it yet: its run has stopped and would only keep others from it.
+    /// </summary>
+    async Task Renew(CancellationToken abandon)
     {
-        _ = stop;
         while (!abandon.IsCancellationRequested)
         {
             try { await Task.Delay(means.Lease / 3, time, abandon); }
             catch (OperationCanceledException) { return; }
-            var held = running.Values.Select(r => r.Run).ToList();
+            var held = running.Keys.Where(r => !r.IsLost).ToList();
             if (held.Count == 0) continue;
             try
             {
+                var asked = time.GetTimestamp();
                 var kept = await means.Db.Commit(tx =>
                     tx.Operations.Renew(owner, [.. held.Select(r => (r.Row.Id, r.Row.Generation))], means.Lease));
                 var ours = kept.ToHashSet();
                 foreach (var run in held)
                 {
-                    if (ours.Contains(run.Row.Id)) run.Renewed();
-                    else if (running.ContainsKey(run.Row.Id)) run.Lost();
+                    if (ours.Contains(run.Row.Id)) run.Renewed(asked);
+                    else run.Lost();
                 }
             }
             catch (FaultException e) when (e.Fault is Fault.Unavailable)
@@ -174,6 +189,7 @@ public sealed partial class Worker : IDisposable
     {
         try { awake.Release(); }
         catch (SemaphoreFullException) { /* it will look anyway */ }
+        catch (ObjectDisposedException) { /* it has stopped; this came late */ }
     }
 
     async Task Sleep(TimeSpan longest, CancellationToken stop)
@@ -191,6 +207,9 @@ public sealed partial class Worker : IDisposable
 
         [LoggerMessage(Level = LogLevel.Error, Message = "The worker met a defect and goes on")]
         public static partial void Defect(ILogger log, Exception e);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} steps did not end; their leases run out and they are taken again")]
+        public static partial void LeftBehind(ILogger log, int count);
 
         [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} broke off; its lease runs out and it is taken again")]
         public static partial void Broken(ILogger log, string kind, string operation, Exception e);

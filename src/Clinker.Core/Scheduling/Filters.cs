@@ -63,6 +63,10 @@ public static class Filters
 /// <summary>The weighers by Cinder's names (cinder/scheduler/weights).</summary>
 public static class Weighers
 {
+    /// <summary>Each takes its multiplier.</summary>
+    public static readonly IReadOnlyDictionary<string, Func<double, Weigher>> All =
+        new Dictionary<string, Func<double, Weigher>> { ["CapacityWeigher"] = m => Capacity(m) };
+
     /// <summary>More room first: virtual room for thin pools, free room for thick ones.</summary>
     public static Weigher Capacity(double multiplier = 1.0) => new("CapacityWeigher", (pool, request) =>
     {

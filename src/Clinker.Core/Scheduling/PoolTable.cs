@@ -11,7 +11,7 @@ namespace Clinker.Scheduling;
 /// <summary>Which pool rows change. Room is reserved by a row: two requests never get the same.</summary>
 public readonly struct PoolTable(Tx tx)
 {
-    /// <summary>How often to choose anew when another scheduler was quicker.</summary>
+    /// <summary>How often to choose anew when the chosen pool was changed or forgotten meanwhile.</summary>
     const int MaxRaces = 10;
 
     static readonly Sql All = Sql.Raw("name, down, zone, total_gb, free_gb, thin, reserved_percentage, max_over_subscription_ratio, "
@@ -22,6 +22,7 @@ public readonly struct PoolTable(Tx tx)
     /// but is down at the moment.</exception>
     public async Task<string> Place(string volumeId, PlaceRequest request, SchedulingSettings settings)
     {
+        await tx.InTurn(Turn.Placing);
         if (await tx.One($"select pool from reservation where volume_id = {volumeId}", r => r.GetString(0)) is { } already) return already;
         for (var race = 0; race < MaxRaces; race++)
         {
@@ -41,14 +42,14 @@ public readonly struct PoolTable(Tx tx)
         throw new Fault.Unavailable("Too many volumes are being placed at once.").Thrown();
     }
 
-    /// <summary>Gives a volume's room back. Repeating it does nothing.</summary>
+    /// <summary>Gives a volume's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
     public async Task Release(string volumeId)
     {
         var (pool, size) = await tx.One(
             $"delete from reservation where volume_id = {volumeId} returning pool, size_gb", r => (r.GetString(0), r.GetInt32(1)));
         if (pool is not null)
             await tx.Execute($"""
-                update pool set allocated_gb = allocated_gb - {size}, volumes = volumes - 1, version = version + 1 where name = {pool}
+                update pool set allocated_gb = allocated_gb - {size}, volumes = volumes - 1 where name = {pool}
                 """);
     }
 
@@ -88,6 +89,9 @@ public readonly struct PoolTable(Tx tx)
             update pool set down = 'it is not configured any more', reported_at = {tx.Now} where queue = {queue} and name not in ({named})
             """);
     }
+
+    /// <summary>A backend gives no report: nothing is placed in its pools until it does.</summary>
+    public Task Silent(string queue, string why) => tx.Execute($"update pool set down = {why} where queue = {queue}");
 
     /// <summary>All pools by name.</summary>
     public Task<List<Pool>> List() => tx.Query($"select {All} from pool order by name", r => Read(r));

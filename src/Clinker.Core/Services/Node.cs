@@ -33,10 +33,23 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// <summary>How long ended operations and their journals can be looked at.</summary>
     static readonly TimeSpan KeepEnded = TimeSpan.FromDays(7);
 
+    /// <summary>Stuck operations that one report of their backend lets go on.</summary>
+    const int MaxResumed = 10;
+
     /// <summary>Ended operations forgotten in one transaction.</summary>
     const int MaxForgotten = 1000;
 
+    /// <summary>A longer time between two looks is one in which nobody watched: heartbeats may have been missing for our own sake.</summary>
+    static readonly TimeSpan MaxUnwatched = 2 * HousekeepingInterval;
+
     readonly ILogger log = logs.CreateLogger<Node>();
+
+    /// <summary>
+    /// Since when, and last when, this node has looked after the house without a gap. A host counts as gone only when it was
+    /// missed for that long: after all were off, or the database was away, nobody has beaten, and whoever is first must not
+    /// call the others dead.
+    /// </summary>
+    (DateTime First, DateTime Last)? watching;
 
     /// <summary>Works until <paramref name="stop"/>, then lets running steps end or puts them back.</summary>
     public async Task Run(CancellationToken stop)
@@ -54,7 +67,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         {
             await Safely("beat", BeatScheduler);
             tasks.Add(Every(settings.ReportInterval, "beat", BeatScheduler, stop));
-            tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop));
+            tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop, atOnce: true));
         }
         foreach (var (queue, driver) in means.Drivers)
         {
@@ -68,7 +81,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     Task BeatScheduler() => means.Db.Commit(tx =>
         tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
 
-    async Task Report(string queue, Driver driver, CancellationToken stop)
+    /// <summary>Beats for a backend and writes down how its pools are; what was stuck since it was away goes on.</summary>
+    public async Task Report(string queue, Driver driver, CancellationToken stop)
     {
         BackendReport report;
         try
@@ -79,34 +93,48 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         }
         catch (Exception e) when (!stop.IsCancellationRequested && e is FaultException or OperationCanceledException or TimeoutException)
         {
-            Log.NoReport(log, queue, e is FaultException ? e.Message : $"it did not report within {ReportDeadline.TotalSeconds} s");
-            await means.Db.Commit(tx => tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, e.Message));
+            var why = e is FaultException ? e.Message : $"it did not report within {ReportDeadline.TotalSeconds} s";
+            Log.NoReport(log, queue, why);
+            await means.Db.Commit(async tx =>
+            {
+                await tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, why);
+                await tx.Pools.Silent(queue, why);
+            });
             return;
         }
         foreach (var pool in report.Pools.Where(p => p.Down is not null)) Log.PoolDown(log, queue, pool.Name, pool.Down!);
         var down = report.Pools.Count == 0 ? "it has no pool"
             : report.Pools.All(p => p.Down is not null) ? string.Join(" ", report.Pools.Select(p => $"{p.Name}: {p.Down}"))
             : null;
-        await means.Db.Commit(async tx =>
+        var resumed = await means.Db.Commit(async tx =>
         {
             await tx.Services.Beat(ids.New(), queue, ServiceTable.VolumeBinary, settings.Zone, down);
             await tx.Pools.Report(queue, settings.Zone, report);
+            return down is null ? await tx.Operations.ResumeStuck(queue, MaxResumed) : 0;
         });
+        if (resumed > 0) Log.Resumed(log, resumed, queue);
     }
 
     /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>
-    public Task KeepHouse() => means.Db.Commit(async tx =>
+    public async Task KeepHouse()
     {
-        var deadline = tx.Now - means.Scheduling.ServiceDownTime;
-        foreach (var queue in await tx.Operations.WaitingSince(deadline))
+        var watched = watching;
+        var now = await means.Db.Commit(async tx =>
         {
-            if (await tx.Services.Find(queue, ServiceTable.VolumeBinary) is { } service && service.UpdatedAt >= deadline) continue;
-            var taken = await tx.Operations.TakeBack(queue, deadline, Queues.Scheduler, new Fault.HostGone(queue));
-            if (taken > 0) Log.TakenBack(log, taken, queue);
-        }
-        await tx.Operations.Forget(tx.Now - KeepEnded, MaxForgotten);
-        await tx.Messages.Expire();
-    });
+            await tx.Operations.Forget(tx.Now - KeepEnded, MaxForgotten);
+            await tx.Messages.Expire();
+            var deadline = tx.Now - means.Scheduling.ServiceDownTime;
+            if (watched is not { } since || tx.Now - since.Last > MaxUnwatched || since.First > deadline) return tx.Now;
+            foreach (var queue in await tx.Operations.WaitingSince(deadline))
+            {
+                if (await tx.Services.Find(queue, ServiceTable.VolumeBinary) is { } service && service.UpdatedAt >= deadline) continue;
+                var taken = await tx.Operations.TakeBack(queue, deadline, Queues.Scheduler, new Fault.HostGone(queue));
+                if (taken > 0) Log.TakenBack(log, taken, queue);
+            }
+            return tx.Now;
+        });
+        watching = (watched is { } w && now - w.Last <= MaxUnwatched ? w.First : now, now);
+    }
 
     /// <summary>
     /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but by a
@@ -157,6 +185,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} operations were handed to {Queue}, which is down; they are undone")]
         public static partial void TakenBack(ILogger log, int count, string queue);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Count} stuck operations of {Queue} are tried again, since it serves")]
+        public static partial void Resumed(ILogger log, int count, string queue);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}, left under work in {Pool}")]
         public static partial void Swept(ILogger log, string file, string pool);

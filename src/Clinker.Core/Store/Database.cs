@@ -31,7 +31,13 @@ public abstract class Database : IAsyncDisposable
     protected void Wake(IEnumerable<string>? queues)
     {
         if (queues is null || Woken is not { } woken) return;
-        foreach (var queue in queues) woken(queue);
+        foreach (var queue in queues)
+            foreach (var listener in Delegate.EnumerateInvocationList(woken))
+            {
+                // What is committed stays so, and the others are to hear of it, whatever one of them does.
+                try { listener(queue); }
+                catch (Exception e) when (e is not OutOfMemoryException) { }
+            }
     }
 
     public abstract ValueTask DisposeAsync();

@@ -16,8 +16,7 @@ static class Migrations
 
     public static Task Apply(Database database) => database.Commit(async tx =>
     {
-        // Any number: it only has to be the same on all hosts.
-        if (tx.Dialect.IsPostgres) await tx.Query($"select pg_advisory_xact_lock(7305822)", r => 0);
+        await tx.InTurn(Turn.Migrating);
         await tx.Execute($"create table if not exists schema_version (number integer primary key, applied_at bigint not null)");
         var done = await tx.Number($"select coalesce(max(number), 0) from schema_version");
         var newest = All.Count == 0 ? 0 : All[^1].Number;

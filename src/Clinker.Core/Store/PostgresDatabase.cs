@@ -35,24 +35,36 @@ public sealed class PostgresDatabase : Database
 
     /// <summary>Connects and brings the schema up to date; hosts that start at once wait for each other.</summary>
     /// <param name="connectionString">In Npgsql's form: <c>Host=…;Username=…;Database=…</c>.</param>
-    /// <exception cref="FaultException">Unavailable: it does not answer.</exception>
+    /// <exception cref="FaultException">Unavailable: it does not answer. Misconfigured: it answers, but not to this connection
+    /// string.</exception>
     public static async Task<PostgresDatabase> Open(string connectionString, TimeProvider time)
     {
-        var settings = new NpgsqlConnectionStringBuilder(connectionString)
-        {
-            MaxAutoPrepare = 200,
-            AutoPrepareMinUsages = 2,
-            ApplicationName = "clinkerd",
-            Timeout = 5,
-            CommandTimeout = 30,
-            KeepAlive = 10,
-        };
-        if (!settings.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = 20;
+        NpgsqlConnectionStringBuilder settings;
+        try { settings = new NpgsqlConnectionStringBuilder(connectionString); }
+        catch (ArgumentException e) { throw Misconfigured(e.Message, e); }
+        settings.MaxAutoPrepare = 200;
+        settings.AutoPrepareMinUsages = 2;
+        settings.ApplicationName = "clinkerd";
+        settings.Timeout = 5;
+        settings.CommandTimeout = 30;
+        settings.KeepAlive = 10;
+        // Not ContainsKey: that is true for every key that Npgsql knows.
+        if (!settings.ShouldSerialize("Maximum Pool Size")) settings.MaxPoolSize = 20;
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
         builder.EnableTransportSecurity();
         var database = new PostgresDatabase(builder.Build(), time);
-        await database.SetClock();
-        await Migrations.Apply(database);
+        try
+        {
+            await database.SetClock();
+            await Migrations.Apply(database);
+        }
+        catch (Exception e)
+        {
+            await database.DisposeAsync();
+            // 28: who may; 3D: no such database; 42501: may not make tables (postgresql.org/docs/15/errcodes-appendix.html).
+            if (e is PostgresException p && (p.SqlState is ['2', '8', ..] or ['3', 'D', ..] or "42501")) throw Misconfigured(p.MessageText, e);
+            throw;
+        }
         database.listening = Background.Start(database.Listen);
         return database;
     }
@@ -69,19 +81,20 @@ public sealed class PostgresDatabase : Database
                 await using var transaction = await connection.BeginTransactionAsync();
                 using var link = new PostgresLink(connection);
                 var tx = new Tx(link, Words, Now());
-                var result = await work(tx);
+                var result = await Ending(tx, work);
                 if (tx.Woken is { } woken)
                     foreach (var queue in woken.Distinct())
-                        await tx.Execute($"select pg_notify({Channel}, {queue})");
+                        await link.Execute($"select pg_notify({Channel}, {queue})");
                 await transaction.CommitAsync();
                 Wake(tx.Woken);
                 return result;
             }
-            catch (PostgresException e) when (e.SqlState is "40001" or "40P01" && conflict < MaxConflicts)
+            catch (PostgresException e) when (e.SqlState is "40001" or "40P01")
             {
+                if (conflict == MaxConflicts) throw Away(e);
                 await Task.Delay(TimeSpan.FromMilliseconds(5 << conflict), time);
             }
-            catch (NpgsqlException e) when (IsAway(e))
+            catch (Exception e) when (IsAway(e))
             {
                 throw Away(e);
             }
@@ -94,18 +107,35 @@ public sealed class PostgresDatabase : Database
         {
             await using var connection = await source.OpenConnectionAsync();
             using var link = new PostgresLink(connection);
-            return await work(new Tx(link, Words, Now()));
+            return await Ending(new Tx(link, Words, Now()), work);
         }
-        catch (NpgsqlException e) when (IsAway(e))
+        catch (Exception e) when (IsAway(e))
         {
             throw Away(e);
         }
     }
 
-    /// <summary>The server or the way to it is gone, rather than a statement wrong (class 57: shutdown; 53: no room; 08: connection).</summary>
-    static bool IsAway(NpgsqlException e) =>
-        e is not PostgresException p || p.SqlState.StartsWith("57P", StringComparison.Ordinal)
-        || p.SqlState.StartsWith("53", StringComparison.Ordinal) || p.SqlState.StartsWith("08", StringComparison.Ordinal);
+    static async Task<T> Ending<T>(Tx tx, Func<Tx, Task<T>> work)
+    {
+        try { return await work(tx); }
+        finally { tx.End(); }
+    }
+
+    /// <summary>
+    /// The server or the way to it is gone, rather than a statement wrong. Class 08: connection; 53: no room; 57: shutdown, or
+    /// ended by a time limit; 55P03: the same for a lock; 25006: it is a standby now.
+    /// </summary>
+    bool IsAway(Exception e) => e switch
+    {
+        PostgresException p => p.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', ..] or "55P03" or "25006",
+        NpgsqlOperationInProgressException => false, // two statements at once in one transaction: a defect of ours
+        NpgsqlException => true,
+        ObjectDisposedException => closing.IsCancellationRequested,
+        _ => false,
+    };
+
+    static FaultException Misconfigured(string why, Exception e) =>
+        new Fault.Misconfigured($"PostgreSQL can't be used: {why}. Look at [database] connection.").Thrown(e);
 
     static FaultException Away(Exception e) => new Fault.Unavailable("The database does not answer now; try again shortly.").Thrown(e);
 
@@ -114,10 +144,14 @@ public sealed class PostgresDatabase : Database
 
     async Task SetClock()
     {
-        var before = time.GetUtcNow();
-        var server = await Read(tx => tx.Number($"select (extract(epoch from clock_timestamp()) * 1000000)::bigint"));
-        var middle = before + (time.GetUtcNow() - before) / 2;
-        Interlocked.Exchange(ref clockOffsetTicks, (Micros.ToTime(server) - middle.UtcDateTime).Ticks);
+        var offset = await Read(async tx =>
+        {
+            var before = time.GetUtcNow(); // the connection is made: only the statement's way there and back counts
+            var server = await tx.Number($"select (extract(epoch from clock_timestamp()) * 1000000)::bigint");
+            var middle = before + (time.GetUtcNow() - before) / 2;
+            return Micros.ToTime(server) - middle.UtcDateTime;
+        });
+        Interlocked.Exchange(ref clockOffsetTicks, offset.Ticks);
     }
 
     async Task Listen()
@@ -140,7 +174,7 @@ public sealed class PostgresDatabase : Database
                 }
             }
             catch (OperationCanceledException) { return; }
-            catch (Exception e) when (e is NpgsqlException or FaultException or InvalidOperationException)
+            catch (Exception e) when (e is not OutOfMemoryException) // whatever it was: hosts that do not listen work at a crawl
             {
                 try { await Task.Delay(Reconnect, time, closing.Token); }
                 catch (OperationCanceledException) { return; }

@@ -59,12 +59,24 @@ public sealed class Sql
     public void AppendFormatted(Sql inner) => parts.AddRange(inner.parts);
 
     /// <summary>A value: it becomes a parameter.</summary>
+    /// <exception cref="Operations.FaultException">Invalid: a text that PostgreSQL refuses and SQLite would cut or alter.</exception>
     public void AppendFormatted<T>(T value) => parts.Add((null, value switch
     {
         null => DBNull.Value,
+        string text when !IsStorable(text) => throw Operations.Fault.Invalid.Input(
+            "A text may hold neither the character U+0000 nor half of a surrogate pair.").Thrown(),
         DateTime time => Micros.Of(time),
-        _ => value,
+        string or bool or int or long or double => value,
+        _ => throw new ArgumentException($"{value.GetType().Name} is not kept alike by both databases.", nameof(value)),
     }));
+
+    static bool IsStorable(ReadOnlySpan<char> text)
+    {
+        if (text.Contains('\0')) return false;
+        for (int i; (i = text.IndexOfAnyInRange('\uD800', '\uDFFF')) >= 0; text = text[(i + 2)..])
+            if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1])) return false;
+        return true;
+    }
 
     /// <summary>The text with numbered parameters, and their values in that order.</summary>
     internal (string Text, List<object> Values) Build()

@@ -29,6 +29,7 @@ public sealed class SqliteDatabase : Database
     readonly SemaphoreSlim readerSlots = new(MaxReaders);
     readonly FileStream? lockFile;
     readonly bool shared;
+    int closed;
 
     static SqliteDatabase() => SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
 
@@ -38,8 +39,8 @@ public sealed class SqliteDatabase : Database
         this.time = time;
         this.lockFile = lockFile;
         this.shared = shared;
-        writer = new SqliteLink(source, readOnly: false, durable);
         thread = new Thread(WriteLoop) { IsBackground = true, Name = "sqlite-writer" };
+        writer = new SqliteLink(source, readOnly: false, durable) { OnlyOn = thread };
         thread.Start();
     }
 
@@ -61,18 +62,39 @@ public sealed class SqliteDatabase : Database
                 $"The database {path} can't be opened: {e.Message} One daemon at a time may use it; for several hosts set " +
                 "[database] connection to PostgreSQL.").Thrown(e);
         }
-        var source = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
-        var database = new SqliteDatabase(source, time, lockFile, durable, shared: false);
-        await Migrations.Apply(database);
-        return database;
+        SqliteDatabase database;
+        try
+        {
+            var source = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
+            database = new SqliteDatabase(source, time, lockFile, durable, shared: false);
+        }
+        catch (SqliteException e)
+        {
+            await lockFile.DisposeAsync();
+            throw new Fault.Misconfigured($"The database {path} can't be opened: {e.Message}").Thrown(e);
+        }
+        return await Migrated(database);
     }
 
     /// <summary>A database in memory, for tests: one connection, reads and writes in turn.</summary>
     public static async Task<SqliteDatabase> InMemory(TimeProvider time)
     {
         var database = new SqliteDatabase("Data Source=:memory:;Pooling=False", time, null, durable: false, shared: true);
-        await Migrations.Apply(database);
-        return database;
+        return await Migrated(database);
+    }
+
+    static async Task<SqliteDatabase> Migrated(SqliteDatabase database)
+    {
+        try
+        {
+            await Migrations.Apply(database);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync(); // lets go of the lock
+            throw;
+        }
     }
 
     public override Dialect Dialect => Words;
@@ -81,22 +103,31 @@ public sealed class SqliteDatabase : Database
     {
         var job = new Job<T>(work);
         try { jobs.Add(job); }
-        catch (InvalidOperationException e) { throw new Fault.Unavailable("The database is closed.").Thrown(e); }
+        catch (InvalidOperationException e) { throw Closed(e); }
         return job.Done.Task;
     }
 
     public override async Task<T> Read<T>(Func<Tx, Task<T>> work, [CallerMemberName] string name = "")
     {
         if (shared) return await Commit(work, name);
-        await readerSlots.WaitAsync();
+        try { await readerSlots.WaitAsync(); }
+        catch (ObjectDisposedException e) { throw Closed(e); }
         try
         {
+            if (closed != 0) throw Closed(null);
             if (!readers.TryTake(out var reader)) reader = new SqliteLink(source, readOnly: true, durable: false);
-            try { return await work(new Tx(reader, Words, Now())); }
-            finally { readers.Add(reader); }
+            var tx = new Tx(reader, Words, Now());
+            try { return await work(tx); }
+            finally
+            {
+                tx.End();
+                readers.Add(reader);
+            }
         }
         finally { readerSlots.Release(); }
     }
+
+    static FaultException Closed(Exception? cause) => new Fault.Unavailable("The database is closed.").Thrown(cause);
 
     DateTime Now() => Micros.ToTime(Micros.Of(time.GetUtcNow().UtcDateTime));
 
@@ -130,9 +161,10 @@ public sealed class SqliteDatabase : Database
 
     public override async ValueTask DisposeAsync()
     {
-        if (jobs.IsAddingCompleted) return;
+        if (Interlocked.Exchange(ref closed, 1) != 0) return;
         jobs.CompleteAdding();
         await Host.Background.Blocking(() => { thread.Join(); return true; }, TimeSpan.FromSeconds(30), "sqlite-close");
+        for (var i = 0; i < MaxReaders; i++) await readerSlots.WaitAsync(); // those who read now
         writer.Dispose();
         while (readers.TryTake(out var reader)) reader.Dispose();
         lockFile?.Dispose();
@@ -162,9 +194,10 @@ public sealed class SqliteDatabase : Database
             tx = new Tx(writer, Words, now);
             try
             {
-                var task = work(tx);
-                if (!task.IsCompleted)
-                    throw new InvalidOperationException("A transaction may await nothing but its database.");
+                Task<T> task;
+                try { task = work(tx); }
+                finally { tx.End(); }
+                if (!task.IsCompleted) throw SqliteLink.Elsewhere();
                 result = task.GetAwaiter().GetResult();
                 writer.Run("release job");
             }
@@ -196,6 +229,9 @@ sealed class SqliteLink : Connection
     readonly SqliteConnection connection;
     readonly Dictionary<string, SqliteCommand> kept = [];
 
+    /// <summary>The one thread that may use it; null for any, one at a time.</summary>
+    public Thread? OnlyOn { get; init; }
+
     public SqliteLink(string source, bool readOnly, bool durable)
     {
         connection = new SqliteConnection(source);
@@ -221,8 +257,12 @@ sealed class SqliteLink : Connection
     public static bool IsBroken(Exception e) =>
         e is SqliteException { SqliteErrorCode: 10 or 11 or 13 or 26 };
 
+    /// <summary>What went on after awaiting something else would write into the transaction of another.</summary>
+    public static InvalidOperationException Elsewhere() => new("A transaction may await nothing but its database.");
+
     protected override DbCommand Command(string text, List<object> values)
     {
+        if (OnlyOn is not null && OnlyOn != Thread.CurrentThread) throw Elsewhere();
         if (kept.Count > MaxKept)
         {
             foreach (var old in kept.Values) old.Dispose();

@@ -48,10 +48,17 @@ public readonly struct TypeTable(Tx tx)
     {
         var other = await tx.Number($"select count(*) from volume_type where name = {t.Name} and id <> {t.Id}");
         if (other > 0) throw new Fault.Conflict($"Volume Type {t.Name} already exists.").Thrown();
-        await tx.Execute($"""
-            update volume_type set name = {t.Name}, description = {t.Description}, is_public = {t.IsPublic},
-              extra_specs = {Json(t.ExtraSpecs)}, updated_at = {tx.Now} where id = {t.Id}
-            """);
+        try
+        {
+            await tx.Execute($"""
+                update volume_type set name = {t.Name}, description = {t.Description}, is_public = {t.IsPublic},
+                  extra_specs = {Json(t.ExtraSpecs)}, updated_at = {tx.Now} where id = {t.Id}
+                """);
+        }
+        catch (DbException e) when (e.SqlState == "23505") // unique_violation: another host was quicker
+        {
+            throw new Fault.Conflict($"Volume Type {t.Name} already exists.").Thrown(e);
+        }
     }
 
     public Task Remove(string id) => tx.Execute($"delete from volume_type where id = {id}");

@@ -11,64 +11,65 @@ namespace Clinker.Gluster.Native;
 /// </summary>
 internal static unsafe partial class Libc
 {
+    const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
     const uint STATX_BASIC_STATS = 0x7ff;
     const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int openat(int dir, string path, int flags, uint mode);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int openat(SafeFileHandle dir, string path, int flags, uint mode);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int ftruncate(SafeFileHandle file, long size);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fchmod(SafeFileHandle file, uint mode);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fchown(SafeFileHandle file, uint user, uint group);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fsync(SafeFileHandle file);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial nint pread(SafeFileHandle file, byte* into, nuint length, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial nint pwrite(SafeFileHandle file, byte* from, nuint length, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial nint getdents64(SafeFileHandle dir, byte* into, nuint length);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int unlinkat(SafeFileHandle dir, string name, int flags);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int linkat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to, int flags);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int renameat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statx(SafeFileHandle dir, string path, int flags, uint mask, StatxBuffer* into);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fstatvfs(SafeFileHandle file, StatvfsBuffer* into);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int umount2(string target, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int kill(int process, int signal);
 
-    [LibraryImport("libc")]
+    [LibraryImport(libc)]
     private static partial uint getegid();
 
     /// <summary>struct statx (linux/stat.h), the part that is read.</summary>

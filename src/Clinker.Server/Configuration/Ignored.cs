@@ -15,7 +15,7 @@ static class Ignored
             foreach (var section in file.Sections)
             {
                 var name = IniFile.Normal(section.Name);
-                if (Sections.Known(name) || backends.Contains(name) || section.At.Line == 0) continue;
+                if (Sections.Known(name) || backends.Contains(name)) continue;
                 // A section that only holds older names or what others refer to is not unknown as a whole.
                 if (file.Entries.Any(e => IniFile.Normal(e.Section) == name && reading.Used(name, e.Key))) continue;
                 if (skipped.Add(name)) unknown.Add($"{section.At} [{section.Name}]{(name == "default" ? " (not [DEFAULT])" : "")}");
@@ -23,7 +23,7 @@ static class Ignored
             foreach (var entry in file.Entries)
             {
                 var name = IniFile.Normal(entry.Section);
-                if (entry.At.Line == 0 || skipped.Contains(name) || reading.Used(name, entry.Key)) continue;
+                if (skipped.Contains(name) || reading.Used(name, entry.Key)) continue;
                 if (name == Sections.Default && backends.Count > 0 && Options.All.Any(o => o.Section == Option.Backend && Named(o, entry.Key)))
                     misplaced.Add($"{entry.At} {entry.Key}");
                 else if (!KnownWithoutUse(name, entry.Key, settings))

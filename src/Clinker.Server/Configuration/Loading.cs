@@ -11,19 +11,21 @@ static class Loading
         var errors = new List<string>();
         var line = CommandLine.Parse(arguments, around.Version, errors, out var print);
         if (print is not null) return new Start.Print(print);
-        if (line is null || errors.Count > 0) return new Start.Refused(errors);
+        if (line is null) return new Start.Refused(errors);
         if (line.SampleConfig) return new Start.Print(ConfigurationReference.Sample());
 
         var files = new IniFiles();
         files.Add(IniFile.Of("this machine", (Sections.Default, "host", around.HostName), (Sections.Default, "my_ip", around.Ip.ToString())));
+        var before = errors.Count;
         var embedded = AddFiles(files, line, around, errors);
+        if (errors.Count > before) return new Start.Refused([.. errors, .. files.Problems]);
         files.Add(IniFile.Of("command line", line.Values));
-        errors.AddRange(files.Problems);
-        if (errors.Count > 0) return new Start.Refused(errors);
+        // What can't be read as files may hide keys: to check values then would tell of faults that are none.
+        if (files.Problems.Count > 0) return new Start.Refused([.. errors, .. files.Problems]);
 
         var reading = new Reading(files);
         var settings = Read(reading, line, embedded);
-        if (reading.Problems.Count > 0) return new Start.Refused(reading.Problems);
+        if (errors.Count + reading.Problems.Count > 0) return new Start.Refused([.. errors, .. reading.Problems]);
         settings = settings with { Notes = [.. reading.Notes, .. Ignored.Notes(reading, settings)] };
         return line.CheckConfig ? new Start.Print(ConfigurationReference.Checked(settings)) : new Start.Run(settings);
     }

@@ -89,6 +89,15 @@ public sealed class EmbeddedTests
     }
 
     [Fact]
+    public void All_that_is_wrong_is_told_wherever_it_is()
+    {
+        using var given = new Given();
+        Assert.Equal(2, given.Errors("--role", "x", "--port", "y").Count);
+        Assert.Equal(3, given.Errors("--role", "x", "--config-file", "/nowhere/c.conf", "--config-file", given.Write("c.conf", "[x\n")).Count);
+        Assert.Equal(2, given.Errors("--share", "x", "--share", "y").Count);
+    }
+
+    [Fact]
     public void Files_and_embedded_exclude_each_other()
     {
         using var given = new Given();

@@ -26,6 +26,14 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     public ConcurrentDictionary<string, string> Down { get; } = new();
 
     internal ConcurrentDictionary<(string Pool, string File), int> Files => files;
+
+    /// <summary>Leaves what a create leaves that died before it published; the answer is its name.</summary>
+    public string LeaveHalfMade(string pool, string volumeId, long generation)
+    {
+        var name = $"volume-{volumeId}.g{generation}";
+        files[(pool, name)] = 0;
+        return name;
+    }
 }
 
 /// <summary>A backend without storage, for tests: it keeps to the contract of <see cref="Driver"/> in every respect.</summary>
@@ -50,7 +58,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         foreach (var key in WorkFiles(pool, volume)) if (key != mine) shares.Files.TryRemove(key, out _);
         await Touch("create: make");
         shares.Files[mine] = 0;
-        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
         await Touch("create: publish");
         // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
         if (!shares.Files.ContainsKey(mine) && !shares.Files.ContainsKey((pool, file)))
@@ -63,6 +71,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
 
     public override async Task Delete(Volume volume, Work work)
     {
+        if (volume.Pool is null) return; // never placed, so never made
         var pool = Reach(volume);
         work.Token.ThrowIfCancellationRequested();
         await Touch("delete: work files");
@@ -76,20 +85,33 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
 
     Task Touch(string point) => touch?.Invoke(point) ?? Task.CompletedTask;
 
-    public override Task<Inventory> List(string pool, CancellationToken token) => Task.FromResult(new Inventory(
-        [.. shares.Volumes.Where(v => v.Pool == pool).Select(v => v.VolumeId)],
-        [.. shares.Litter.Where(l => l.Pool == pool).Select(l => l.File)]));
+    public override Task<Inventory> List(string pool, CancellationToken token)
+    {
+        Reach(pool);
+        return Task.FromResult(new Inventory(
+            [.. shares.Volumes.Where(v => v.Pool == pool).Select(v => v.VolumeId)],
+            [.. shares.Litter.Where(l => l.Pool == pool).Select(l => l.File)]));
+    }
 
     public override Task RemoveLitter(string pool, string name, CancellationToken token)
     {
+        Reach(pool);
+        if (!name.StartsWith("volume-", StringComparison.Ordinal) || !name.Contains(".g", StringComparison.Ordinal))
+            throw new Fault.Invalid($"'{name}' is no work file of a volume; only such may be removed.").Thrown();
         shares.Files.TryRemove((pool, name), out _);
         return Task.CompletedTask;
     }
 
     string Reach(Volume volume)
     {
-        var pool = volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume));
-        if (shares.Down.TryGetValue(pool, out var why)) throw new Fault.BackendDown(pool, why).Thrown();
+        if (!Guid.TryParseExact(volume.Id, "D", out _)) throw new Fault.Invalid($"'{volume.Id}' is not the id of a volume.").Thrown();
+        return Reach(volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume)));
+    }
+
+    string Reach(string pool)
+    {
+        if (!shares.Pools.Contains(pool)) throw new Fault.BackendDown(backend, $"it has no pool called {pool} now").Thrown();
+        if (shares.Down.TryGetValue(pool, out var why)) throw new FaultException(new Fault.BackendDown(pool, why)) { NothingDone = true };
         return pool;
     }
 }

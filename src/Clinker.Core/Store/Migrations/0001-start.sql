@@ -23,6 +23,8 @@ create table operation (
 
 create index operation_due on operation (queue, run_after) where status in ('queued', 'running', 'unwinding');
 
+create index operation_stuck on operation (queue, run_after) where status = 'stuck';
+
 create index operation_about on operation (about_kind, about_id);
 
 create index operation_ended on operation (updated_at) where status in ('done', 'failed');

@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Clinker.Cli.Cloud;
+
+namespace Clinker.Cli.Commands;
+
+/// <summary><c>--wait</c> and <c>--timeout</c>: asks for the status until it is settled, and shows how it goes on stderr.</summary>
+internal sealed class Waiting
+{
+    static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    const int DefaultSeconds = 600;
+
+    readonly Terminal terminal;
+    readonly Option<bool> wait = Opt.Flag("--wait", "come back when it is done, not when it was accepted");
+    readonly Option<int?> timeout = Opt.Number("--timeout", "seconds", $"with --wait: how long (default {DefaultSeconds})", least: 0);
+
+    public Waiting(Command command, Terminal terminal)
+    {
+        this.terminal = terminal;
+        command.Add(wait);
+        command.Add(timeout);
+        command.Validators.Add(result =>
+        {
+            if (result.Given(timeout) && !result.Given(wait))
+                result.AddError("--timeout goes with --wait.");
+        });
+    }
+
+    public bool Asked(ParseResult parse) => parse.GetValue(wait);
+
+    /// <summary>Waits until <paramref name="look"/> gives a status that <paramref name="settled"/> accepts.</summary>
+    /// <param name="what">For people: <c>volume myvol</c>.</param>
+    /// <param name="look">The thing now; null when it is gone.</param>
+    /// <returns>The thing as it was last seen; null when it is gone.</returns>
+    /// <exception cref="CliFault">Its status became an error, or the time is up.</exception>
+    public async Task<JsonObject?> Until(
+        ParseResult parse, string what, Func<Task<JsonObject?>> look, Func<string?, bool> settled, CancellationToken token)
+    {
+        var limit = TimeSpan.FromSeconds(parse.GetValue(timeout) ?? DefaultSeconds);
+        var start = terminal.Clock.GetTimestamp();
+        var pause = FirstPause;
+        using var progress = new Progress(terminal, what);
+        while (true)
+        {
+            var thing = await look();
+            var status = (string?)thing?["status"];
+            var elapsed = terminal.Clock.GetElapsedTime(start);
+            progress.Show(status ?? "gone", elapsed);
+            if (settled(status)) return thing;
+            if (status?.StartsWith("error", StringComparison.Ordinal) != false)
+                throw new CliFault(status is null ? $"{what} is gone." : $"{what} went to status {status}." + (await Reason(thing)));
+            if (elapsed >= limit)
+                throw new CliFault($"{what} is still {status} after {elapsed.TotalSeconds:0} s; it goes on without being watched.");
+            await Task.Delay(pause, terminal.Clock, token);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>Why it failed, when the caller can say; user messages hold the reason.</summary>
+    public Func<JsonObject?, Task<string?>>? Why { get; set; }
+
+    async Task<string?> Reason(JsonObject? thing) => Why is null || await Why(thing) is not { } reason ? null : " " + reason;
+
+    /// <summary>A line that is drawn over on a terminal; elsewhere a line for each change.</summary>
+    sealed class Progress(Terminal terminal, string what) : IDisposable
+    {
+        string? last;
+        int drawn;
+
+        public void Show(string status, TimeSpan elapsed)
+        {
+            if (terminal.ErrorIsTerminal)
+            {
+                var line = string.Create(CultureInfo.InvariantCulture, $"{what}: {status} ({elapsed.TotalSeconds:0.0} s)");
+                terminal.Error.Write("\r" + line.PadRight(drawn));
+                drawn = line.Length;
+            }
+            else if (status != last) terminal.Error.WriteLine($"{what}: {status}");
+            last = status;
+        }
+
+        public void Dispose()
+        {
+            if (terminal.ErrorIsTerminal && drawn > 0) terminal.Error.WriteLine();
+        }
+    }
+
+    /// <summary>The newest user message about a volume: the API's reason for an error status.</summary>
+    public static async Task<string?> Message(BlockStorage api, string id, CancellationToken token)
+    {
+        try
+        {
+            var all = await api.List("messages", [("resource_uuid", id), ("sort", "created_at:desc")], "messages", token, limit: 1);
+            return (string?)all.FirstOrDefault()?["user_message"];
+        }
+        catch (ApiFault)
+        {
+            return null; // no reason is better than another error
+        }
+    }
+}

@@ -1,0 +1,213 @@
+using System.Buffers;
+using System.Diagnostics.Metrics;
+using System.Runtime.InteropServices;
+using System.Text;
+using Clinker.Drivers;
+using Clinker.Drivers.Memory;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Quotas;
+using Clinker.Scheduling;
+using Clinker.Server.Api;
+using Clinker.Server.Configuration;
+using Clinker.Server.Seeing;
+using Clinker.Services;
+using Clinker.Store;
+
+namespace Clinker.Server;
+
+/// <summary>What is made of the settings, and in which order it starts and ends.</summary>
+static partial class Composition
+{
+    /// <summary>How long a lease lasts without being renewed; a daemon that dies is followed by another after that.</summary>
+    static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs the daemon until it is told to stop; gives the exit code.</summary>
+    public static async Task<int> Serve(Settings settings, string version)
+    {
+        var time = TimeProvider.System;
+        using var meter = new Meter(Metrics.MeterName);
+        using var metrics = new Metrics(version, time);
+        Logs logs;
+        try
+        {
+            Embedded.Prepare(settings);
+            logs = Logs.Open(settings.Logs, settings.Roles, time, meter);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"clinkerd: {e.Message}");
+            return 1;
+        }
+        using (logs)
+        {
+            var log = logs.CreateLogger(typeof(Composition).FullName!);
+            foreach (var note in settings.Notes) Log.Note(log, note);
+            try
+            {
+                await Run(settings, time, meter, metrics, logs, log);
+                Log.Ended(log);
+                return 0;
+            }
+            catch (Exception e) when (e is FaultException or IOException)
+            {
+                Log.CannotServe(log, e.Message);
+                return 1;
+            }
+        }
+    }
+
+    static async Task Run(Settings settings, TimeProvider time, Meter meter, Metrics metrics, Logs logs, ILogger log)
+    {
+        using var stop = new CancellationTokenSource();
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+
+        var ids = new Ids();
+        await using var db = await Open(settings.Database, time);
+        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
+        var means = new Means(db, drivers, Scheduling(settings), Lease);
+        Instruments(meter, db, stop.Token);
+
+        var work = Task.CompletedTask;
+        if ((settings.Roles & (Roles.Scheduler | Roles.Volume)) != 0)
+        {
+            var node = new Node(means,
+                new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler)),
+                ids, time, logs);
+            work = node.Run(stop.Token);
+        }
+        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter)) : null;
+        Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
+
+        // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
+        await Task.WhenAny(Task.Delay(Timeout.Infinite, stop.Token), work.IsCompleted ? Task.Delay(Timeout.Infinite, stop.Token) : work);
+        await stop.CancelAsync();
+        if (api is not null) await api.DisposeAsync();
+        await work;
+        foreach (var driver in drivers.Values) await driver.DisposeAsync();
+    }
+
+    static async Task<Database> Open(DatabaseUrl url, TimeProvider time) => url switch
+    {
+        DatabaseUrl.Sqlite sqlite => await SqliteDatabase.Open(sqlite.Path, time),
+        DatabaseUrl.Postgres postgres => await PostgresDatabase.Open(postgres.Connection, time),
+        _ => throw new ArgumentOutOfRangeException(nameof(url)),
+    };
+
+    static Driver Driver(BackendSettings backend, Settings settings, TimeProvider time, Logs logs) => backend switch
+    {
+        BackendSettings.Gluster g => new GlusterDriver(g.Name, (GlusterOptions)Files(g, settings, new GlusterOptions
+        {
+            SharesConfig = g.SharesConfig,
+            MountPointBase = g.MountPointBase,
+            NasHost = g.NasHost,
+            NasSharePath = g.NasSharePath,
+            NasMountOptions = g.NasMountOptions,
+            ClientLogDirectory = settings.Logs.Directory ?? settings.StatePath,
+        }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)),
+        BackendSettings.Directory d => new DirectoryDriver(d.Name, (DirectoryOptions)Files(d, settings, new DirectoryOptions
+        {
+            Paths = d.Paths,
+        }), time, logs.CreateLogger(typeof(DirectoryDriver).FullName!)),
+        BackendSettings.Memory m => new MemoryDriver(m.Name, new MemoryShares(m.Name)),
+        _ => throw new ArgumentOutOfRangeException(nameof(backend)),
+    };
+
+    static FileBackendOptions Files(BackendSettings.Files files, Settings settings, FileBackendOptions options) => options with
+    {
+        VolumeBackendName = files.VolumeBackendName,
+        Provisioning = files.Thick ? Provisioning.Thick : Provisioning.Thin,
+        Format = files.Qcow2 ? VolumeFormat.Qcow2 : VolumeFormat.Raw,
+        VolumeNameTemplate = settings.VolumeNameTemplate,
+        SecureFilePermissions = files.SecureFilePermissions,
+        ReservedPercentage = files.ReservedPercentage,
+        MaxOverSubscriptionRatio = files.MaxOverSubscriptionRatio,
+    };
+
+    static SchedulingSettings Scheduling(Settings settings) => new(
+        [.. settings.Scheduler.Filters.Select(f => Filters.All[f])],
+        [.. settings.Scheduler.Weighers.Select(w => Weighers.All[w](settings.Scheduler.CapacityMultiplier))],
+        settings.ServiceDownTime);
+
+    static Clinker.Server.Api.ApiSettings Api(Settings settings, Database db, Metrics metrics, Meter meter)
+    {
+        var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
+        var q = settings.Quotas;
+        return new()
+        {
+            Listen = [settings.Api.Listen],
+            PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
+            MaxLimit = settings.Api.MaxLimit,
+            MaxBodyBytes = settings.Api.MaxBodyBytes,
+            Quotas = new QuotaLimits(q.Volumes, q.Gigabytes, q.PerVolumeGigabytes, q.Snapshots, q.Backups, q.BackupGigabytes, q.Groups),
+            DefaultType = settings.DefaultVolumeType,
+            DefaultZone = settings.Zones.Default,
+            ZoneFallback = settings.Zones.Fallback,
+            ServiceDownTime = settings.ServiceDownTime,
+            Health = async () =>
+            {
+                try { await db.Read(tx => tx.Number($"select 1")); return null; }
+                catch (FaultException e) { return e.Message; }
+            },
+            Metrics = () =>
+            {
+                var text = new ArrayBufferWriter<byte>(16 * 1024);
+                metrics.WriteTo(text);
+                return new(Encoding.UTF8.GetString(text.WrittenSpan));
+            },
+            Answered = (route, status, took) => duration.Record(took.TotalSeconds,
+                new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
+        };
+    }
+
+    /// <summary>What is asked of the database when metrics are read.</summary>
+    static void Instruments(Meter meter, Database db, CancellationToken stop)
+    {
+        var last = new Dictionary<string, long>();
+        var busy = 0;
+        // Metrics are read synchronously; the numbers are those of the reading before, so that nobody waits for the database.
+        meter.CreateObservableGauge("clinker.operations", () =>
+        {
+            if (!stop.IsCancellationRequested && Interlocked.Exchange(ref busy, 1) == 0) _ = Count();
+            lock (last) return last.Select(l => new Measurement<long>(l.Value, new KeyValuePair<string, object?>("status", l.Key))).ToList();
+        }, description: "Operations by status; those that are stuck wait for a person.");
+
+        async Task Count()
+        {
+            try
+            {
+                var counts = await db.Read(tx => tx.Operations.Counts());
+                lock (last)
+                {
+                    foreach (var status in last.Keys) last[status] = 0;
+                    foreach (var (status, count) in counts) last[status] = count;
+                }
+            }
+            catch (FaultException) { /* the next reading tries again */ }
+            finally { Interlocked.Exchange(ref busy, 0); }
+        }
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Note}")]
+        public static partial void Note(ILogger log, string note);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Host} serves at {Address}; database {Database}; backends: {Backends}")]
+        public static partial void Serving(ILogger log, string host, string address, string database, string backends);
+
+        [LoggerMessage(Level = LogLevel.Critical, Message = "The daemon can't serve: {Why}")]
+        public static partial void CannotServe(ILogger log, string why);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "The daemon has ended; what it had begun was ended or put back")]
+        public static partial void Ended(ILogger log);
+    }
+}
