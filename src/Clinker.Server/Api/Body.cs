@@ -57,7 +57,11 @@ sealed class Body : IDisposable
             while (true)
             {
                 var read = await reader.ReadAsync();
-                if (length + read.Buffer.Length > maxBytes) throw TooLarge();
+                if (length + read.Buffer.Length > maxBytes)
+                {
+                    reader.AdvanceTo(read.Buffer.End); // so that the server can read on to the end, and the client hears the answer
+                    throw TooLarge();
+                }
                 if (length + read.Buffer.Length > buffer.Length)
                 {
                     var larger = ArrayPool<byte>.Shared.Rent(Math.Min(maxBytes, Math.Max(length + (int)read.Buffer.Length, buffer.Length * 2)));

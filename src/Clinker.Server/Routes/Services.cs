@@ -32,11 +32,11 @@ static class Services
                 : new ServiceShape(s, IsUp(call, s)))]);
     }
 
-    static Task<ServiceSwitched> Enable(Call call, ServiceForm form) => Switch(call, form, disabled: false);
+    static Task<Bare<ServiceSwitched>> Enable(Call call, ServiceForm form) => Switch(call, form, disabled: false);
 
-    static Task<ServiceSwitched> Disable(Call call, ServiceForm form) => Switch(call, form, disabled: true);
+    static Task<Bare<ServiceSwitched>> Disable(Call call, ServiceForm form) => Switch(call, form, disabled: true);
 
-    static async Task<ServiceSwitched> Switch(Call call, ServiceForm form, bool disabled)
+    static async Task<Bare<ServiceSwitched>> Switch(Call call, ServiceForm form, bool disabled)
     {
         if (string.IsNullOrEmpty(form.Host)) throw Fault.Invalid.Input("Host field is missing.").Thrown();
         var binary = form.Binary.Length > 0 ? form.Binary : form.Service;
@@ -47,7 +47,8 @@ static class Services
             var reason = !disabled ? null : string.IsNullOrEmpty(form.Reason) ? service.DisabledReason : form.Reason;
             await tx.Services.Set(form.Host, binary, disabled, reason);
         });
-        return new(form.Host, form.Service, form.Binary, disabled ? "disabled" : "enabled", disabled, form.Reason);
+        return new(new ServiceSwitched(
+            form.Host, form.Service, form.Binary, disabled ? "disabled" : "enabled", disabled, form.Reason));
     }
 
     /// <summary>A host's name stands for its backends too, and a backend's for its pools.</summary>

@@ -47,11 +47,7 @@ sealed record VolumeServiceShape(Service Of, bool Up) : ServiceShape(Of, Up)
 /// <param name="DisabledReason">Only told where one was given.</param>
 sealed record ServiceSwitched(
     string Host, string Service, string Binary, string Status, bool Disabled,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DisabledReason = null) : IShape<ServiceSwitched>
-{
-    public static string One => "service";
-    public static string Many => "services";
-}
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DisabledReason = null);
 
 /// <summary>Why something ended in error.</summary>
 sealed record MessageShape : IShape<MessageShape>

@@ -1,0 +1,119 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Clinker.Host;
+using Clinker.Server.Api;
+using Clinker.Store;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace Clinker.Tests.Api;
+
+/// <summary>An answer with its body read.</summary>
+sealed record Answered(HttpResponseMessage Raw, string Text)
+{
+    public int Status => (int)Raw.StatusCode;
+
+    public JsonElement Json => JsonDocument.Parse(Text).RootElement;
+
+    /// <summary>The words of a fault, whatever its name.</summary>
+    public string Message => Json.EnumerateObject().Single().Value.GetProperty("message").GetString()!;
+
+    public string Fault => Json.EnumerateObject().Single().Name;
+
+    public string? Header(string name) =>
+        Raw.Headers.TryGetValues(name, out var values) || Raw.Content.Headers.TryGetValues(name, out values) ? string.Join(",", values) : null;
+}
+
+/// <summary>The whole API over HTTP on a port of its own, on a database in memory. No worker runs: what is accepted stays as it is.</summary>
+sealed class RunningApi : IAsyncDisposable
+{
+    public const string Project = "a1b2c3";
+
+    public ApiHost Host { get; }
+    readonly HttpClient client = new();
+
+    public Database Db { get; }
+    public FakeTimeProvider Time { get; }
+    public string Address => Host.Address;
+
+    RunningApi(ApiHost host, Database db, FakeTimeProvider time)
+    {
+        Host = host;
+        Db = db;
+        Time = time;
+    }
+
+    public static async Task<RunningApi> Start(ApiSettings? settings = null)
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+        var db = await SqliteDatabase.InMemory(time);
+        var ids = new Ids();
+        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
+            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)] });
+        return new(host, db, time);
+    }
+
+    /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role</c>.</summary>
+    public static ValueTask<Caller?> ByToken(HttpContext http, string? project)
+    {
+        var parts = http.Request.Headers["X-Auth-Token"].ToString().Split(':');
+        return parts.Length == 3 ? new(new Caller(parts[1], parts[0], [parts[2]], parts[2] == "admin")) : Identities.None(http, project);
+    }
+
+    /// <param name="path">From the root, or (without a slash in front) below the project.</param>
+    public async Task<Answered> Send(string method, string path, string? body = null, string? version = null, string? token = null,
+        params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), Host.Address + (path.StartsWith('/') ? path : $"/v3/{Project}/{path}"));
+        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+        if (version is not null) request.Headers.TryAddWithoutValidation("OpenStack-API-Version", $"volume {version}");
+        if (token is not null) request.Headers.Add("X-Auth-Token", token);
+        foreach (var (name, value) in headers)
+        {
+            if (request.Content is not null && name == "Content-Type")
+            {
+                request.Content.Headers.Remove(name);
+                request.Content.Headers.TryAddWithoutValidation(name, value);
+            }
+            else request.Headers.TryAddWithoutValidation(name, value);
+        }
+        var answer = await client.SendAsync(request);
+        return new(answer, await answer.Content.ReadAsStringAsync());
+    }
+
+    public Task<Answered> Get(string path, string? version = null, string? token = null) => Send("GET", path, null, version, token);
+
+    public Task<Answered> Post(string path, string body, string? version = null, string? token = null) => Send("POST", path, body, version, token);
+
+    public Task<Answered> Put(string path, string body, string? version = null, string? token = null) => Send("PUT", path, body, version, token);
+
+    public Task<Answered> Delete(string path, string? version = null, string? token = null) => Send("DELETE", path, null, version, token);
+
+    /// <summary>Makes a volume and gives its id.</summary>
+    public async Task<string> Volume(string name = "v", int size = 1, string more = "", string? path = null)
+    {
+        var answer = await Post(path ?? "volumes", $$"""{"volume": {"name": "{{name}}", "size": {{size}}{{more}}} }""");
+        Assert.Equal(202, answer.Status);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        return answer.Json.GetProperty("volume").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As if its operation had ended well.</summary>
+    public Task Available(string id, string status = "available") => Db.Commit(async tx =>
+    {
+        await tx.Execute($"delete from operation where about_id = {id}");
+        await tx.Volumes.SetHost(id, "h1@b1#p1");
+        await tx.Volumes.Reset(id, status, null, null);
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        await Host.DisposeAsync();
+        await Db.DisposeAsync();
+    }
+}
