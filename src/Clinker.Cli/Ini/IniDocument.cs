@@ -95,12 +95,14 @@ internal sealed class IniDocument
         }
         for (var i = places.Count - 1; i > 0; i--) RemoveAssignment(places[i]);
         var first = lines[places[0]];
+        var end = lines[places[0] + Length(places[0]) - 1].End; // missing at the end of a file that has none there
         RemoveAssignment(places[0]);
-        lines.InsertRange(places[0], Assignment(first.Text[..first.ValueAt], Encode(values[0]), first.End));
+        lines.InsertRange(places[0], Assignment(first.Text[..first.ValueAt], Encode(values[0]), end));
         var at = places[0];
         foreach (var value in values.Skip(1))
         {
             at += Length(at);
+            EndLine(at - 1);
             lines.InsertRange(at, Assignment(first.Text[..first.ValueAt], Encode(value), newLine));
         }
     }
