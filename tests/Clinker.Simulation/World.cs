@@ -135,7 +135,7 @@ sealed class World : IAsyncDisposable
             if (daemons.Exists(d => d.Dead)) daemons = [];
             if (await NextDue() is not { } due)
             {
-                HadAllTroubles = troubles.Count == 0;
+                HadAllTroubles &= troubles.Count == 0;
                 troubles.Clear();
                 return;
             }
