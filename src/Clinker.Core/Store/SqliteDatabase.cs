@@ -31,7 +31,12 @@ public sealed class SqliteDatabase : Database
     readonly bool shared;
     int closed;
 
-    static SqliteDatabase() => SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
+    static SqliteDatabase()
+    {
+        SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
+        // Each connection is one thread's at a time, so it needs no mutex for each call (sqlite.org/threadsafe.html): a row has many.
+        SQLitePCL.raw.sqlite3_config(SQLitePCL.raw.SQLITE_CONFIG_MULTITHREAD);
+    }
 
     SqliteDatabase(string source, TimeProvider time, FileStream? lockFile, bool durable, bool shared)
     {
