@@ -122,7 +122,7 @@ sealed class World : IAsyncDisposable
         Db.Read(async tx => (await tx.Operations.List(null, new("volume", volume.Id), 1)).Single());
 
     /// <summary>What the user was told, newest first.</summary>
-    public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List("p", 100)).ConvertAll(m => m.Text));
+    public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 100 })).ConvertAll(m => m.Text));
 
     /// <summary>Lets daemons work, die and be replaced until nothing is left to do.</summary>
     public async Task RunUntilQuiet(TimeSpan? atMost = null)

@@ -122,7 +122,7 @@ public abstract partial class StoreContract
         var fault = new Fault.NoValidBackend("All are full.");
         for (var i = 0; i < 2; i++)
             await Db.Commit(tx => tx.Messages.Add(row, "VOLUME", "v", MessageAction.ScheduleAllocateVolume, fault));
-        var message = Assert.Single(await Db.Read(tx => tx.Messages.List("p", 10)));
+        var message = Assert.Single(await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 10 })));
         Assert.Equal((row.Id, "p", "req-1", "VOLUME", "v", "VOLUME_VOLUME_001_003", "ERROR", "schedule allocate volume: No valid backend was found. All are full."),
             (message.Id, message.ProjectId, message.RequestId, message.ResourceType, message.ResourceId, message.EventId, message.Level, message.Text));
         Assert.Equal(TimeSpan.FromDays(30), message.ExpiresAt - message.CreatedAt);
@@ -133,12 +133,12 @@ public abstract partial class StoreContract
         Clock.Shift += TimeSpan.FromDays(15);
         var young = await Started();
         await Db.Commit(tx => tx.Messages.Add(young, "VOLUME", "v", MessageAction.DeleteVolume, new Fault.ShareFull("s")));
-        Assert.Equal([young.Id, row.Id], (await Db.Read(tx => tx.Messages.List("p", 10))).Select(m => m.Id));
-        Assert.Equal(young.Id, Assert.Single(await Db.Read(tx => tx.Messages.List("p", 1))).Id);
+        Assert.Equal([young.Id, row.Id], (await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 10 }))).Select(m => m.Id));
+        Assert.Equal(young.Id, Assert.Single(await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 1 }))).Id);
         Assert.Equal(0, await Db.Commit(tx => tx.Messages.Expire()));
         Clock.Shift += TimeSpan.FromDays(16);
         Assert.Equal(1, await Db.Commit(tx => tx.Messages.Expire()));
-        Assert.Equal(young.Id, Assert.Single(await Db.Read(tx => tx.Messages.List("p", 10))).Id);
+        Assert.Equal(young.Id, Assert.Single(await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 10 }))).Id);
         Assert.Equal(1, await Db.Commit(tx => tx.Messages.Remove(young.Id, "p")));
     }
 }
