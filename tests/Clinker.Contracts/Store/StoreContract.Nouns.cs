@@ -1,3 +1,4 @@
+using Clinker.Store;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Services;
