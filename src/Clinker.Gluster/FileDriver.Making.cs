@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
+using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Host;
 using Clinker.Operations;
@@ -7,44 +8,24 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Clinker.Gluster;
 
-// The three ways in which a volume's file comes to be: sparse and thick raw, and qcow2.
+// The ways in which a volume's file comes to be: sparse and thick raw, and qcow2.
 public abstract partial class FileDriver
 {
     const int ZeroesAtOnce = 16 * 1024 * 1024;
 
-    /// <summary>Makes a volume's file in one act.</summary>
-    bool Make(Place place, VolumeSpec spec, Action<SafeFileHandle> fill, CancellationToken token)
-    {
-        using var dir = place.Open();
-        if (VolumeFiles.Exists(dir, layout, spec)) return false;
-        using var file = VolumeFiles.Begin(dir, layout, spec);
-        try
-        {
-            fill(file);
-            VolumeFiles.Publish(place, dir, file, layout, spec, token);
-            return true;
-        }
-        catch
-        {
-            TidyUp(dir, spec);
-            throw;
-        }
-    }
-
-    async Task<bool> Thick(Errand on, VolumeSpec spec)
+    async Task<bool> Thick(Errand on, VolumeSpec spec, Work work)
     {
         try
         {
-            return await Act(
-                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) },
-                token => Make(on.Place, spec, file => Libc.Allocate(file, spec.Bytes), token));
+            return await Make(
+                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, file => Libc.Allocate(file, spec.Bytes));
         }
         catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EOPNOTSUPP })
         {
             Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
         }
         // No fallocate there: every byte is written, an act at a time, so that each has its deadline.
-        return await InSteps(on, spec, async dir =>
+        return await Make(on, spec, work, fill: null, async dir =>
         {
             var zeroes = new byte[ZeroesAtOnce];
             for (long at = 0; at < spec.Bytes; at += ZeroesAtOnce)
@@ -57,8 +38,8 @@ public abstract partial class FileDriver
         });
     }
 
-    Task<bool> Image(Errand on, VolumeSpec spec) =>
-        InSteps(on, spec, async dir =>
+    Task<bool> Image(Errand on, VolumeSpec spec, Work work) =>
+        Make(on, spec, work, fill: null, async dir =>
         {
             // Through our own descriptor, so that qemu-img too writes into the proven directory and nowhere else.
             var path = $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{layout.Work(spec.Id, spec.Generation)}";
@@ -86,8 +67,14 @@ public abstract partial class FileDriver
                     : (Fault)new Fault.DriverFailed(on.Verb, $"qemu-img failed with exit code {result.ExitCode}; the log has its words.")).Thrown();
         });
 
-    /// <summary>Makes a volume's file in several acts, with one open directory through all of them.</summary>
-    async Task<bool> InSteps(Errand on, VolumeSpec spec, Func<SafeFileHandle, Task> fill)
+    /// <summary>
+    /// Makes a volume's file, with one open directory through all acts: begin and fill it, ask whether the lease is still ours,
+    /// publish it.
+    /// </summary>
+    /// <param name="fill">What is done in the first act, on the open work file.</param>
+    /// <param name="more">What takes acts of its own.</param>
+    async Task<bool> Make(
+        Errand on, VolumeSpec spec, Work work, Action<SafeFileHandle>? fill, Func<SafeFileHandle, Task>? more = null)
     {
         var place = on.Place;
         var begun = await Act(on, _ =>
@@ -96,7 +83,9 @@ public abstract partial class FileDriver
             try
             {
                 if (VolumeFiles.Exists(dir, layout, spec)) { dir.Dispose(); return null; }
-                VolumeFiles.Begin(dir, layout, spec).Dispose();
+                using var file = VolumeFiles.Begin(dir, layout, spec);
+                try { fill?.Invoke(file); }
+                catch { TidyUp(dir, spec); throw; }
                 return dir;
             }
             catch { dir.Dispose(); throw; }
@@ -105,7 +94,8 @@ public abstract partial class FileDriver
         using var dir = begun;
         try
         {
-            await fill(dir);
+            if (more is not null) await more(dir);
+            await work.StillHeld();
             await Act(on, token =>
             {
                 using var file = VolumeFiles.Resume(dir, layout, spec);

@@ -44,14 +44,16 @@ public abstract partial class FileDriver : Driver
 
     public sealed override async Task<VolumeOnDisk> Create(Volume volume, Work work)
     {
-        var place = await PlaceOf(volume.Pool, null, work.Token);
+        Place place;
+        try { place = await PlaceOf(volume.Pool, null, work.Token); }
+        catch (FaultException e) when (e.Fault.Transient) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
         var spec = Spec(volume, work);
         var errand = new Errand(place, "create the volume", options.ActDeadline, work.Token);
         await (spec switch
         {
-            { Format: VolumeFormat.Qcow2 } => Image(errand, spec),
-            { Provisioning: Provisioning.Thick } => Thick(errand, spec),
-            _ => Act(errand, token => Make(place, spec, file => Libc.Truncate(file, spec.Bytes), token)),
+            { Format: VolumeFormat.Qcow2 } => Image(errand, spec, work),
+            { Provisioning: Provisioning.Thick } => Thick(errand, spec, work),
+            _ => Make(errand, spec, work, file => Libc.Truncate(file, spec.Bytes)),
         });
         return new(place.Location, spec.Format == VolumeFormat.Qcow2 ? "qcow2" : "raw");
     }
