@@ -8,12 +8,14 @@ internal static class Program
         try
         {
             // Environment.GetCommandLineArgs names the program as it was called: a link named openstack-config is that tool.
-            return await CommandLine.Run(Environment.GetCommandLineArgs()[0], args, terminal);
-        }
-        finally
-        {
+            var code = await CommandLine.Run(Environment.GetCommandLineArgs()[0], args, terminal);
             await terminal.Out.FlushAsync();
-            await terminal.Error.FlushAsync();
+            return code;
+        }
+        catch (IOException e)
+        {
+            await terminal.Error.WriteLineAsync($"The output can't be written: {e.Message}");
+            return CliFault.Failed;
         }
     }
 }

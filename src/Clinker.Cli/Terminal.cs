@@ -14,7 +14,7 @@ internal sealed record Terminal
     public bool ErrorIsTerminal { get; init; }
 
     /// <summary>Columns of the terminal behind <see cref="Out"/>; null where there is none.</summary>
-    public int? Width { get; init; }
+    public Func<int?> Width { get; init; } = () => null;
 
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
@@ -25,11 +25,11 @@ internal sealed record Terminal
 
     public static Terminal OfProcess() => new()
     {
-        Out = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 16 * 1024),
-        Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false)) { AutoFlush = true },
+        Out = new StreamWriter(new DescriptorStream(1), new UTF8Encoding(false), 16 * 1024),
+        Error = new StreamWriter(new DescriptorStream(2), new UTF8Encoding(false)) { AutoFlush = true },
         In = Console.OpenStandardInput,
         ErrorIsTerminal = !Console.IsErrorRedirected,
-        Width = Console.IsOutputRedirected ? null : Console.WindowWidth,
+        Width = Posix.TerminalWidth,
         Environment = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal),
         Directory = System.Environment.CurrentDirectory,

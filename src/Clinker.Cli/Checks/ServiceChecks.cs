@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Clinker.Cli.Cloud;
-using Clinker.Cli.Ini;
 
 namespace Clinker.Cli.Checks;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Clinker.Cli.Ini;
 using Clinker.Cli.Shares;
 
 namespace Clinker.Cli.Checks;

@@ -74,8 +74,11 @@ internal static class Hosts
                 (_, true) => Table(["Name", "Protocol", "Thick", "Thin", "Volumes", "Capacity", "Allocated", "Max Over Ratio"], pools,
                     ["name", "storage_protocol", "thick_provisioning_support", "thin_provisioning_support", "total_volumes",
                         "total_capacity_gb", "allocated_capacity_gb", "max_over_subscription_ratio"]),
-                _ => Table(["Name", "State", "Protocol", "Capacity", "Free", "Allocated"], pools,
-                    ["name", "backend_state", "storage_protocol", "total_capacity_gb", "free_capacity_gb", "allocated_capacity_gb"]),
+                _ => new Listing(["Name", "State", "Protocol", "Capacity", "Free", "Allocated"], [.. pools.Select(p => new Cell[]
+                {
+                    new(p["name"]), new(p["backend_state"]), new(p["storage_protocol"]),
+                    Gigabytes(p["total_capacity_gb"]), Gigabytes(p["free_capacity_gb"]), Gigabytes(p["allocated_capacity_gb"]),
+                })]),
             });
         };
     });
@@ -128,6 +131,11 @@ internal static class Hosts
                 : new Listing(["Name", "Value"], [.. (limits?["absolute"] as JsonObject ?? []).Select(l => new Cell[] { l.Key, new(l.Value) })]));
         };
     });
+
+    /// <summary>For people to a hundredth; "infinite" and "unknown" as they are.</summary>
+    static Cell Gigabytes(JsonNode? number) => number?.GetValueKind() == System.Text.Json.JsonValueKind.Number
+        ? new(number, ((double)number).ToString("0.##", System.Globalization.CultureInfo.InvariantCulture))
+        : new(number);
 
     static Listing Table(string[] columns, IEnumerable<JsonObject> things, string[] members) =>
         new(columns, [.. things.Select(t => columns.Select((_, i) => new Cell(t[members[i]])).ToArray())]);

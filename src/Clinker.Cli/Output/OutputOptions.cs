@@ -113,7 +113,7 @@ internal sealed class OutputOptions
     {
         var asked = parse.GetValue(maxWidth) ?? (int.TryParse(terminal.Variable("CLIFF_MAX_TERM_WIDTH"), out var set) ? set : 0);
         if (asked > 0) return asked;
-        return parse.GetValue(fitWidth) || terminal.Variable("CLIFF_FIT_WIDTH") is not (null or "0") ? terminal.Width ?? 0 : 0;
+        return parse.GetValue(fitWidth) || terminal.Variable("CLIFF_FIT_WIDTH") is not (null or "0") ? terminal.Width() ?? 0 : 0;
     }
 
     /// <summary>Numbers by size, texts by code point, nothing last.</summary>

@@ -31,7 +31,8 @@ internal static class TableText
         {
             var limits = Shrink(widths, maxWidth, narrowest);
             cells = cells.ConvertAll(row => row.Select((lines, i) => lines.SelectMany(l => Wrapping.Of(l, limits[i])).ToArray()).ToArray());
-            widths = Widths(columns, cells);
+            // As prettytable: a column that was cut is as wide as it may be, and no header is cut.
+            widths = [.. widths.Select((w, i) => Math.Max(DisplayWidth.Of(columns[i]), Math.Min(w, limits[i])))];
         }
 
         var text = new StringBuilder();

@@ -46,6 +46,18 @@ public sealed class OutputTests
         """, TableText.Of(Volumes with { Rows = [["0f2a3a5e-5e0c-4a52-8f3f-0f6c5a0d9a11", "myvol", "available", 10, "Attached to x on /dev/vdb "]] }, 60, false));
 
     [Fact]
+    public void A_column_that_is_wrapped_is_as_wide_as_it_may_be() => Assert.Equal("""
+        +-------------------+---------+-----------+------+-------------+
+        | ID                | Name    | Status    | Size | Attached to |
+        +-------------------+---------+-----------+------+-------------+
+        | 4fe651a8-9c82-    | cmp two | available |    2 |             |
+        | 4eaa-83c7-        |         |           |      |             |
+        | 323b23564c57      |         |           |      |             |
+        +-------------------+---------+-----------+------+-------------+
+
+        """, TableText.Of(Volumes with { Rows = [["4fe651a8-9c82-4eaa-83c7-323b23564c57", "cmp two", "available", 2, ""]] }, 70, false));
+
+    [Fact]
     public void One_thing_as_a_table() => Assert.Equal("""
         +-------------+-----------------------------------------------+
         | Field       | Value                                         |

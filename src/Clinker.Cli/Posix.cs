@@ -2,9 +2,9 @@ using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Clinker.Cli.Ini;
+namespace Clinker.Cli;
 
-/// <summary>What .NET has no words for: owners, locks on a directory, and syncing one.</summary>
+/// <summary>What .NET has no words for: owners, locks on a directory and syncing one, and a terminal's width.</summary>
 /// <remarks>Plain imports with blittable arguments, because this project has no unsafe code.</remarks>
 internal static class Posix
 {
@@ -13,6 +13,7 @@ internal static class Posix
     const int WriteAccess = 2;
     const int AtCurrentDirectory = -100;
     const uint BasicStats = 0x7ff;
+    const nuint WindowSize = 0x5413; // TIOCGWINSZ
 
     /// <summary>A directory held open with an exclusive lock: editors of its files come one after another.</summary>
     public sealed class LockedDirectory : IDisposable
@@ -53,6 +54,16 @@ internal static class Posix
 
     public static bool MayWrite(string path) => access(Name(path), WriteAccess) == 0;
 
+    /// <summary>
+    /// Columns of the terminal behind standard output; null when it is none. (Console.WindowWidth would tell too, but sets
+    /// the terminal's keypad mode on the way.)
+    /// </summary>
+    public static int? TerminalWidth()
+    {
+        var size = new byte[8]; // struct winsize: rows, columns, …
+        return ioctl(1, WindowSize, size) == 0 && BitConverter.ToUInt16(size, 2) is > 0 and var columns ? columns : null;
+    }
+
     static byte[] Name(string path) => Encoding.UTF8.GetBytes(path + "\0");
 
     static string Error() => new Win32Exception(Marshal.GetLastPInvokeError()).Message;
@@ -66,6 +77,9 @@ internal static class Posix
 
     [DllImport("libc", SetLastError = true)]
     static extern int flock(int descriptor, int operation);
+
+    [DllImport("libc")]
+    static extern int ioctl(int descriptor, nuint request, byte[] argument);
 
     [DllImport("libc")]
     static extern int fsync(int descriptor);
