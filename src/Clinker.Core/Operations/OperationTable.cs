@@ -71,12 +71,6 @@ public readonly struct OperationTable(Tx tx)
         return at == 0 ? null : Micros.ToTime(at);
     }
 
-    /// <summary>
-    /// How long until the next operation of these queues is due, by the database's clock, which a host's own may differ from;
-    /// not more than zero when one is due now, null when there is none.
-    /// </summary>
-    public async Task<TimeSpan?> DueIn(IReadOnlyCollection<string> queues) => await NextDue(queues) - tx.Now;
-
     /// <summary>Keeps leases; gives the ids of those that still were this owner's.</summary>
     public async Task<List<string>> Renew(string owner, IReadOnlyCollection<(string Id, long Generation)> held, TimeSpan lease)
     {

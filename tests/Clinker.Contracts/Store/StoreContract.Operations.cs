@@ -9,13 +9,13 @@ namespace Clinker.Contracts.Store;
 /// <summary>Operations: who gets them, for how long, and what a worker that comes late can still do.</summary>
 public abstract partial class StoreContract
 {
-    static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    static readonly Fault Broken = new Fault.DriverFailed("create", "it broke");
+    private protected static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+    private protected static readonly Fault Broken = new Fault.DriverFailed("create", "it broke");
 
-    Task<List<OperationRow>> Claim(string owner, int most = 100, params string[] queues) =>
+    private protected Task<List<OperationRow>> Claim(string owner, int most = 100, params string[] queues) =>
         Db.Commit(tx => tx.Operations.Claim(queues.Length == 0 ? ["q"] : queues, owner, Lease, most));
 
-    async Task<OperationRow> Started(string queue = "q", params About[] holding)
+    private protected async Task<OperationRow> Started(string queue = "q", params About[] holding)
     {
         var id = Some.Id();
         await Db.Commit(tx => tx.Operations.Start(id, queue, holding));
@@ -171,11 +171,8 @@ public abstract partial class StoreContract
     {
         Task<DateTime?> Next(params string[] queues) => Db.Read(tx => tx.Operations.NextDue(queues));
         Assert.Null(await Next("q"));
-        Assert.Null(await Db.Read(tx => tx.Operations.DueIn(["q"])));
         var row = await Started();
         Assert.Equal(row.RunAfter, await Next("q"));
-        var (ahead, now) = await Db.Read(async tx => (await tx.Operations.DueIn(["q"]), tx.Now));
-        Assert.Equal(row.RunAfter - now, ahead);
         Assert.Null(await Next("other"));
         Assert.Null(await Next());
         row = Assert.Single(await Claim("me"));
@@ -233,8 +230,13 @@ public abstract partial class StoreContract
         Assert.Single(await Db.Read(tx => tx.Operations.Journal(taken.Id)));
     }
 
+    Task<bool> Stuck(OperationRow row, DateTime? tryAgain = null) =>
+        Db.Commit(tx => tx.Operations.Stick(row.Id, row.Generation, Broken, tryAgain));
+
+    Task<bool> Resume(string id) => Db.Commit(tx => tx.Operations.Resume(id));
+
     [Fact]
-    public async Task Unwinding_goes_on_after_every_interruption_until_it_ends_or_sticks()
+    public async Task Unwinding_goes_on_after_every_interruption_until_it_ends()
     {
         var row = await Claimed();
         await Db.Commit(tx => tx.Operations.Unwind(row.Id, Broken));
@@ -245,19 +247,55 @@ public abstract partial class StoreContract
         Clock.Shift += Lease + TimeSpan.FromSeconds(1);
         again = Assert.Single(await Claim("me"));
         Assert.Equal((Unwinding, 3), (again.Status, again.Generation));
-
-        Assert.False(await Db.Commit(tx => tx.Operations.Resume(row.Id)));
-        Assert.True(await Db.Commit(tx => tx.Operations.End(row.Id, again.Generation, Stuck, null)));
-        Assert.Empty(await Claim("me"));
-        Assert.Null(await Db.Read(tx => tx.Operations.NextDue(["q"])));
-        Assert.True(await Db.Read(tx => tx.Operations.AnyLive(row.About)));
-        Assert.True(await Db.Commit(tx => tx.Operations.Resume(row.Id)));
-        again = Assert.Single(await Claim("me"));
-        Assert.Equal((Unwinding, 4, 0), (again.Status, again.Generation, again.Attempts));
         Assert.True(await Db.Commit(tx => tx.Operations.End(row.Id, again.Generation, Failed, Broken)));
         Assert.False(await Db.Read(tx => tx.Operations.AnyLive(row.About)));
-        Assert.False(await Db.Commit(tx => tx.Operations.Resume(row.Id)));
-        Assert.False(await Db.Commit(tx => tx.Operations.Resume("nobody")));
+        Assert.Empty(await Claim("me"));
+        Assert.False(await Resume(row.Id));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_stuck_waits_for_a_person_and_goes_on_where_it_stood(bool turnedRound)
+    {
+        var row = await Claimed();
+        if (turnedRound)
+        {
+            await Db.Commit(tx => tx.Operations.Journal(row.Id, "", "fault", "{}"));
+            await Db.Commit(tx => tx.Operations.Unwind(row.Id, Broken));
+        }
+        Assert.False(await Resume(row.Id));
+        Assert.False(await Db.Commit(tx => tx.Operations.Stick(row.Id, row.Generation + 1, Broken, null)));
+        Assert.True(await Stuck(row));
+        Clock.Shift += TimeSpan.FromDays(1000);
+        Assert.Empty(await Claim("me"));
+        Assert.Null(await Db.Read(tx => tx.Operations.NextDue(["q"])));
+        Assert.Equal(0, await Db.Commit(tx => tx.Operations.ResumeStuck("q", 10)));
+        Assert.True(await Db.Read(tx => tx.Operations.AnyLive(row.About)));
+        Assert.False(await Fence(row));
+
+        Assert.False(await Resume("nobody"));
+        Assert.True(await Resume(row.Id));
+        Assert.False(await Resume(row.Id));
+        var again = Assert.Single(await Claim("me"));
+        Assert.Equal((turnedRound ? Unwinding : Running, 2, 0), (again.Status, again.Generation, again.Attempts));
+    }
+
+    [Fact]
+    public async Task A_backend_that_serves_tries_what_is_stuck_again_a_few_at_a_time()
+    {
+        var rows = new List<OperationRow>();
+        for (var i = 0; i < 4; i++) rows.Add(await Claimed());
+        var now = await Db.Read(tx => Task.FromResult(tx.Now));
+        for (var i = 0; i < 4; i++) Assert.True(await Stuck(rows[i], now.AddMinutes(i == 3 ? 60 : 5 - i)));
+        Task<int> ResumeStuck(string queue, int most) => Db.Commit(tx => tx.Operations.ResumeStuck(queue, most));
+        Assert.Equal(0, await ResumeStuck("q", 10));
+        Clock.Shift += TimeSpan.FromMinutes(6);
+        Assert.Equal(0, await ResumeStuck("other", 10));
+        Assert.Equal(2, await ResumeStuck("q", 2));
+        Assert.Equal(new[] { rows[1].Id, rows[2].Id }.Order(), (await Claim("me")).Select(r => r.Id).Order()); // those first that waited longest
+        Assert.Equal(1, await ResumeStuck("q", 2));
+        Assert.Equal(0, await ResumeStuck("q", 2));
     }
 
     [Fact]
@@ -272,12 +310,34 @@ public abstract partial class StoreContract
         await Db.Commit(tx => tx.Operations.End(a.Id, a.Generation, Done, null));
         Assert.False(await Held(volume));
         Assert.True(await Held(image));
-        await Db.Commit(tx => tx.Operations.End(b.Id, b.Generation, Stuck, null));
+        await Stuck(b);
         Assert.True(await Held(image)); // a person may still resume it
-        await Db.Commit(tx => tx.Operations.Resume(b.Id));
+        await Resume(b.Id);
         b = Assert.Single(await Claim("me"));
         await Db.Commit(tx => tx.Operations.End(b.Id, b.Generation, Failed, Broken));
         Assert.False(await Held(image));
+    }
+
+    [Fact]
+    public async Task What_was_not_touched_is_noted_by_the_newest_lease()
+    {
+        var row = await Claimed();
+        foreach (var generation in new[] { 1L, 4L, 12_345_678_901L })
+            await Db.Commit(tx => tx.Operations.JournalUntouched(row.Id, "create", generation));
+        var entry = Assert.Single(await Db.Read(tx => tx.Operations.Journal(row.Id)));
+        Assert.Equal(("create", "untouched", "12345678901"), (entry.Step, entry.Event, entry.Data));
+    }
+
+    [Fact]
+    public async Task Who_holds_a_lease_is_seen_without_changing_it()
+    {
+        var row = await Claimed();
+        Task<bool> Holds(long generation) => Db.Read(tx => tx.Operations.Holds(row.Id, generation));
+        Assert.True(await Holds(1));
+        Assert.False(await Holds(0));
+        Assert.Equal(row, await Operation(row.Id));
+        await Db.Commit(tx => tx.Operations.PutBack(row.Id, 1, tx.Now, 0, null));
+        Assert.False(await Holds(1));
     }
 
     [Fact]
@@ -300,7 +360,7 @@ public abstract partial class StoreContract
         foreach (var row in rows) await Db.Commit(tx => tx.Operations.Journal(row.Id, "s", "done", null));
         for (var i = 0; i < 4; i++)
             await Db.Commit(tx => tx.Operations.End(rows[i].Id, rows[i].Generation, i % 2 == 0 ? Done : Failed, null));
-        await Db.Commit(tx => tx.Operations.End(rows[4].Id, rows[4].Generation, Stuck, null));
+        await Stuck(rows[4]);
         Task<int> Forget(int most) => Db.Commit(tx => tx.Operations.Forget(tx.Now.AddDays(-1), most));
         Assert.Equal(0, await Forget(10));
         Clock.Shift += TimeSpan.FromDays(2);

@@ -153,6 +153,8 @@ public abstract partial class StoreContract
         await Report(Some.Pool("new"));
         full = await Pool("full");
         Assert.Equal((9, 1, "it is not configured any more"), (full.AllocatedGb, full.Volumes, full.Down));
+        await Db.Commit(tx => tx.Pools.Silent(Backend, "the driver hangs"));
+        Assert.Equal(["the driver hangs", "the driver hangs", null], (await Db.Read(tx => tx.Pools.List())).Select(p => p.Down));
         await Report();
         Assert.Equal(["host@b#full", "other@b#z"], (await Db.Read(tx => tx.Pools.List())).Select(p => p.Name));
         await Report(Some.Pool("full"));
