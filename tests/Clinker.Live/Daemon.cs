@@ -19,8 +19,8 @@ sealed class Daemon : IAsyncDisposable
     public Daemon(string folder, params string[] arguments)
     {
         Port = FreePort();
+        log = Path.Combine(folder, $"clinkerd-{Port}.log");
         this.arguments = [.. arguments, "--port", Port.ToString(System.Globalization.CultureInfo.InvariantCulture)];
-        log = Path.Combine(folder, "clinkerd.log");
         Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 })
         {
             BaseAddress = new Uri($"http://127.0.0.1:{Port}/v3/admin/"),

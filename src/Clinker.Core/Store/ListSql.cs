@@ -76,7 +76,8 @@ static class ListSql
         };
     }
 
-    static Sql Like(Sql column, string pattern) => $"{column} like {pattern} escape '!'";
+    // SQLite's like takes no account of case, PostgreSQL's does; Cinder's (on MySQL) does not.
+    static Sql Like(Sql column, string pattern) => $"lower({column}) like lower({pattern}) escape '!'";
 
     static string Escaped(string text) => text.Replace("!", "!!", StringComparison.Ordinal)
         .Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);

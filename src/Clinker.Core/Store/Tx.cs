@@ -74,6 +74,9 @@ public sealed record Dialect(bool IsPostgres)
     /// <summary>Keeps a row that is read to be rewritten. SQLite has one writer: nothing to say.</summary>
     public Sql ForUpdate => Sql.Raw(IsPostgres ? " for update" : "");
 
+    /// <summary>Keeps a row from being removed or changed until the transaction ends; others may keep it too.</summary>
+    public Sql ForShare => Sql.Raw(IsPostgres ? " for share" : "");
+
     /// <summary>Takes rows that nobody else is taking.</summary>
     public Sql ForUpdateSkipLocked => Sql.Raw(IsPostgres ? " for update skip locked" : "");
 

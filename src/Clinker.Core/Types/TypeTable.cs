@@ -31,6 +31,14 @@ public readonly struct TypeTable(Tx tx)
     public Task<VolumeType?> Find(string id, bool @lock = false) =>
         tx.One<VolumeType?>($"select {All} from volume_type where id = {id}{(@lock ? tx.Dialect.ForUpdate : Sql.Nothing)}", Read);
 
+    /// <summary>Keeps a type from being removed until the transaction ends.</summary>
+    /// <exception cref="FaultException">NotFound.</exception>
+    public async Task Keep(string id)
+    {
+        if (await tx.One($"select id from volume_type where id = {id}{tx.Dialect.ForShare}", r => r.GetString(0)) is null)
+            throw new Fault.NotFound("Volume type", id).Thrown();
+    }
+
     public Task<VolumeType?> FindByName(string name) =>
         tx.One<VolumeType?>($"select {All} from volume_type where name = {name}", Read);
 

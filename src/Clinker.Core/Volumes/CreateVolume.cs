@@ -15,9 +15,10 @@ public sealed record CreateVolume(string VolumeId) : Operation
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
 
     /// <summary>Accepts a new volume: its row, its quota and the operation, in one transaction.</summary>
-    /// <exception cref="FaultException">OverQuota.</exception>
+    /// <exception cref="FaultException">OverQuota; NotFound when its type was removed meanwhile.</exception>
     public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId)
     {
+        if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
         await tx.Volumes.Insert(volume);
         await tx.Quotas.Take(volume, limits);
         await tx.Operations.Start(operationId, new CreateVolume(volume.Id), Queues.Scheduler, volume.ProjectId, requestId);

@@ -45,7 +45,7 @@ static class Identities
         if (colon < 0) return Admin(project ?? token, token);
         var ours = token[(colon + 1)..];
         if (project is not null && project != ours) throw Refusal.BadRequest("Malformed request url");
-        return Admin(ours, token[..colon]);
+        return Admin(ours, colon == 0 ? Somebody : token[..colon]); // cinderclient without a user id sends ":project"
     }
 
     static ValueTask<Caller?> Admin(string project, string user) => new(new Caller(project, user, AdminRoles, IsAdmin: true));
