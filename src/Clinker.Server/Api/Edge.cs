@@ -26,7 +26,7 @@ sealed partial class Edge
         this.table = table;
         wires = new Wire.Cache(table.Shapes);
         means = new ApiMeans(db, settings, policy ?? new Policy(), time, ids);
-        log = logs.CreateLogger("Clinker.Api");
+        log = logs.CreateLogger(typeof(Edge).FullName!);
     }
 
     public ApiSettings Settings => means.Settings;
@@ -43,15 +43,20 @@ sealed partial class Edge
         {
             await Answer(call, answer);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (IsGone(http, e))
         {
+            http.Abort();
             return; // nobody is there to be answered
         }
         catch (Exception e)
         {
             answer.Clear();
             var status = FaultResponses.Write(http, e, answer);
-            if (status >= 500) Log.Failed(log, call.Route?.Name ?? http.Request.Path.Value ?? "", requestId, e);
+            if (status >= 500)
+            {
+                using var who = log.BeginScope(Who(call));
+                Log.Failed(log, call.Route?.Name ?? http.Request.Path.Value ?? "", e);
+            }
         }
         finally
         {
@@ -154,6 +159,10 @@ sealed partial class Edge
         answer.CopyTo(http.Response.BodyWriter);
     }
 
+    /// <summary>The connection broke; a request that was no proper one (an IOException too) is answered.</summary>
+    static bool IsGone(HttpContext http, Exception e) =>
+        e is IOException and not BadHttpRequestException || (e is OperationCanceledException && http.RequestAborted.IsCancellationRequested);
+
     static bool IsRequestId(string text) => text.Length == 40 && text.StartsWith("req-", StringComparison.Ordinal) && Guid.TryParse(text.AsSpan(4), out _);
 
     void Tell(Call call, TimeSpan took)
@@ -161,17 +170,31 @@ sealed partial class Edge
         var request = call.Http.Request;
         var level = HttpMethods.IsGet(request.Method) ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;
+        using var who = log.BeginScope(Who(call));
         Log.Answered(log, level, request.Method, request.Path.Value ?? "", call.Http.Response.StatusCode, took.TotalMilliseconds,
-            call.Route?.Name ?? "-", call.RequestId, call.GlobalId ?? "-");
+            call.Route?.Name ?? "-");
+    }
+
+    /// <summary>What each record says of the request that it comes from.</summary>
+    static List<KeyValuePair<string, object?>> Who(Call call)
+    {
+        var who = new List<KeyValuePair<string, object?>> { new("request_id", call.RequestId) };
+        if (call.GlobalId is { } global) who.Add(new("global_request_id", global));
+        if (call.Caller is { } caller)
+        {
+            who.Add(new("user", caller.UserId));
+            who.Add(new("project", caller.ProjectId));
+        }
+        return who;
     }
 
     static partial class Log
     {
-        [LoggerMessage(Message = "{Method} {Path} {Status} {Milliseconds:0.0} ms {Route} {RequestId} {GlobalId}")]
+        [LoggerMessage(Message = "{Method} {Path} {Status} {Milliseconds:0.0} ms {Route}")]
         public static partial void Answered(ILogger log, LogLevel level, string method, string path, int status, double milliseconds,
-            string route, string requestId, string globalId);
+            string route);
 
-        [LoggerMessage(Level = LogLevel.Error, Message = "{Route} failed, request {RequestId}")]
-        public static partial void Failed(ILogger log, string route, string requestId, Exception e);
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Route} failed")]
+        public static partial void Failed(ILogger log, string route, Exception e);
     }
 }

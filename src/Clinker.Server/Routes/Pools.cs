@@ -61,8 +61,8 @@ static class Pools
         {
             var json = to.Json;
             json.WriteStartObject("capabilities");
-            json.WriteNumber("total_capacity_gb", pool.TotalGb);
-            json.WriteNumber("free_capacity_gb", pool.FreeGb);
+            json.WriteNumber("total_capacity_gb", Math.Round(pool.TotalGb, 2));
+            json.WriteNumber("free_capacity_gb", Math.Round(pool.FreeGb, 2));
             json.WriteNumber("allocated_capacity_gb", pool.AllocatedGb);
             json.WriteNumber("provisioned_capacity_gb", pool.AllocatedGb);
             json.WriteNumber("reserved_percentage", pool.ReservedPercentage);
