@@ -112,8 +112,12 @@ sealed class World : IAsyncDisposable
         CreatedAt = tx.Now,
     };
 
-    public Task Delete(Volume volume, bool force = false) => Db.Commit(tx =>
-        DeleteVolume.Accept(tx, volume.Id, force ? VolumeRules.ForceDelete : VolumeRules.Delete, ids.New(), "req-2"));
+    public Task Delete(Volume volume, bool force = false)
+    {
+        Time.Advance(TimeSpan.FromMilliseconds(1)); // its operation is the newer one
+        return Db.Commit(tx =>
+            DeleteVolume.Accept(tx, volume.Id, force ? VolumeRules.ForceDelete : VolumeRules.Delete, ids.New(), "req-2"));
+    }
 
     public Task<string?> StatusOf(Volume volume) => Db.Read(async tx => (await tx.Volumes.Find(volume.Id))?.Status);
 
@@ -123,6 +127,17 @@ sealed class World : IAsyncDisposable
 
     /// <summary>What the user was told, newest first.</summary>
     public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 100 })).ConvertAll(m => m.Text));
+
+    /// <summary>All rows that work changes, and all files, as a text.</summary>
+    public async Task<string> Dump()
+    {
+        var text = new List<string>();
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "reservation", "quota_usage", "message" })
+            text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
+                table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
+        text.AddRange(Shares.Volumes.Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
+        return string.Join('\n', text);
+    }
 
     /// <summary>Lets daemons work, die and be replaced until nothing is left to do.</summary>
     public async Task RunUntilQuiet(TimeSpan? atMost = null)

@@ -86,22 +86,26 @@ public sealed partial class Worker : IDisposable
         }
     }
 
-    /// <summary>Takes what is due and runs it to its end, until nothing is due now. For tests that own the clock.</summary>
-    public async Task<int> RunDue(CancellationToken token = default)
+    /// <summary>
+    /// Takes what is due and runs it to its end, until nothing is due now or it is to <paramref name="stop"/>. For tests that own
+    /// the clock.
+    /// </summary>
+    public async Task<int> RunDue(CancellationToken stop = default)
     {
         var count = 0;
-        while (true)
+        while (!stop.IsCancellationRequested)
         {
             var asked = time.GetTimestamp();
             var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, 1));
             if (rows.Count == 0) return count;
             foreach (var row in rows)
             {
-                using var run = new Run(row, means, kinds, time, asked, log, token, token);
+                using var run = new Run(row, means, kinds, time, asked, log, stop, CancellationToken.None);
                 await run.Go();
                 count++;
             }
         }
+        return count;
     }
 
     /// <summary>Claims what there is room for; says how long to sleep, or null to look again at once.</summary>

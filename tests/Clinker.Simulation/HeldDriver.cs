@@ -1,0 +1,47 @@
+using Clinker.Drivers;
+using Clinker.Volumes;
+
+namespace Clinker.Simulation;
+
+/// <summary>A backend whose next create takes until it is let go, as a long step does.</summary>
+/// <param name="deaf">It does not listen to its token, as a call that hangs in storage.</param>
+sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
+{
+    readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    int creates;
+
+    /// <summary>A create is under way, under this lease.</summary>
+    public Task Begun => begun.Task;
+
+    public Work Work { get; private set; }
+
+    public int Creates => creates;
+
+    /// <summary>What a create throws whose token ends; null: that it was cancelled.</summary>
+    public Exception? WhenCancelled { get; init; }
+
+    public void LetGo() => gate.TrySetResult();
+
+    public override string Backend => inner.Backend;
+
+    public override async Task<VolumeOnDisk> Create(Volume volume, Work work)
+    {
+        if (Interlocked.Increment(ref creates) == 1)
+        {
+            Work = work;
+            begun.SetResult();
+            try { await gate.Task.WaitAsync(deaf ? CancellationToken.None : work.Token); }
+            catch (OperationCanceledException) when (WhenCancelled is not null) { throw WhenCancelled; }
+        }
+        return await inner.Create(volume, work);
+    }
+
+    public override Task Delete(Volume volume, Work work) => inner.Delete(volume, work);
+
+    public override Task<BackendReport> Report(CancellationToken token) => inner.Report(token);
+
+    public override Task<Inventory> List(string pool, CancellationToken token) => inner.List(pool, token);
+
+    public override Task RemoveLitter(string pool, string name, CancellationToken token) => inner.RemoveLitter(pool, name, token);
+}
