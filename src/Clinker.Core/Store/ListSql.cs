@@ -71,10 +71,16 @@ static class ListSql
             Op.Null => $"{column} is null",
             Op.Contains => Like(column, "%" + Escaped((string)values[0]) + "%"),
             Op.NotPrefix => $"({column} is null or not {Like(column, Escaped((string)values[0]) + "%")})",
-            Op.Entry => $"{dialect.Json(where.Column)} ->> {values[0]} = {values[1]}",
+            Op.Entry => Entry(where.Column, (string)values[0], values[1], dialect),
             _ => throw new ArgumentOutOfRangeException(nameof(where)),
         };
     }
+
+    // On SQLite ->> would read a key with a dot as a path. Keys that hold quotes are in no column.
+    static Sql Entry(string column, string key, object value, Dialect dialect) =>
+        dialect.IsPostgres ? $"({Sql.Raw(column)})::jsonb ->> {key} = {value}"
+        : key.Contains('"', StringComparison.Ordinal) ? Sql.Raw("1 = 0")
+        : Sql.Of($"json_extract({Sql.Raw(column)}, {"$.\"" + key + "\""}) = {value}");
 
     // SQLite's like takes no account of case, PostgreSQL's does; Cinder's (on MySQL) does not.
     static Sql Like(Sql column, string pattern) => $"lower({column}) like lower({pattern}) escape '!'";

@@ -80,8 +80,6 @@ public sealed record Dialect(bool IsPostgres)
     /// <summary>Takes rows that nobody else is taking.</summary>
     public Sql ForUpdateSkipLocked => Sql.Raw(IsPostgres ? " for update skip locked" : "");
 
-    /// <summary>A text column that holds JSON, so that <c>-&gt;&gt;</c> works on it.</summary>
-    public Sql Json(string column) => Sql.Raw(IsPostgres ? $"({column})::jsonb" : column);
 }
 
 /// <summary>Reading columns that may be null, and times.</summary>
