@@ -143,17 +143,23 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     public async Task Sweep(string queue, Driver driver, CancellationToken token)
     {
         var pools = await means.Db.Read(tx => tx.Pools.List());
-        foreach (var pool in pools.Select(p => (p.Down, Name: PoolName.Parse(p.Name))).Where(p => p.Down is null && p.Name.Queue == queue))
+        foreach (var pool in pools.Where(p => p.Down is null).Select(p => PoolName.Parse(p.Name)).Where(p => p.Queue == queue))
         {
-            foreach (var name in (await driver.List(pool.Name.Pool, token)).Litter)
-            {
-                var end = name.LastIndexOf(".g", StringComparison.Ordinal);
-                if (end < 36 || !Guid.TryParse(name.AsSpan(end - 36, 36), out var id)) continue;
-                var about = new About("volume", id.ToString());
-                if (await means.Db.Read(tx => tx.Operations.AnyLive(about))) continue;
-                await driver.RemoveLitter(pool.Name.Pool, name, token);
-                Log.Swept(log, name, pool.Name.ToString());
-            }
+            try { await Sweep(pool, driver, token); }
+            catch (FaultException e) { Log.Later(log, $"sweep {pool}", e.Message); } // the others are swept all the same
+        }
+    }
+
+    async Task Sweep(PoolName pool, Driver driver, CancellationToken token)
+    {
+        foreach (var name in (await driver.List(pool.Pool, token)).Litter)
+        {
+            var end = name.LastIndexOf(".g", StringComparison.Ordinal);
+            if (end < 36 || !Guid.TryParse(name.AsSpan(end - 36, 36), out var id)) continue;
+            var about = new About("volume", id.ToString());
+            if (await means.Db.Read(tx => tx.Operations.AnyLive(about))) continue;
+            await driver.RemoveLitter(pool.Pool, name, token);
+            Log.Swept(log, name, pool.ToString());
         }
     }
 
