@@ -77,7 +77,7 @@ sealed class Site : IAsyncDisposable
     async Task<string> Fixture(string word)
     {
         var result = await Processes.Run("env",
-            [$"STATE={State}/node", $"NODE={Node}", "bash", Path.Combine(Root, "test", "gluster-node"), word], Patience);
+            [$"STATE={State}/node", $"NODE={Node}", "bash", Path.Combine(Root, "tests", "gluster-node"), word], Patience);
         return result.ExitCode == 0 ? result.Output : throw new InvalidDataException($"gluster-node {word}: {result.Error}{result.Output}");
     }
 

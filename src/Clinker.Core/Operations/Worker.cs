@@ -37,6 +37,9 @@ public sealed partial class Worker : IDisposable
     /// <summary>By the run, not by the operation's id: one that lost its lease may still be about when the same worker leases it anew.</summary>
     readonly ConcurrentDictionary<Run, Task> running = new();
 
+    /// <summary>It sleeps only because it is full: the next run that ends wakes it.</summary>
+    bool wantsRoom;
+
     /// <param name="queues">What it serves: <c>scheduler</c>, <c>host@backend</c>.</param>
     /// <param name="owner">A name for the leases, unlike that of any other process.</param>
     public Worker(Means means, OperationKinds kinds, IEnumerable<string> queues, string owner, TimeProvider time, ILogger<Worker> log)
@@ -114,7 +117,12 @@ public sealed partial class Worker : IDisposable
         try
         {
             var room = MaxRunning - running.Count;
-            if (room <= 0) return LongestSleep; // each end wakes
+            if (room <= 0)
+            {
+                // Said before looking again: whichever run ends from here on, it sees that it is to wake.
+                Volatile.Write(ref wantsRoom, true);
+                return running.Count < MaxRunning ? null : LongestSleep;
+            }
             var asked = time.GetTimestamp();
             var rows = await means.Db.Commit(tx => tx.Operations.Claim(queues, owner, means.Lease, room));
             foreach (var row in rows)
@@ -151,7 +159,7 @@ public sealed partial class Worker : IDisposable
         {
             running.TryRemove(run, out _);
             run.Dispose();
-            if (running.Count >= MaxRunning - 1) Awake();
+            if (Interlocked.Exchange(ref wantsRoom, false)) Awake();
         }
     }
 
@@ -191,8 +199,9 @@ public sealed partial class Worker : IDisposable
 
     void Awake()
     {
+        if (awake.CurrentCount > 0) return; // it will look anyway: the usual case under load, and an exception costs more than all the rest
         try { awake.Release(); }
-        catch (SemaphoreFullException) { /* it will look anyway */ }
+        catch (SemaphoreFullException) { /* another was quicker */ }
         catch (ObjectDisposedException) { /* it has stopped; this came late */ }
     }
 
