@@ -90,7 +90,7 @@ public sealed record GlusterOptions : FileBackendOptions
     public TimeSpan MountDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How long a caller waits for a mount that is being made before it hears that the share is down.</summary>
-    public TimeSpan MountPatience { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan MountPatience { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>The pause after a first failed mount; it doubles up to <see cref="MountRetryMost"/>.</summary>
     public TimeSpan MountRetryFirst { get; init; } = TimeSpan.FromSeconds(1);

@@ -113,7 +113,7 @@ public sealed class Faults
             try { return await daemon.Settled(id, TimeSpan.FromSeconds(45)); }
             catch (Xunit.Sdk.XunitException) { return "waits"; }
         }));
-        Assert.Contains("available", ends);
+        Assert.True(ends.Contains("available"), $"{string.Join(", ", ends)}\n{daemon.Log}");
         await site.Gluster("brick-resume", "vol2");
         foreach (var id in ids) Assert.Contains(await daemon.Settled(id, Patience), (string[])["available", "error"]);
         var rows = await daemon.Volumes();

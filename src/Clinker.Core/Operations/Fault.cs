@@ -54,7 +54,11 @@ public abstract record Fault(string Message)
     public sealed record OverQuota(string Why) : Fault(Why);
 
     /// <summary>No pool can take the volume; says what is against each.</summary>
-    public sealed record NoValidBackend(string Why) : Fault($"No valid backend was found. {Why}");
+    /// <param name="MayPass">No pool is known yet: the first report may come at any moment.</param>
+    public sealed record NoValidBackend(string Why, bool MayPass = false) : Fault($"No valid backend was found. {Why}")
+    {
+        public override bool Transient => MayPass;
+    }
 
     /// <summary>The backend or its share does not answer now.</summary>
     public sealed record BackendDown(string Backend, string Why) : Fault($"Backend {Backend} is down: {Why}")

@@ -128,9 +128,8 @@ public readonly struct PoolTable(Tx tx)
     /// <summary>Whether waiting may help: a pool that is only down would have been taken.</summary>
     static Fault Refusal(List<Pool> pools, PlaceRequest request, SchedulingSettings settings, Placement placement)
     {
-        var why = placement.Against.Count == 0
-            ? "No backend has reported a pool yet."
-            : string.Join(" ", placement.Against.Select(a => $"{a.Pool}: {a.Why}."));
+        if (pools.Count == 0) return new Fault.NoValidBackend("No backend has reported a pool yet.", MayPass: true);
+        var why = string.Join(" ", placement.Against.Select(a => $"{a.Pool}: {a.Why}."));
         var waiting = pools.Where(p => p.ServiceDown is null && p.Down is not null).Select(p => p with { Down = null }).ToList();
         return Scheduler.Place(waiting, request, settings.Filters, settings.Weighers).Chosen is { } down
             ? new Fault.BackendDown(down.Name, why)
