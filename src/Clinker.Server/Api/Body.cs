@@ -103,6 +103,7 @@ sealed class Body : IDisposable
         JsonDocument document;
         try { document = JsonDocument.Parse(text, Strict); }
         catch (JsonException) { throw Refusal.MalformedBody(); }
+        catch (InvalidOperationException) { throw Refusal.MalformedBody(); } // half a surrogate in a name, when names are compared
         // Only an escape can hide half a surrogate or a NUL: without one there is nothing to look for.
         if (text.Span.IndexOf("\\u"u8) >= 0 && !IsKeepable(document.RootElement))
         {
