@@ -96,6 +96,8 @@ sealed class Daemon : IDisposable
         await work;
     }
 
+    public bool IsStopping => stopping.IsCancellationRequested;
+
     /// <summary>Is told to stop: begins no further step.</summary>
     public void Stop() => stopping.Cancel();
 

@@ -1,0 +1,170 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Clinker.Operations;
+using Clinker.Store;
+using Clinker.Volumes;
+using Xunit;
+
+namespace Clinker.Simulation;
+
+/// <summary>
+/// Operations as some version of the program left them, in each state that a journal can be in, are brought to their end by
+/// this one. <c>Journals/</c> holds one file a state: rows and files. They are never changed: when the format changes,
+/// GOLDEN=1 writes what is new beside what was, and both are replayed from then on.
+/// </summary>
+public sealed class OldJournals
+{
+    public enum Story { Create, CreateThatFails, CreateWithTheBackendDown, Delete, DeleteThatFails }
+
+    static readonly string[] Tables = ["volume", "quota_usage", "reservation", "operation", "journal", "hold", "message"];
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static TheoryData<string> Files() =>
+        [.. Directory.EnumerateFiles(Folder(), "*.json").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+
+    public static TheoryData<Story, bool> Stories() =>
+        new(from story in Enum.GetValues<Story>() from separate in new[] { false, true } select (story, separate));
+
+    [Theory, MemberData(nameof(Files))]
+    public async Task An_old_journal_is_replayed_to_its_end(string file)
+    {
+        var state = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Folder(), file)))!;
+        Assert.Equal(state["ends"]!.GetValue<string>(), await Replay(state, file));
+    }
+
+    /// <summary>A change of the format is meant, and its old files are kept: see above.</summary>
+    [Theory, MemberData(nameof(Stories))]
+    public async Task What_is_written_today_is_among_the_files(Story story, bool separate)
+    {
+        var known = Directory.EnumerateFiles(Folder(), "*.json").Select(HashOf).ToHashSet(); // stories begin alike
+        var missing = new List<string>();
+        foreach (var (name, state) in await States(story, separate))
+        {
+            if (known.Contains(HashOf(name))) continue;
+            if (Environment.GetEnvironmentVariable("GOLDEN") != "1")
+            {
+                missing.Add(name);
+                continue;
+            }
+            state["ends"] = await Replay(state, name);
+            await File.WriteAllTextAsync(Path.Combine(Folder(), name), state.ToJsonString(Indented) + "\n");
+        }
+        Assert.True(missing.Count == 0,
+            $"The journal's format has changed. If that is meant, GOLDEN=1 writes {missing.Count} new files; keep the old ones. {string.Join(", ", missing)}");
+    }
+
+    /// <summary>Plays a story one point at a time; gives each state in which a daemon may leave it, once.</summary>
+    static async Task<List<(string Name, JsonObject State)>> States(Story story, bool separate)
+    {
+        await using var world = await World.New(separate);
+        var volume = await world.Create();
+        if (story is Story.Delete or Story.DeleteThatFails)
+        {
+            await world.RunUntilQuiet();
+            await world.Delete(volume);
+        }
+        world.FailsForGood = story switch
+        {
+            Story.CreateThatFails => "create: publish",
+            Story.DeleteThatFails => "delete: file",
+            _ => null,
+        };
+        var states = new List<(string, JsonObject)>();
+        var seen = new HashSet<string>();
+        string[][] roles = separate ? [[Queues.Scheduler], [World.Queue]] : [[Queues.Scheduler, World.Queue]];
+        foreach (var queues in roles)
+        {
+            if (story is Story.CreateWithTheBackendDown && queues.Contains(World.Queue)) world.Break();
+            using var daemon = new Daemon(world, "d", queues) { Stepping = true };
+            for (var tries = 0; tries < 3 && await world.NextDue() is { } due; tries++)
+            {
+                if (due > world.Now) world.Time.Advance(due - world.Now);
+                do
+                {
+                    await daemon.Step();
+                    if (await world.NextDue() is null) continue; // it has ended
+                    var state = await Capture(world, $"{story}, {(separate ? "two daemons" : "one daemon")}");
+                    var format = Format(state);
+                    if (seen.Add(format))
+                        states.Add(($"{story}-{seen.Count:00}-{Hash(format)}.json", state));
+                }
+                while (daemon.IsHeld);
+            }
+        }
+        return states;
+    }
+
+    static async Task<JsonObject> Capture(World world, string why)
+    {
+        var state = new JsonObject { ["why"] = why, ["ends"] = null };
+        foreach (var table in Tables)
+            state[table] = new JsonArray([.. await world.Db.Read(tx => tx.Query<JsonNode>($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
+            {
+                var row = new JsonObject();
+                for (var i = 0; i < r.FieldCount; i++)
+                    row[r.GetName(i)] = r.GetValue(i) switch { DBNull => null, long n => n, double d => d, var other => other.ToString() };
+                return row;
+            }))]);
+        state["files"] = new JsonArray([.. world.Shares.Files.Keys.Order().Select(f => new JsonArray(f.Pool, f.File))]);
+        return state;
+    }
+
+    /// <summary>What is the format: not when it was, nor the nouns' own columns, nor the words of a fault.</summary>
+    static string Format(JsonObject state)
+    {
+        string[] operation = ["kind", "arguments", "queue", "status"], journal = ["step", "event", "data"];
+        var lines = state["operation"]!.AsArray().Select(o => string.Join(' ', operation.Select(c => o![c]?.ToString())))
+            .Concat(state["journal"]!.AsArray().Select(e => string.Join(' ', journal.Select(c => Wordless(e![c]?.ToString())))))
+            .Append(state["files"]!.ToJsonString());
+        return string.Join('\n', lines);
+    }
+
+    static string? Wordless(string? data) => data is null || !data.StartsWith("{\"$type", StringComparison.Ordinal)
+        ? data
+        : $"{JsonNode.Parse(data)!["$type"]} {string.Join(' ', JsonNode.Parse(data)!.AsObject().Select(p => p.Key))}";
+
+    static string HashOf(string file) => Path.GetFileNameWithoutExtension(file)[^8..];
+
+    static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
+
+    /// <summary>Puts a state into a new world, runs it to its end there, and gives the volume's status then.</summary>
+    static async Task<string> Replay(JsonNode state, string what)
+    {
+        await using var world = await World.New(separate: false);
+        await world.Db.Commit(async tx =>
+        {
+            await tx.Execute($"delete from pool"); // counted anew, from what is put in
+            foreach (var table in Tables)
+                foreach (var row in state[table]!.AsArray())
+                {
+                    var columns = Sql.Raw(string.Join(", ", row!.AsObject().Select(c => c.Key)));
+                    var values = Sql.List(row.AsObject().Select(c => Value(c.Value)));
+                    await tx.Execute($"insert into {Sql.Raw(table)} ({columns}) values ({values})");
+                }
+        });
+        foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] = 0;
+        await world.Heartbeat();
+        await world.RunUntilQuiet();
+        await world.Hold(what);
+        var id = (string)state["volume"]![0]!["id"]!;
+        return (await world.Db.Read(tx => tx.Volumes.Find(id)))?.Status ?? "gone";
+    }
+
+    static object? Value(JsonNode? node) => node?.GetValueKind() switch
+    {
+        null => null,
+        JsonValueKind.String => (string)node!,
+        _ when node.AsValue().TryGetValue<long>(out var n) => n,
+        _ => (double)node,
+    };
+
+    static string Folder()
+    {
+        var root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "Clinker.slnx"))) root = Path.GetDirectoryName(root)!;
+        return Directory.CreateDirectory(Path.Combine(root, "tests/Clinker.Simulation/Journals")).FullName;
+    }
+}
