@@ -18,7 +18,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         Assert.Equal("-rw-rw-rw- 10737418240", (await Sh($"stat -c '%A %s' {PathOf(volume)}")).Trim());
         Assert.InRange(long.Parse((await Sh($"stat -c %b {PathOf(volume)}")).Trim()), 0, 16); // a brick keeps attributes in a block
         Assert.True(await OnBrick(volume));
-        Assert.StartsWith("127.0.22.12:/vol1 ", await Sh($"findmnt -n -o SOURCE,FSTYPE {MountPoint(Vol1)}"), StringComparison.Ordinal);
+        Assert.StartsWith("127.0.42.12:/vol1 ", await Sh($"findmnt -n -o SOURCE,FSTYPE {MountPoint(Vol1)}"), StringComparison.Ordinal);
         Assert.Contains("drwxrwxr-x", await Sh($"stat -c %A {MountPoint(Vol1)}"), StringComparison.Ordinal);
     }
 
@@ -71,7 +71,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         Assert.Null(MountTable.At(MountPoint(Vol1)));
     }
 
-    [Theory, InlineData("-t tmpfs tmpfs"), InlineData("-t glusterfs 127.0.22.12:/vol1")]
+    [Theory, InlineData("-t tmpfs tmpfs"), InlineData("-t glusterfs 127.0.42.12:/vol1")]
     public async Task Another_mount_in_the_place_of_the_share_is_not_written_to(string mount)
     {
         var driver = await Driver();
@@ -88,7 +88,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
     [Fact]
     public async Task Wrong_names_turn_their_own_pool_down_with_a_reason()
     {
-        var (nosuch, nosub, nohost) = (Node.Share("nosuch"), Node.Share("vol1/nosub"), "127.0.22.77:/vol1");
+        var (nosuch, nosub, nohost) = (Node.Share("nosuch"), Node.Share("vol1/nosub"), "127.0.42.77:/vol1");
         var driver = await Driver(null, Vol1, nosuch, nosub, nohost);
         await driver.Create(NewVolume(Vol1), Under());
         var pools = (await driver.Report(Token)).Pools.ToDictionary(p => p.Name, p => p.Down);
@@ -114,7 +114,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
     [Fact]
     public async Task The_first_server_may_be_dead_when_there_are_others()
     {
-        foreach (var line in new[] { "127.0.22.77,127.0.22.12:/vol1", "127.0.22.78:/vol1 -o backup-volfile-servers=127.0.22.79:127.0.22.12" })
+        foreach (var line in new[] { "127.0.42.77,127.0.42.12:/vol1", "127.0.42.78:/vol1 -o backup-volfile-servers=127.0.42.79:127.0.42.12" })
         {
             var driver = await Driver(null, line);
             var share = line.Split(' ')[0];

@@ -16,7 +16,7 @@ public sealed class OneNode : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Node = await Node.Up("127.0.22.12");
+        Node = await Node.Up("127.0.42.12");
         await Node.Do("add", "vol2");
         await Node.Do("add", "small", "400M");
     }
@@ -124,8 +124,8 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
 
     protected async Task KillClient(string share)
     {
-        var clients = await Clients(share);
-        Assert.NotEmpty(clients);
+        IReadOnlyList<Client> clients = [];
+        await Within(TimeSpan.FromSeconds(30), async () => (clients = await Clients(share)).Count > 0, "there is a client to kill");
         foreach (var client in clients) await Mounts.Kill(client);
         await Within(TimeSpan.FromSeconds(5), async () => (await Clients(share)).Count == 0, "the client is gone");
     }
