@@ -48,7 +48,9 @@ public sealed class Qcow2DirectoryDriverContract : DirectoryDriverContract
     protected override ValueTask<Driver> Open()
     {
         var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, "qemu-img")));
-        if (Environment.GetEnvironmentVariable("CI") != "true") Assert.SkipUnless(found, "qemu-img is not there: install qemu-utils");
-        return base.Open();
+        if (found || Environment.GetEnvironmentVariable("CI") == "true") return base.Open();
+        Close();
+        Assert.Skip("qemu-img is not there: install qemu-utils");
+        return default;
     }
 }

@@ -59,6 +59,8 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+            foreach (var line in Log.All) TestContext.Current.TestOutputHelper?.WriteLine(line);
         foreach (var volume in new[] { "vol1", "vol2", "small" }) await Node.Do("brick-resume", volume);
         foreach (var driver in drivers) await driver.DisposeAsync();
         foreach (var mount in (await File.ReadAllLinesAsync("/proc/self/mounts", CancellationToken.None)).Select(l => l.Split(' ')[1])
