@@ -324,7 +324,7 @@ public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         await File.WriteAllTextAsync(SharesConfig, "", Token);
         await Serves(Vol1);
         Assert.Contains("names no share", Assert.Single(driver.Problems), StringComparison.Ordinal);
-        await File.WriteAllTextAsync(SharesConfig, $"{Vol2}\n127.0.22.12/vol1\n-o ro\n", Token);
+        await File.WriteAllTextAsync(SharesConfig, $"{Vol2}\n{Node.Address}/vol1\n-o ro\n", Token);
         await Serves(Vol2, Vol1);
         Assert.Equal(2, driver.Problems.Count);
         Assert.Contains("line 2", driver.Problems[0], StringComparison.Ordinal);
