@@ -19,6 +19,7 @@ sealed class Bench(string kind, Scale scale, string only)
             if (Asked("sizes"))
                 foreach (var name in (string[])["clinkerd", "clinker"])
                     report.Add($"size of {name}", "MB", [new FileInfo(Site.Executable(name)).Length / 1e6], Bar.AtMost(40));
+            if (Asked("idle")) await Idle();
             if (Asked("writes") || Asked("shows")) await Live();
             if (kind == "embedded")
             {
@@ -47,6 +48,19 @@ sealed class Bench(string kind, Scale scale, string only)
         Report.Head();
     }
 
+    /// <summary>A daemon that has answered once.</summary>
+    async Task Idle()
+    {
+        await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
+        using var daemon = Daemon.Start(site);
+        await Task.Delay(Quiet);
+        report.Add("resident, idle", "MB", [daemon.ResidentMb()], Bar.AtMost(60));
+        var before = daemon.CpuSeconds();
+        await Task.Delay(Quiet);
+        report.Add("CPU of the idle daemon, of one core", "%", [(daemon.CpuSeconds() - before) / Quiet.TotalSeconds * 100]);
+        await daemon.Stop();
+    }
+
     /// <summary>A daemon that makes volumes.</summary>
     async Task Live()
     {
@@ -54,11 +68,6 @@ sealed class Bench(string kind, Scale scale, string only)
         using var daemon = Daemon.Start(site);
         try
         {
-            if (Asked("idle"))
-            {
-                await Task.Delay(Quiet);
-                report.Add("resident, idle", "MB", [daemon.ResidentMb()], Bar.AtMost(60));
-            }
             report.Add("fsync of 4 KiB on this file system (median)", "ms", [site.SyncMs()]);
             var creates = new Creates(daemon, report, scale);
             creates.WarmUp();

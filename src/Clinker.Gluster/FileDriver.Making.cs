@@ -38,34 +38,48 @@ public abstract partial class FileDriver
         });
     }
 
-    Task<bool> Image(Errand on, VolumeSpec spec, Work work) =>
-        Make(on, spec, work, fill: null, async dir =>
+    /// <summary>
+    /// The image is laid out on a local file and then copied, hardly more than a cluster for each 512 MiB: qemu-img itself never
+    /// touches the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
+    /// (<see cref="Share.MountArguments"/>).
+    /// </summary>
+    async Task<bool> Image(Errand on, VolumeSpec spec, Work work)
+    {
+        var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec.Id, spec.Generation)}-{Environment.ProcessId}");
+        try
         {
-            // Through our own descriptor, so that qemu-img too writes into the proven directory and nowhere else.
-            var path = $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{layout.Work(spec.Id, spec.Generation)}";
-            var preallocation = spec.Provisioning == Provisioning.Thick ? "falloc" : "metadata";
-            ProcessResult result;
-            try
+            await LayOut(on, scratch, spec);
+            using var image = File.OpenHandle(scratch);
+            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, file =>
             {
-                result = await Processes.Run(options.QemuImg,
-                    ["create", "-q", "-f", "qcow2", "-o", $"preallocation={preallocation}", path, spec.Bytes.ToString(CultureInfo.InvariantCulture)],
-                    options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), on.Token);
-            }
-            catch (Win32Exception e)
-            {
-                throw new Fault.DriverFailed(on.Verb, $"{options.QemuImg} can't be run ({e.Message}). Install the package qemu-utils.").Thrown(e);
-            }
-            catch (TimeoutException e)
-            {
-                throw new Fault.BackendDown(backend, $"{on.Place.Name} does not answer: {e.Message}").Thrown(e);
-            }
+                if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
+                VolumeFiles.CopyData(image, file, on.Token);
+            });
+        }
+        finally { File.Delete(scratch); }
+    }
+
+    async Task LayOut(Errand on, string path, VolumeSpec spec)
+    {
+        try
+        {
+            var result = await Processes.Run(options.QemuImg,
+                ["create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, spec.Bytes.ToString(CultureInfo.InvariantCulture)],
+                options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), on.Token);
             if (result.ExitCode == 0) return;
             Log.ToolFailed(log, options.QemuImg, result.ExitCode, result.Error);
-            throw (result.Error.Contains("No space left on device", StringComparison.Ordinal) ? new Fault.ShareFull(on.Place.Name)
-                : result.Error.Contains("Transport endpoint is not connected", StringComparison.Ordinal) || result.Error.Contains("Input/output error", StringComparison.Ordinal)
-                    ? new Fault.BackendDown(backend, $"{on.Place.Name} is not connected")
-                    : (Fault)new Fault.DriverFailed(on.Verb, $"qemu-img failed with exit code {result.ExitCode}; the log has its words.")).Thrown();
-        });
+            throw new Fault.DriverFailed(
+                on.Verb, $"qemu-img could not lay out a qcow2 image in {options.ScratchDirectory} (is there room?); the log has its words.").Thrown();
+        }
+        catch (Win32Exception e)
+        {
+            throw new Fault.DriverFailed(on.Verb, $"{options.QemuImg} can't be run ({e.Message}). Install the package qemu-utils.").Thrown(e);
+        }
+        catch (TimeoutException e)
+        {
+            throw new Fault.BackendDown(backend, $"qemu-img did not end in time in {options.ScratchDirectory}.").Thrown(e);
+        }
+    }
 
     /// <summary>
     /// Makes a volume's file, with one open directory through all acts: begin and fill it, ask whether the lease is still ours,

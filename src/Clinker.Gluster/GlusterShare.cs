@@ -12,7 +12,7 @@ namespace Clinker.Gluster;
 /// the open directory lands on the share or fails, whatever becomes of the mount.
 ///
 /// A mount that is missing is made; one whose client process is dead is taken away and made anew; one whose client lives but
-/// has no brick is left to it, since it comes back by itself; one that hangs for longer than a healthy client ever would is
+/// has no brick is left to it, since it comes back by itself (unless a new client gets through and it does not); one that hangs for longer than a healthy client ever would is
 /// taken away with its client, if that is ours. One attempt at a time, with growing pauses.
 /// </summary>
 internal sealed partial class GlusterShare(Share share, string directory, string backend, GlusterOptions options, TimeProvider time, ILogger log)
@@ -33,7 +33,7 @@ internal sealed partial class GlusterShare(Share share, string directory, string
     volatile bool doubt;
     Task? repair;
     string? lastWhy;
-    long failedAt;
+    long failedAt, lostAt;
     int failures;
 
     public override string? Location => Name;
@@ -68,7 +68,7 @@ internal sealed partial class GlusterShare(Share share, string directory, string
             try
             {
                 var room = Libc.Statvfs(dir);
-                doubt = false;
+                (doubt, lostAt) = (false, 0);
                 return room;
             }
             catch (ErrnoException e) when (StorageFaults.Lost(e.Errno))
@@ -160,13 +160,29 @@ internal sealed partial class GlusterShare(Share share, string directory, string
             }
             catch (ErrnoException e) when (StorageFaults.Lost(e.Errno))
             {
-                if ((await Mounts.Clients(directory, logFile)).Count > 0)
-                    return $"no brick answers ({e.Words}). Look at 'gluster volume status' on a server; the mount comes back by itself";
-                Log.ClientDied(log, Name);
-                await Replace();
+                var clients = await Mounts.Clients(directory, logFile);
+                if (clients.Count == 0) Log.ClientDied(log, Name);
+                else if (await StillConnects(e, clients) is { } why) return why;
+                await Replace(clients);
             }
         }
         return await MountAnew();
+    }
+
+    /// <summary>
+    /// A client without bricks has them back by itself when they return, and VMs have their disks open through it. Only when a new
+    /// client has reached the bricks and ours still has not, it is not waiting but wedged: then null.
+    /// </summary>
+    async Task<string?> StillConnects(ErrnoException e, IReadOnlyList<Client> clients)
+    {
+        if (lostAt == 0) lostAt = time.GetTimestamp();
+        if (time.GetElapsedTime(lostAt) < options.ReconnectWithin
+            || !await Mounts.Reaches(share, directory + "-probe", logFile + "-probe", options.MountDeadline, ending.Token))
+            return $"no brick answers ({e.Words}). Look at 'gluster volume status' on a server; the mount comes back by itself";
+        if (clients.Any(c => !c.Ours))
+            return $"its client process has lost the bricks for good, though a new one reaches them, and is not ours to replace: umount -l {directory}";
+        Log.Wedged(log, Name, clients[0].Process);
+        return null;
     }
 
     async Task<string?> MountAnew()
@@ -225,7 +241,7 @@ internal sealed partial class GlusterShare(Share share, string directory, string
             return $"no file can be made on it ({e.Words}). Give the daemon's group write permission on the share's top directory, and look at server.root-squash and at the mount option ro";
         }
         catch (ErrnoException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT) { Log.IsFull(log, Name); /* it serves all the same: volumes are deleted on it */ }
-        (ready, doubt) = (entry, false);
+        (ready, doubt, lostAt) = (entry, false, 0);
         return null;
     }
 
@@ -271,6 +287,10 @@ internal sealed partial class GlusterShare(Share share, string directory, string
 
         [LoggerMessage(25, LogLevel.Warning, "Share {Share} is full")]
         public static partial void IsFull(ILogger log, string share);
+
+        [LoggerMessage(27, LogLevel.Error,
+            "Share {Share}: its client process {Process} has lost the bricks for good while a new one reaches them: it is replaced")]
+        public static partial void Wedged(ILogger log, string share, int process);
 
         [LoggerMessage(26, LogLevel.Warning, "Share {Share} stays mounted: {Why}")]
         public static partial void StaysMounted(ILogger log, string share, string why);

@@ -32,6 +32,29 @@ internal static class Mounts
         catch (TimeoutException) { return $"mount did not end within {deadline.TotalSeconds:0} s; is a firewall before the bricks' ports?"; }
     }
 
+    /// <summary>Whether a new client gets through to the bricks: mounts the share at a place of its own, asks, and takes it away.</summary>
+    public static async Task<bool> Reaches(Share share, string beside, string logFile, TimeSpan deadline, CancellationToken token)
+    {
+        await Prepare(beside);
+        try
+        {
+            if (await Mount(share, beside, logFile, deadline, token) is not null) return false;
+            return await Blocking(() =>
+            {
+                if (MountTable.At(beside) is null) return false;
+                using var dir = Libc.Open(beside, Libc.O_PATH | Libc.O_DIRECTORY);
+                return Libc.Statvfs(dir).Total > 0;
+            });
+        }
+        catch (Exception e) when (e is ErrnoException or TimeoutException) { return false; }
+        finally
+        {
+            await Detach(beside);
+            foreach (var client in await Clients(beside, logFile)) await Kill(client);
+            await Blocking(() => { Directory.Delete(beside); return true; });
+        }
+    }
+
     /// <summary>Why a mount that seemed to succeed is not there, as the client's log has it.</summary>
     public static Task<string?> WhyGone(string logFile) => Blocking(() => LastError(logFile, 0));
 

@@ -45,6 +45,12 @@ public abstract record FileBackendOptions
     /// <summary>The program that makes qcow2 images.</summary>
     public string QemuImg { get; init; } = "qemu-img";
 
+    /// <summary>
+    /// Where qcow2 images are laid out before they are copied to the pool: a local directory with room for their metadata (160 MiB
+    /// for each TiB).
+    /// </summary>
+    public string ScratchDirectory { get; init; } = Path.GetTempPath();
+
     /// <summary>How long one act on the storage may take. Acts on thick volumes get a second more for each GiB.</summary>
     public TimeSpan ActDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -104,6 +110,12 @@ public sealed record GlusterOptions : FileBackendOptions
     /// Zero: never. Whoever has files open on the mount (a running VM) loses them with the client.
     /// </summary>
     public TimeSpan HungMountAfter { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// How long a client whose bricks don't answer may go on so while a new client reaches them, before it counts as wedged and
+    /// is replaced. A healthy one reconnects within five seconds of a brick's return.
+    /// </summary>
+    public TimeSpan ReconnectWithin { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>Whether shares are unmounted at the end. Off, since running VMs keep their disks on them.</summary>
     public bool UnmountAtDispose { get; init; }

@@ -18,8 +18,16 @@ internal sealed record Share(string Text, IReadOnlyList<string> Servers, string 
             .Distinct().Select(s => s.Contains(':', StringComparison.Ordinal) ? $"[{s}]" : s).ToList();
         if (backups.Count > 0) options.Add($"backup-volfile-servers={string.Join(':', backups)}");
         if (!options.Any(o => o.StartsWith("log-file=", StringComparison.Ordinal))) options.Add($"log-file={logFile}");
+        if (!options.Any(o => o.StartsWith("xlator-option=", StringComparison.Ordinal))) options.Add(MoreThreads);
         return ["-t", "glusterfs", "-o", string.Join(',', options), $"{Servers[0]}:/{Volume}"];
     }
+
+    /// <summary>
+    /// Each file lock that a signal interrupts, as when a QEMU is killed while it locks an image, blocks one of the client's event
+    /// threads until another has done something for it; with the usual two, two at once wedge the whole mount for good
+    /// (github.com/gluster/glusterfs/issues/4371). The option can be given but once, so an operator's own takes its place.
+    /// </summary>
+    const string MoreThreads = "xlator-option=*client*.event-threads=16";
 
     static bool IsBackup(string option) =>
         option.StartsWith("backup-volfile-servers=", StringComparison.Ordinal) || option.StartsWith("backupvolfile-server=", StringComparison.Ordinal);

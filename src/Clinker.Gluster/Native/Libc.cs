@@ -37,6 +37,9 @@ internal static unsafe partial class Libc
     private static partial int fchown(SafeFileHandle file, uint user, uint group);
 
     [LibraryImport(libc, SetLastError = true)]
+    private static partial long lseek(SafeFileHandle file, long offset, int whence);
+
+    [LibraryImport(libc, SetLastError = true)]
     private static partial int fsync(SafeFileHandle file);
 
     [LibraryImport(libc, SetLastError = true)]
@@ -140,6 +143,20 @@ internal static unsafe partial class Libc
             from = from[(int)n..];
             offset += n;
         }
+    }
+
+    /// <summary>Where the next data of a file begins at or behind an offset; -1 when there is none.</summary>
+    public static long NextData(SafeFileHandle file, long offset)
+    {
+        var at = lseek(file, offset, 3 /* SEEK_DATA */);
+        return at >= 0 ? at : Marshal.GetLastPInvokeError() == Errno.ENXIO ? -1 : throw new ErrnoException(Marshal.GetLastPInvokeError(), "lseek");
+    }
+
+    /// <summary>Where the data at an offset ends, at the latest the file's end.</summary>
+    public static long NextHole(SafeFileHandle file, long offset)
+    {
+        var at = lseek(file, offset, 4 /* SEEK_HOLE */);
+        return at >= 0 ? at : throw new ErrnoException(Marshal.GetLastPInvokeError(), "lseek");
     }
 
     /// <summary>What a name in a directory is; the directory itself for an empty name. Never follows a link.</summary>

@@ -12,7 +12,7 @@ public sealed class TwoShares : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Node = await Node.Up("127.0.42.11");
+        Node = await Node.Up();
         await Node.Do("add", "vol2");
     }
 
@@ -34,7 +34,7 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
     protected override async ValueTask<Driver> Open()
     {
         var file = Path.Combine(shares.Node.Root, "shares.conf");
-        await File.WriteAllTextAsync(file, $"# two shares\n{shares.Node.Share("vol1")}\n127.0.42.11:vol2 -o log-level=WARNING\n");
+        await File.WriteAllTextAsync(file, $"# two shares\n{shares.Node.Share("vol1")}\n{shares.Node.Address}:vol2 -o log-level=WARNING\n");
         return new GlusterDriver("gluster", new()
         {
             SharesConfig = file,

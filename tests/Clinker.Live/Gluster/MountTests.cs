@@ -18,7 +18,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         Assert.Equal("-rw-rw-rw- 10737418240", (await Sh($"stat -c '%A %s' {PathOf(volume)}")).Trim());
         Assert.InRange(long.Parse((await Sh($"stat -c %b {PathOf(volume)}")).Trim()), 0, 16); // a brick keeps attributes in a block
         Assert.True(await OnBrick(volume));
-        Assert.StartsWith("127.0.42.12:/vol1 ", await Sh($"findmnt -n -o SOURCE,FSTYPE {MountPoint(Vol1)}"), StringComparison.Ordinal);
+        Assert.StartsWith($"{Node.Address}:/vol1 ", await Sh($"findmnt -n -o SOURCE,FSTYPE {MountPoint(Vol1)}"), StringComparison.Ordinal);
         Assert.Contains("drwxrwxr-x", await Sh($"stat -c %A {MountPoint(Vol1)}"), StringComparison.Ordinal);
     }
 
@@ -71,12 +71,12 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         Assert.Null(MountTable.At(MountPoint(Vol1)));
     }
 
-    [Theory, InlineData("-t tmpfs tmpfs"), InlineData("-t glusterfs 127.0.42.12:/vol1")]
+    [Theory, InlineData("-t tmpfs tmpfs"), InlineData("-t glusterfs NODE:/vol1")]
     public async Task Another_mount_in_the_place_of_the_share_is_not_written_to(string mount)
     {
         var driver = await Driver();
         Directory.CreateDirectory(MountPoint(Vol2));
-        await Sh($"mount {mount} {MountPoint(Vol2)}");
+        await Sh($"mount {mount.Replace("NODE", Node.Address, StringComparison.Ordinal)} {MountPoint(Vol2)}");
         Assert.Contains("unmount it", (await Pool(driver, Vol2)).Down, StringComparison.Ordinal);
         Assert.Null((await Pool(driver, Vol1)).Down);
         Assert.True((await FaultOf(() => driver.Create(NewVolume(Vol2), Under()))).Transient);
@@ -114,7 +114,7 @@ public sealed class MountTests(OneNode one) : OnGluster(one), IClassFixture<OneN
     [Fact]
     public async Task The_first_server_may_be_dead_when_there_are_others()
     {
-        foreach (var line in new[] { "127.0.42.77,127.0.42.12:/vol1", "127.0.42.78:/vol1 -o backup-volfile-servers=127.0.42.79:127.0.42.12" })
+        foreach (var line in new[] { $"127.0.42.77,{Node.Address}:/vol1", $"127.0.42.78:/vol1 -o backup-volfile-servers=127.0.42.79:{Node.Address}" })
         {
             var driver = await Driver(null, line);
             var share = line.Split(' ')[0];

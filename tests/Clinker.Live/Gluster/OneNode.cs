@@ -16,7 +16,7 @@ public sealed class OneNode : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Node = await Node.Up("127.0.42.12");
+        Node = await Node.Up();
         await Node.Do("add", "vol2");
         await Node.Do("add", "small", "400M");
     }
@@ -59,11 +59,11 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+            foreach (var line in Log.All) TestContext.Current.TestOutputHelper?.WriteLine(line);
         foreach (var volume in new[] { "vol1", "vol2", "small" }) await Node.Do("brick-resume", volume);
         foreach (var driver in drivers) await driver.DisposeAsync();
-        foreach (var mount in (await File.ReadAllLinesAsync("/proc/self/mounts", CancellationToken.None)).Select(l => l.Split(' ')[1])
-            .Where(m => m.StartsWith(Root, StringComparison.Ordinal)).Reverse())
-            await Sh($"umount -l {mount}");
+        await Gluster.Node.Unmount(Root);
         foreach (var volume in new[] { "vol1", "vol2", "small" }) await Sh($"rm -f {await Node.Brick(volume)}/volume-* {await Node.Brick(volume)}/x*");
         GC.SuppressFinalize(this);
     }

@@ -1,9 +1,11 @@
 using System.Runtime.Versioning;
 using Clinker.Drivers;
 using Clinker.Gluster;
+using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Clinker.Volumes;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Clinker.Tests.Gluster;
@@ -12,6 +14,7 @@ namespace Clinker.Tests.Gluster;
 public sealed class DirectoryDriverTests : IAsyncDisposable
 {
     const string Id = "4b51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7";
+    const string Other = "0a0b0c0d-1111-2222-3333-444455556666";
     readonly string root = Directory.CreateTempSubdirectory("clinker-directory-").FullName;
     readonly DirectoryDriver driver;
 
@@ -88,8 +91,8 @@ public sealed class DirectoryDriverTests : IAsyncDisposable
 
     static void Link(string from, string to)
     {
-        using var dir = Clinker.Gluster.Native.Libc.Open(Path.GetDirectoryName(from)!, Clinker.Gluster.Native.Libc.O_PATH);
-        Clinker.Gluster.Native.Libc.Link(dir, Path.GetFileName(from), Path.GetFileName(to));
+        using var dir = Libc.Open(Path.GetDirectoryName(from)!, Libc.O_PATH);
+        Libc.Link(dir, Path.GetFileName(from), Path.GetFileName(to));
     }
 
     [Fact]
@@ -149,24 +152,41 @@ public sealed class DirectoryDriverTests : IAsyncDisposable
         await using var image = New(new() { Paths = [Path.Combine(root, "pool")], Format = VolumeFormat.Qcow2, QemuImg = "/nowhere/qemu-img" });
         var e = await Assert.ThrowsAsync<FaultException>(() => image.Create(One, Work));
         Assert.Contains("qemu-utils", e.Message, StringComparison.Ordinal);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(root, "pool")));
+        Assert.Empty((await image.List("dir", Token)).Litter);
     }
 
     [Fact]
     public async Task A_late_worker_does_not_replace_what_another_has_published_and_somebody_uses()
     {
-        // Stands for qemu-img, and for the worker that took over meanwhile: it publishes under the final name while we are at it.
-        var tool = Path.Combine(root, "tool");
-        await System.IO.File.WriteAllTextAsync(tool, """
-            #!/bin/bash
-            work=${@: -2:1}
-            printf 'QFI\xfb\0\0\0\3%016d\0\0\0\0\x40\0\0\0late' 0 > "$work"
-            sed s/late/used/ "$work" > "${work%.g1}"
-            """, Token);
-        System.IO.File.SetUnixFileMode(tool, (UnixFileMode)0x1c0);
-        await using var image = New(new() { Paths = [Path.Combine(root, "pool")], Format = VolumeFormat.Qcow2, QemuImg = tool });
-        await image.Create(One, Work);
-        Assert.EndsWith("used", await System.IO.File.ReadAllTextAsync(File(), Token), StringComparison.Ordinal);
+        await driver.Create(One with { Id = Other }, Work);
+        var layout = new Layout("volume-%s");
+        var spec = new VolumeSpec(Id, 1L << 30, VolumeFormat.Raw, Provisioning.Thin, 0x1b6, 1);
+        var place = new There(Path.Combine(root, "pool"));
+        using var dir = place.Open();
+        using var late = VolumeFiles.Begin(dir, layout, spec);
+        Libc.Truncate(late, spec.Bytes);
+        System.IO.File.Move(Path.Combine(root, "pool", $"volume-{Other}"), File());
+        using (var used = System.IO.File.OpenHandle(File(), FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) RandomAccess.Write(used, "data"u8, 0);
+        VolumeFiles.Publish(place, dir, late, layout, spec, Token);
+        var first = new byte[4];
+        using (var used = System.IO.File.OpenHandle(File())) RandomAccess.Read(used, first, 0);
+        Assert.Equal("data"u8.ToArray(), first);
         Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(root, "pool")));
+        Assert.Throws<OperationCanceledException>(() =>
+        {
+            using var another = VolumeFiles.Begin(dir, layout, spec with { Id = Other });
+            VolumeFiles.Publish(place, dir, another, layout, spec with { Id = Other }, new CancellationToken(true));
+        });
+        Assert.False(System.IO.File.Exists(Path.Combine(root, "pool", $"volume-{Other}")));
     }
+
+    sealed class There(string path) : Place("there")
+    {
+        public override string? Location => null;
+        public override Lane Lane => throw new NotSupportedException();
+        public override SafeFileHandle Open() => Libc.Open(path, Libc.O_PATH);
+        public override void Prove(SafeFileHandle dir) { }
+        public override Task Repair(CancellationToken token) => Task.CompletedTask;
+    }
+
 }

@@ -13,7 +13,7 @@ public sealed class SharesFileTests
         return Assert.Single(read.Shares);
     }
 
-    static string Mount(string line) => string.Join(' ', One(line).MountArguments("/log/x.log"));
+    static string Mount(string line) => string.Join(' ', One(line).MountArguments("/log/x.log")).Replace(",xlator-option=*client*.event-threads=16", "", StringComparison.Ordinal);
 
     [Theory]
     [InlineData("192.0.2.5:/vol1", "192.0.2.5:/vol1", "192.0.2.5", "vol1")]
@@ -79,6 +79,13 @@ public sealed class SharesFileTests
     [InlineData("a:/v -o backupvolfile-server=b,acl", "-t glusterfs -o acl,backup-volfile-servers=b,log-file=/log/x.log a:/v")]
     [InlineData("[::1],[::2]:/v -o backup-volfile-servers=[::3]", "-t glusterfs -o backup-volfile-servers=[::2]:[::3],log-file=/log/x.log ::1:/v")]
     public void Mount_is_told_what_the_line_says(string line, string arguments) => Assert.Equal(arguments, Mount(line));
+
+    [Fact]
+    public void Clients_get_more_event_threads_than_locks_are_interrupted_at_once_unless_the_operator_needs_the_option()
+    {
+        Assert.Contains("xlator-option=*client*.event-threads=16", One("h:/v -o acl").MountArguments("/l")[3], StringComparison.Ordinal);
+        Assert.Equal("xlator-option=*client*.ping-timeout=5,log-file=/l", One("h:/v -o xlator-option=*client*.ping-timeout=5").MountArguments("/l")[3]);
+    }
 
     [Theory]
     [InlineData("127.0.0.1:/vol1", "vol1")]
