@@ -229,6 +229,44 @@ public sealed class BackendDown(ITestOutputHelper output)
         output.WriteLine($"{runs} runs, in {waiting} undos wait, {undone} were undone meanwhile");
     }
 
+    /// <summary>
+    /// Away, then there for one try that ends somewhere, then away for good: that the first and the last tries did nothing says
+    /// nothing of the one between.
+    /// </summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task A_try_between_two_outages_is_not_forgotten(bool stopped)
+    {
+        for (var at = 0; ; at++)
+        {
+            await using var world = await World.New(separate: true);
+            var volume = await world.Create();
+            await world.RunOnly(Queues.Scheduler);
+            world.Break();
+            await world.RunOnly(World.Queue);
+            world.Mend();
+            world.Time.Advance((await world.OperationOf(volume)).RunAfter - world.Now);
+            using (var between = new Daemon(world, "between", [World.Queue]) { HoldAt = at })
+            {
+                await between.Step();
+                if (!between.IsHeld)
+                {
+                    Assert.True(at > 10, $"only {at} points");
+                    return;
+                }
+                if (stopped) between.Stop();
+                else between.Dead = true;
+                await between.Step();
+            }
+            world.Break();
+            world.Time.Advance(World.Lease);
+            await world.Heartbeat();
+            await world.RunUntilQuiet(atMost: TimeSpan.FromMinutes(5));
+            world.Mend();
+            await world.RunUntilQuiet();
+            await world.Hold($"between, at {at}");
+        }
+    }
+
     static Task<long> Stuck(World world) => world.Db.Read(async tx =>
         (await tx.Operations.Counts()).Find(c => c.Status == "stuck").Count);
 

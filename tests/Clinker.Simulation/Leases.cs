@@ -77,6 +77,42 @@ public sealed class Leases
         await world.Hold("hung");
     }
 
+    /// <summary>Its clock has gone faster than the database's: only that lets it look again before the lease is over there too.</summary>
+    [Fact]
+    public async Task A_lease_that_is_over_by_the_hosts_clock_is_left_to_run_out()
+    {
+        await using var world = await World.NewThreaded();
+        var clock = World.NewClock();
+        await using var a = Working.StartHeld(world, "a", deaf: true, clock: clock);
+        var volume = await world.Create();
+        await a.Held!.Begun.WaitAsync(Patience.Limit);
+        a.Daemon.DatabaseAway = true;
+        clock.Advance(World.Lease);
+        Assert.True(a.Held.Work.Token.IsCancellationRequested);
+        a.Daemon.DatabaseAway = false;
+        var renewals = 0;
+        a.Daemon.Answer = name =>
+        {
+            if (name == "Renew") Interlocked.Increment(ref renewals);
+            return Task.CompletedTask;
+        };
+        for (var second = 0; second < 60; second++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            for (var i = 0; i < 5; i++) await world.NextDue(); // its threads have a moment
+            await Task.Delay(1);
+        }
+        Assert.Equal(0, renewals);
+
+        world.Time.Advance(World.Lease);
+        await world.Heartbeat();
+        await using var b = Working.Start(world, "b");
+        await Patience.Until("another has made the volume", async () => await world.StatusOf(volume) == "available");
+        a.Held.LetGo();
+        await Patience.Until("the late run has ended", () => a.Daemon.Worker.Running == 0);
+        await world.Hold("left to run out");
+    }
+
     [Fact]
     public async Task The_end_of_a_late_run_leaves_the_new_run_of_the_same_worker_its_renewals()
     {

@@ -28,11 +28,12 @@ sealed class Working : IAsyncDisposable
         new(new Daemon(world, owner, [Queues.Scheduler, World.Queue]), null);
 
     /// <summary>Both roles, with a driver whose first create takes until it is let go.</summary>
-    public static Working StartHeld(World world, string owner, bool deaf = false, Exception? whenCancelled = null)
+    public static Working StartHeld(World world, string owner, bool deaf = false, Exception? whenCancelled = null,
+        TimeProvider? clock = null)
     {
         HeldDriver? held = null;
-        var daemon = new Daemon(world, owner, [Queues.Scheduler, World.Queue],
-            wrap: driver => held = new HeldDriver(driver, deaf) { WhenCancelled = whenCancelled });
+        var daemon = new Daemon(world, owner, [Queues.Scheduler, World.Queue], clock,
+            driver => held = new HeldDriver(driver, deaf) { WhenCancelled = whenCancelled });
         return new(daemon, held);
     }
 
