@@ -4,6 +4,7 @@ using Clinker.Host;
 using Clinker.Server.Routes;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Clinker.Server.Api;
 
@@ -76,6 +77,8 @@ sealed partial class Edge
     async Task Answer(Call call, AnswerBuffer answer)
     {
         var http = call.Http;
+        // By now the server has resolved dot segments: what they were meant for is lost, and what lies above must not be taken for it.
+        if (Matcher.HasDots(http.Features.Get<IHttpRequestFeature>()!.RawTarget)) throw Refusal.Unrouted();
         var path = http.Request.Path.Value ?? "/";
         if (!path.StartsWith("/v3", StringComparison.Ordinal) || (path.Length > 3 && path[3] != '/'))
         {

@@ -60,7 +60,12 @@ static class FaultResponses
             case FaultException fault:
                 return Json(response, StatusOf(fault.Fault), fault.Message, to);
             case BadHttpRequestException bad:
-                return Json(response, bad.StatusCode, bad.StatusCode == 413 ? "Request is too large." : "Malformed request body", to);
+                return Json(response, bad.StatusCode, bad.StatusCode switch
+                {
+                    408 => "The request's body did not arrive in time.",
+                    413 => "Request is too large.",
+                    _ => "Malformed request body",
+                }, to);
             default:
                 return Json(response, 500, Generic, to);
         }

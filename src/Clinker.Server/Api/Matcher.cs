@@ -28,6 +28,7 @@ sealed class Matcher
     public Match? Find(string method, ReadOnlySpan<char> path)
     {
         if (path.Length > 1 && path[^1] == '/') path = path[..^1];
+        if (path.EndsWith('/')) return null;
         if (path.EndsWith(".json", StringComparison.Ordinal)) path = path[..^5];
         if (path.IsEmpty || path[0] != '/') return null;
         path = path[1..];
@@ -35,6 +36,16 @@ sealed class Matcher
         if (root.Has(first)) return Walk(root, method, path, default) is { } found ? found : null;
         if (rest.IsEmpty || !IsProject(first)) return null;
         return Walk(root, method, rest, default) is { } below ? below with { Project = first.ToString() } : null;
+    }
+
+    /// <summary>Whether a segment of a request's target, as it was sent, is <c>.</c> or <c>..</c>, be it encoded or not.</summary>
+    public static bool HasDots(ReadOnlySpan<char> target)
+    {
+        if (target.IndexOf("/.") < 0 && !target.Contains("/%2e", StringComparison.OrdinalIgnoreCase)) return false;
+        var query = target.IndexOf('?');
+        foreach (var segment in (query < 0 ? target : target[..query]).Split('/'))
+            if (target[segment].ToString().Replace("%2e", ".", StringComparison.OrdinalIgnoreCase) is "." or "..") return true;
+        return false;
     }
 
     static Match? Walk(Node node, string method, ReadOnlySpan<char> path, Match so)

@@ -14,7 +14,7 @@ sealed partial class Refusals(Things things)
     static readonly Dictionary<int, string> Names = new()
     {
         [400] = "badRequest", [401] = "unauthorized", [403] = "forbidden", [404] = "itemNotFound", [405] = "badMethod",
-        [406] = "computeFault", [409] = "conflictingRequest", [413] = "overLimit", [415] = "badMediaType",
+        [406] = "computeFault", [408] = "computeFault", [409] = "conflictingRequest", [413] = "overLimit", [415] = "badMediaType",
     };
 
     /// <summary>Sends a request; the answer must be one of these, in Cinder's form, and all tables the same as before.</summary>
