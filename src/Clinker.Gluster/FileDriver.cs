@@ -178,7 +178,7 @@ public abstract partial class FileDriver : Driver
         [LoggerMessage(2, LogLevel.Warning, "Pool {Backend}#{Pool} is down: {Why}")]
         public static partial void Down(ILogger log, string backend, string pool, string why);
 
-        [LoggerMessage(3, LogLevel.Information, "Pool {Backend}#{Pool}: {Why}; repairing it")]
+        [LoggerMessage(3, LogLevel.Debug, "Pool {Backend}#{Pool}: {Why}; repairing it")]
         public static partial void Vanished(ILogger log, string backend, string pool, string why);
 
         [LoggerMessage(4, LogLevel.Warning, "Pool {Backend}#{Pool} knows no fallocate: volume {Volume} is written with zeroes")]

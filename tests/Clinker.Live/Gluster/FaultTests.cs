@@ -8,7 +8,7 @@ namespace Clinker.Live.Gluster;
 
 public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneNode>
 {
-    static readonly TimeSpan Soon = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan Soon = TimeSpan.FromSeconds(40);
 
     string[] LocalFiles(string share) => [.. Directory.EnumerateFileSystemEntries(MountPoint(share))];
 
@@ -294,8 +294,11 @@ public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneN
             await Node.Do("brick-kill", "vol1");
             var waits = Assert.Single(await Clients(Vol1));
             var wedged = Assert.Single(await Clients(Vol2));
-            await KillLockers(Vol2, 10);
-            await Within(TimeSpan.FromSeconds(10), async () => (await Pool(driver, Vol2)).Down is not null, "the pool is down");
+            for (var i = 0; (await Pool(driver, Vol2)).Down is null; i++)
+            {
+                Assert.SkipWhen(i == 20, "the client could not be wedged: this GlusterFS may have its issue 4371 solved");
+                await KillLockers(Vol2, 10);
+            }
             await Within(TimeSpan.FromSeconds(60), async () => (await Pool(driver, Vol2)).Down is null, "the pool is up again");
             await driver.Create(NewVolume(Vol2), Under());
             Assert.NotEqual(wedged, Assert.Single(await Clients(Vol2)));

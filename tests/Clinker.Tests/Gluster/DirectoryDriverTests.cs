@@ -188,5 +188,4 @@ public sealed class DirectoryDriverTests : IAsyncDisposable
         public override void Prove(SafeFileHandle dir) { }
         public override Task Repair(CancellationToken token) => Task.CompletedTask;
     }
-
 }
