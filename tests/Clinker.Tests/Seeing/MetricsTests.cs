@@ -133,14 +133,20 @@ public sealed partial class MetricsTests : IDisposable
         }, iter: 300);
     }
 
+    /// <summary>What the runtime takes for itself once (a better compiled method, a table) is not counted: some round is without it.</summary>
     [Fact]
     public void Measuring_takes_no_memory()
     {
         var histogram = meter.CreateHistogram<double>("clinker.request", "s");
-        histogram.Record(1, new("route", "volume_show"), new KeyValuePair<string, object?>("status", "200"));
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++) histogram.Record(1, new("route", "volume_show"), new KeyValuePair<string, object?>("status", "200"));
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 500);
+        var least = Enumerable.Range(0, 20).Min(_ => Taken());
+        Assert.Equal(0, least);
+
+        long Taken()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1000; i++) histogram.Record(1, new("route", "volume_show"), new KeyValuePair<string, object?>("status", "200"));
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     Exposition Read() => Parsed(metrics);
