@@ -2,6 +2,7 @@ using Clinker.Messages;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Services;
+using Clinker.Snapshots;
 using Clinker.Store;
 using Clinker.Types;
 using Clinker.Volumes;
@@ -14,6 +15,7 @@ public static class Tables
     extension(Tx tx)
     {
         public VolumeTable Volumes => new(tx);
+        public SnapshotTable Snapshots => new(tx);
         public TypeTable Types => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);

@@ -16,7 +16,7 @@ public sealed partial class Tidy
         { "src/Clinker.Core/Store", @"Clinker\.(?!Host|Store|Operations)" },
         { "src/Clinker.Core/Operations", @"Clinker\.(?!Host|Store|Operations|Drivers|Scheduling)" },
         { "src/Clinker.Core/Scheduling", @"Clinker\.(?!Host|Store|Operations|Drivers|Scheduling|Services|Volumes)" },
-        { "src/Clinker.Core/Drivers", @"Clinker\.(?!Host|Operations|Drivers|Volumes)" },
+        { "src/Clinker.Core/Drivers", @"Clinker\.(?!Host|Operations|Drivers|Volumes|Snapshots)" },
         { "src/Clinker.Gluster", @"Clinker\.(Server|Cli|Store|Quotas|Types)|Microsoft\.AspNetCore" },
         { "src/Clinker.Server", @"Clinker\.(Cli|Gluster\.Native)" },
         { "src/Clinker.Cli", @"Clinker\.(?!Cli)" },

@@ -1,3 +1,5 @@
+using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker.Drivers;
@@ -32,6 +34,52 @@ public abstract class Driver : IAsyncDisposable
     /// </summary>
     public abstract Task Delete(Volume volume, Work work);
 
+    /// <summary>What it can do beyond that. Operations and the scheduler ask before they call.</summary>
+    public virtual Abilities Can => Abilities.None;
+
+    /// <summary>
+    /// Ensures that the volume is <paramref name="sizeGb"/> large, durable on return; what is new reads as zeroes. Never makes it
+    /// smaller: one that is that large already, or larger, stays.
+    /// </summary>
+    public virtual Task Extend(Volume volume, int sizeGb, Work work) => throw CanNot("extend volumes");
+
+    /// <summary>
+    /// Ensures a snapshot: the volume's content at one moment of this call, durable on return. Repeated by another lease while it
+    /// is not published, it may be the content of a later moment.
+    /// </summary>
+    public virtual Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots");
+
+    /// <summary>Ensures that nothing of the snapshot is left; volumes made from it keep their content. One that was never made is no fault.</summary>
+    public virtual Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("delete snapshots");
+
+    /// <summary>Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as <see cref="Create"/>.</summary>
+    public virtual Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
+        throw CanNot("make volumes from snapshots");
+
+    /// <summary>Ensures a volume with the content of another one at one moment of this call, grown to its own size. Otherwise as <see cref="Create"/>.</summary>
+    public virtual Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) => throw CanNot("clone volumes");
+
+    /// <summary>
+    /// Ensures that the volume has its snapshot's content again, durable on return. Cut anywhere, the volume holds either what it
+    /// held or what the snapshot holds.
+    /// </summary>
+    public virtual Task RevertTo(Volume volume, Snapshot snapshot, Work work) => throw CanNot("revert volumes to snapshots");
+
+    /// <summary>
+    /// What a host needs to use the volume, as os-brick's connectors read it. Whatever has to be exported for it is exported on
+    /// return; repeating it gives the same answer.
+    /// </summary>
+    public virtual Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work) => throw CanNot("attach volumes");
+
+    /// <summary>Takes back what <see cref="Connect"/> exported for that host. What was never exported is no fault.</summary>
+    public virtual Task Disconnect(Volume volume, Connector connector, Work work) => Task.CompletedTask;
+
+    /// <summary>The fault for what <see cref="Can"/> did not promise.</summary>
+    protected FaultException CanNot(string what) => new(new Fault.DriverFailed(what, $"backend {Backend} can't."))
+    {
+        NothingDone = true,
+    };
+
     /// <summary>The ids of all volumes that have a file in the pool, and the names of work files left behind.</summary>
     public abstract Task<Inventory> List(string pool, CancellationToken token);
 
@@ -63,6 +111,34 @@ public readonly record struct Work(long Generation, CancellationToken Token, Fun
         if (Confirm is not null) await Confirm();
     }
 }
+
+/// <summary>What a backend can do beyond making and deleting empty volumes.</summary>
+[Flags]
+public enum Abilities
+{
+    None = 0,
+    Extend = 1,
+    /// <summary>Also while the volume is attached.</summary>
+    ExtendAttached = 2,
+    Snapshots = 4,
+    /// <summary>Also while the volume is attached, with its content at one moment.</summary>
+    SnapshotsAttached = 8,
+    Clones = 16,
+    Revert = 32,
+    Connect = 64,
+    /// <summary>Several hosts at once.</summary>
+    Multiattach = 128,
+}
+
+/// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>
+/// <param name="Host">Its name.</param>
+/// <param name="Properties">The whole, as it came: JSON.</param>
+public sealed record Connector(string Host, string Properties);
+
+/// <summary>What a host needs to use a volume.</summary>
+/// <param name="Type">Which of os-brick's connectors: glusterfs, local, iscsi.</param>
+/// <param name="Data">For that connector: a JSON object.</param>
+public sealed record ConnectionInfo(string Type, string Data);
 
 /// <summary>Where and how a volume came to lie.</summary>
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>

@@ -8,9 +8,43 @@ namespace Clinker.Messages;
 public sealed record MessageAction(string Id, string Text)
 {
     public static readonly MessageAction ScheduleAllocateVolume = new("001", "schedule allocate volume");
+    public static readonly MessageAction AttachVolume = new("002", "attach volume");
+    public static readonly MessageAction CopyVolumeToImage = new("003", "copy volume to image");
+    public static readonly MessageAction UpdateAttachment = new("004", "update attachment");
+    public static readonly MessageAction CopyImageToVolume = new("005", "copy image to volume");
+    public static readonly MessageAction UnmanageVolume = new("006", "unmanage volume");
+    public static readonly MessageAction ExtendVolume = new("007", "extend volume");
     public static readonly MessageAction CreateVolumeFromBackend = new("008", "create volume from backend storage");
-    /// <summary>Ours: Cinder has no message for a delete that failed.</summary>
+    public static readonly MessageAction CreateSnapshot = new("009", "create snapshot");
+    public static readonly MessageAction DeleteSnapshot = new("010", "delete snapshot");
+    public static readonly MessageAction CreateBackup = new("013", "create backup");
+    public static readonly MessageAction DeleteBackup = new("014", "delete backup");
+    public static readonly MessageAction RestoreBackup = new("015", "restore backup");
+    public static readonly MessageAction ReimageVolume = new("016", "reimage volume");
+
+    // Ours: Cinder has no message for these.
     public static readonly MessageAction DeleteVolume = new("017", "delete volume");
+    public static readonly MessageAction RevertVolume = new("018", "revert volume to snapshot");
+    public static readonly MessageAction RetypeVolume = new("019", "retype volume");
+    public static readonly MessageAction MigrateVolume = new("020", "migrate volume");
+    public static readonly MessageAction ManageVolume = new("021", "manage volume");
+    public static readonly MessageAction CreateGroup = new("022", "create group");
+    public static readonly MessageAction CreateGroupSnapshot = new("023", "create group snapshot");
+    public static readonly MessageAction DeleteGroup = new("024", "delete group");
+
+    /// <summary>What failed, where the driver could not (message_field.py, Detail).</summary>
+    public string FailedDetail => Id switch
+    {
+        "002" or "004" => "021",
+        "003" => "004",
+        "007" => "010",
+        "009" => "013",
+        "010" => "016",
+        "013" => "020",
+        "014" => "025",
+        "015" => "026",
+        _ => "012",
+    };
 }
 
 /// <summary>A message for the user: why something ended in error (GET /messages).</summary>
@@ -33,7 +67,8 @@ public readonly struct MessageTable(Tx tx)
         var detail = fault switch
         {
             Fault.NoValidBackend => "003",
-            Fault.DriverFailed or Fault.ShareFull => "012",
+            Fault.OverQuota => "006",
+            Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",
         };
         var @event = $"VOLUME_{resourceType}_{action.Id}_{detail}";

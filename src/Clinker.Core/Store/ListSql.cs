@@ -7,7 +7,8 @@ static class ListSql
     static readonly IReadOnlyDictionary<string, string> LeastOf = new Dictionary<string, string>
     {
         ["name"] = "''", ["description"] = "''", ["host"] = "''", ["volume_type_id"] = "''", ["migration_status"] = "''",
-        ["updated_at"] = "0",
+        ["snapshot_id"] = "''", ["source_volume_id"] = "''", ["group_id"] = "''", ["replication_status"] = "''", ["progress"] = "''",
+        ["group_snapshot_id"] = "''", ["updated_at"] = "0",
     };
 
     /// <summary>The filters and the project; the page not regarded.</summary>

@@ -11,7 +11,8 @@ public sealed record Volume
     public required int SizeGb { get; init; }
     /// <summary>One of <see cref="VolumeStatus"/>.</summary>
     public required string Status { get; init; }
-    public string AttachStatus { get; init; } = "detached";
+    /// <summary>One of <see cref="Volumes.AttachStatus"/>.</summary>
+    public string AttachStatus { get; init; } = Volumes.AttachStatus.Detached;
     public string? MigrationStatus { get; init; }
     public string? VolumeTypeId { get; init; }
     public required string AvailabilityZone { get; init; }
@@ -21,6 +22,21 @@ public sealed record Volume
     public string? ProviderLocation { get; init; }
     /// <summary>raw or qcow2, as it was made.</summary>
     public string? Format { get; init; }
+    /// <summary>The snapshot that it was made from.</summary>
+    public string? SnapshotId { get; init; }
+    /// <summary>The volume that it was cloned from.</summary>
+    public string? SourceVolumeId { get; init; }
+    public string? GroupId { get; init; }
+    /// <summary>The status to which what is under way puts it back.</summary>
+    public string? PreviousStatus { get; init; }
+    public string? ReplicationStatus { get; init; }
+    public string? EncryptionKeyId { get; init; }
+    /// <summary>The id in the names of its files, where that is another than its own (after a migration).</summary>
+    public string? NameId { get; init; }
+    /// <summary>What the image service said of the image that it was made from.</summary>
+    public IReadOnlyDictionary<string, string> ImageMetadata { get; init; } = EmptyMetadata;
+    /// <summary>What the service itself notes in its metadata: readonly, attached_mode.</summary>
+    public IReadOnlyDictionary<string, string> AdminMetadata { get; init; } = EmptyMetadata;
     public bool Bootable { get; init; }
     public bool Multiattach { get; init; }
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = EmptyMetadata;
@@ -38,14 +54,41 @@ public sealed record Volume
 public static class VolumeStatus
 {
     public const string Creating = "creating";
+    /// <summary>An image is being written into it.</summary>
+    public const string Downloading = "downloading";
     public const string Available = "available";
+    /// <summary>Taken for a server, by an attachment or by <c>os-reserve</c>.</summary>
+    public const string Reserved = "reserved";
+    public const string Attaching = "attaching";
+    public const string InUse = "in-use";
+    public const string Detaching = "detaching";
+    public const string Maintenance = "maintenance";
+    public const string Extending = "extending";
+    public const string Retyping = "retyping";
+    public const string Reverting = "reverting";
+    public const string Uploading = "uploading";
+    public const string BackingUp = "backing-up";
+    public const string RestoringBackup = "restoring-backup";
+    public const string AwaitingTransfer = "awaiting-transfer";
+    public const string Managing = "managing";
+    public const string Unmanaging = "unmanaging";
     public const string Deleting = "deleting";
     public const string Error = "error";
     public const string ErrorDeleting = "error_deleting";
     public const string ErrorManaging = "error_managing";
     public const string ErrorRestoring = "error_restoring";
     public const string ErrorExtending = "error_extending";
-    public const string InUse = "in-use";
-    public const string Maintenance = "maintenance";
-    public const string Uploading = "uploading";
+    public const string ErrorUnmanaging = "error_unmanaging";
+}
+
+/// <summary>How a volume is used (Cinder: cinder/objects/fields.py, VolumeAttachStatus); of an attachment too.</summary>
+public static class AttachStatus
+{
+    public const string Detached = "detached";
+    public const string Reserved = "reserved";
+    public const string Attaching = "attaching";
+    public const string Attached = "attached";
+    public const string Detaching = "detaching";
+    public const string ErrorAttaching = "error_attaching";
+    public const string ErrorDetaching = "error_detaching";
 }

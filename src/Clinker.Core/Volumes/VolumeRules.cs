@@ -2,24 +2,82 @@ using static Clinker.Volumes.VolumeStatus;
 
 namespace Clinker.Volumes;
 
-/// <summary>From which status something may be done to a volume, and what it shows meanwhile.</summary>
-/// <param name="Verb">As the user knows it.</param>
-/// <param name="From">Statuses that allow it; null for any.</param>
-/// <param name="Via">The status while it runs.</param>
-/// <param name="Refusal">Cinder's words when it is refused.</param>
-public sealed record Rule(string Verb, IReadOnlyList<string>? From, string Via, string Refusal);
-
 /// <summary>What may be done to a volume in which status (Cinder: cinder/volume/api.py).</summary>
 public static class VolumeRules
 {
-    /// <summary>Cinder: API.delete. Also refused: attached, migrating, in a group, with snapshots, held by an operation.</summary>
+    /// <summary>Cinder: API.delete.</summary>
     public static readonly Rule Delete = new("delete", [Available, Error, ErrorRestoring, ErrorExtending, ErrorManaging], Deleting,
         "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must "
         + "not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots "
-        + "after volume transfer.");
+        + "after volume transfer.", Needs.Detached | Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots);
 
-    /// <summary>Cinder: API.delete with force. Any status, but not attached.</summary>
+    /// <summary>Cinder: API.delete with cascade: the snapshots go first.</summary>
+    public static readonly Rule DeleteCascade = Delete with { Needs = Delete.Needs & ~Needs.WithoutSnapshots };
+
+    /// <summary>Cinder: API.delete with force. Any status.</summary>
     public static readonly Rule ForceDelete = Delete with { Verb = "force delete", From = null };
+
+    /// <summary>Cinder: API.extend.</summary>
+    public static readonly Rule Extend = new("extend", [Available], Extending,
+        "Invalid volume: Volume {id} status must be '('available',)' to extend, currently {status}.") { Remembers = true };
+
+    /// <summary>Cinder: API.extend_attached_volume.</summary>
+    public static readonly Rule ExtendEvenInUse = Extend with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume {id} status must be '('available', 'in-use')' to extend, currently {status}.",
+    };
+
+    /// <summary>Cinder: API._create_snapshot_in_db; before 3.66, without force.</summary>
+    public static readonly Rule Snapshot = new("snapshot", [Available], null,
+        "Invalid volume: Volume {id} status must be available, but current status is: {status}.", Needs.Settled);
+
+    /// <summary>Cinder: the same with force, or since 3.66.</summary>
+    public static readonly Rule SnapshotEvenInUse = Snapshot with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume {id} status must be available or in-use, but current status is: {status}.",
+    };
+
+    /// <summary>Cinder: API.create with a source volume.</summary>
+    public static readonly Rule Clone = new("clone", [Available, InUse], null,
+        "Invalid volume: Volume {id} status must be available or in-use, but current status is: {status}.");
+
+    /// <summary>Cinder: API.revert_to_snapshot.</summary>
+    public static readonly Rule Revert = new("revert", [Available], Reverting,
+        "Volume {id} status must be available to be reverted, but current status is: {status}.") { Conflicts = true };
+
+    /// <summary>Cinder: API.reserve_volume.</summary>
+    public static readonly Rule Reserve = new("reserve", [Available], Attaching,
+        "Invalid volume: Volume status must be available to reserve, but the status is {status}.");
+
+    /// <summary>Cinder: API.reserve_volume of a volume that several servers may use at once.</summary>
+    public static readonly Rule ReserveShared = Reserve with { From = [Available, InUse] };
+
+    /// <summary>Cinder: API.begin_detaching.</summary>
+    public static readonly Rule BeginDetaching = new("begin detaching", [InUse], Detaching,
+        "Invalid volume: Unable to detach volume. Volume status must be 'in-use' and attach_status must be 'attached' to detach.",
+        Needs.Settled);
+
+    /// <summary>Cinder: API.update_readonly_flag.</summary>
+    public static readonly Rule SetReadonly = new("update the readonly flag", [Available], null,
+        "Invalid volume: Volume {id} status must be available to update readonly flag, but current status is: {status}.");
+
+    /// <summary>Cinder: API.retype.</summary>
+    public static readonly Rule Retype = new("retype", [Available, InUse], Retyping,
+        "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
+        + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
+        + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
+
+    /// <summary>Cinder: API.migrate_volume.</summary>
+    public static readonly Rule Migrate = new("migrate", [Available, InUse], null,
+        "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "
+        + "of a group and destination host/cluster must be different than the current one",
+        Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots);
+
+    /// <summary>Cinder: API.create of cinder/transfer.</summary>
+    public static readonly Rule OfferTransfer = new("transfer", [Available], AwaitingTransfer,
+        "Invalid volume: status must be available");
 
     /// <summary>Cinder: API.update, API.update_volume_metadata.</summary>
     public static bool MayUpdate(string status) => status != Maintenance;

@@ -10,7 +10,8 @@ public readonly struct VolumeTable(Tx tx)
 {
     internal const string Columns = "id, project_id, user_id, name, description, size_gb, status, attach_status, migration_status, "
         + "volume_type_id, availability_zone, host, provider_location, format, bootable, multiattach, metadata, consumes_quota, "
-        + "created_at, updated_at";
+        + "created_at, updated_at, snapshot_id, source_volume_id, group_id, previous_status, replication_status, encryption_key_id, "
+        + "name_id, image_metadata, admin_metadata";
 
     static readonly Sql All = Sql.Raw(Columns);
 
@@ -19,7 +20,9 @@ public readonly struct VolumeTable(Tx tx)
         await tx.Execute($"""
             insert into volume ({All}) values ({v.Id}, {v.ProjectId}, {v.UserId}, {v.Name}, {v.Description}, {v.SizeGb}, {v.Status},
               {v.AttachStatus}, {v.MigrationStatus}, {v.VolumeTypeId}, {v.AvailabilityZone}, {v.Host}, {v.ProviderLocation}, {v.Format},
-              {v.Bootable}, {v.Multiattach}, {Json(v.Metadata)}, {v.ConsumesQuota}, {v.CreatedAt}, {v.UpdatedAt})
+              {v.Bootable}, {v.Multiattach}, {Json(v.Metadata)}, {v.ConsumesQuota}, {v.CreatedAt}, {v.UpdatedAt}, {v.SnapshotId},
+              {v.SourceVolumeId}, {v.GroupId}, {v.PreviousStatus}, {v.ReplicationStatus}, {v.EncryptionKeyId}, {v.NameId},
+              {Json(v.ImageMetadata)}, {Json(v.AdminMetadata)})
             """);
         return v;
     }
@@ -33,21 +36,31 @@ public readonly struct VolumeTable(Tx tx)
         await Find(id, @lock) ?? throw new Fault.NotFound("Volume", id).Thrown();
 
     /// <summary>
-    /// Starts a transition: one conditional update, so that of two requests one is refused.
+    /// Starts a transition: one conditional update, so that of two requests one is refused. A rule without a status of its own
+    /// only looks, and keeps the row as it is until the transaction ends.
     /// </summary>
-    /// <exception cref="FaultException">NotFound, or Invalid with the rule's words.</exception>
+    /// <exception cref="FaultException">NotFound, or Invalid or Conflict with the rule's words.</exception>
     public async Task<Volume> Move(string id, Rule rule)
     {
         Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
+        Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
+        Sql before = rule.Remembers ? Sql.Raw("previous_status = status, ") : Sql.Nothing;
+        Sql touched = rule.Via is null ? Sql.Raw("updated_at") : $"{tx.Now}";
         var moved = await tx.One<Volume?>($"""
-            update volume set status = {rule.Via}, updated_at = {tx.Now}
-            where id = {id}{from} and attach_status <> 'attached'
-              and (migration_status is null or migration_status in ('deleting', 'error', 'success'))
-            returning {All}
+            update volume set {before}status = {via}, updated_at = {touched} where id = {id}{from}{Met(rule.Needs)} returning {All}
             """, Read);
         if (moved is not null) return moved;
-        await Get(id);
-        throw new Fault.Invalid(rule.Refusal).Thrown();
+        throw rule.Refused(id, (await Get(id)).Status);
+    }
+
+    static Sql Met(Needs needs)
+    {
+        var text = "";
+        if (needs.HasFlag(Needs.Detached)) text += " and attach_status <> 'attached'";
+        if (needs.HasFlag(Needs.Settled)) text += " and (migration_status is null or migration_status in ('deleting', 'error', 'success'))";
+        if (needs.HasFlag(Needs.Ungrouped)) text += " and group_id is null";
+        if (needs.HasFlag(Needs.WithoutSnapshots)) text += " and not exists (select 1 from snapshot s where s.volume_id = volume.id)";
+        return Sql.Raw(text);
     }
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
@@ -57,6 +70,18 @@ public readonly struct VolumeTable(Tx tx)
             $"update volume set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
         if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have become {to}.");
     }
+
+    /// <summary>Ends a transition by going back to the status before it.</summary>
+    public async Task PutBack(string id, string from)
+    {
+        var changed = await tx.Execute($"""
+            update volume set status = coalesce(previous_status, 'available'), previous_status = null, updated_at = {tx.Now}
+            where id = {id} and status = {from}
+            """);
+        if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have gone back.");
+    }
+
+    public Task SetSize(string id, int sizeGb) => tx.Execute($"update volume set size_gb = {sizeGb} where id = {id}");
 
     /// <summary>Notes where it lies, or (null) that it lies nowhere.</summary>
     public Task SetHost(string id, string? host) => tx.Execute($"update volume set host = {host} where id = {id}");
@@ -104,7 +129,7 @@ public readonly struct VolumeTable(Tx tx)
 
     public Task Remove(string id) => tx.Execute($"delete from volume where id = {id}");
 
-    static string Json(IReadOnlyDictionary<string, string> words) =>
+    internal static string Json(IReadOnlyDictionary<string, string> words) =>
         words.Count == 0 ? "{}" : JsonSerializer.Serialize(words, CoreJson.Default.IReadOnlyDictionaryStringString);
 
     internal static Volume Read(DbDataReader r) => new()
@@ -129,6 +154,15 @@ public readonly struct VolumeTable(Tx tx)
         ConsumesQuota = r.GetBoolean(17),
         CreatedAt = r.Time(18),
         UpdatedAt = r.TimeOrNull(19),
+        SnapshotId = r.Text(20),
+        SourceVolumeId = r.Text(21),
+        GroupId = r.Text(22),
+        PreviousStatus = r.Text(23),
+        ReplicationStatus = r.Text(24),
+        EncryptionKeyId = r.Text(25),
+        NameId = r.Text(26),
+        ImageMetadata = Words(r.GetString(27)),
+        AdminMetadata = Words(r.GetString(28)),
     };
 
     internal static IReadOnlyDictionary<string, string> Words(string json) =>

@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace Clinker.Server.Api;
 
 /// <summary>Who a policy rule lets through.</summary>
@@ -24,48 +22,9 @@ readonly record struct PolicyRule(string Name, bool OfRow = false)
     public static PolicyRule Row(string name) => new(name, OfRow: true);
 }
 
-/// <summary>Policy rules by Cinder's names with their defaults (cinder/policies, scope and new defaults enforced).</summary>
+/// <summary>What the rules say: their defaults, or what a deployment has put in their place.</summary>
 sealed class Policy(IReadOnlyDictionary<string, Check>? overrides = null)
 {
-    static readonly FrozenDictionary<string, Check> Defaults = new Dictionary<string, Check>
-    {
-        ["volume:create"] = Check.Member,
-        ["volume:create_from_image"] = Check.Member,
-        ["volume:multiattach"] = Check.Member,
-        ["volume:get"] = Check.Reader,
-        ["volume:get_all"] = Check.Reader,
-        ["volume:update"] = Check.Member,
-        ["volume:delete"] = Check.Member,
-        ["volume:force_delete"] = Check.Admin,
-        ["volume:get_volume_metadata"] = Check.Reader,
-        ["volume:create_volume_metadata"] = Check.Member,
-        ["volume:update_volume_metadata"] = Check.Member,
-        ["volume:delete_volume_metadata"] = Check.Member,
-        ["volume_extension:volume_admin_actions:reset_status"] = Check.Admin,
-        ["volume_extension:volume_admin_actions:force_delete"] = Check.Admin,
-        ["volume_extension:type_create"] = Check.Admin,
-        ["volume_extension:type_update"] = Check.Admin,
-        ["volume_extension:type_delete"] = Check.Admin,
-        ["volume_extension:type_get"] = Check.Reader,
-        ["volume_extension:type_get_all"] = Check.Reader,
-        ["volume_extension:volume_type_access:get_all_for_type"] = Check.Admin,
-        ["volume_extension:volume_type_access:addProjectAccess"] = Check.Admin,
-        ["volume_extension:volume_type_access:removeProjectAccess"] = Check.Admin,
-        ["volume_extension:types_extra_specs:index"] = Check.Reader,
-        ["volume_extension:types_extra_specs:show"] = Check.Reader,
-        ["volume_extension:types_extra_specs:read_sensitive"] = Check.Admin,
-        ["volume_extension:types_extra_specs:create"] = Check.Admin,
-        ["volume_extension:types_extra_specs:update"] = Check.Admin,
-        ["volume_extension:types_extra_specs:delete"] = Check.Admin,
-        ["volume_extension:services:index"] = Check.Admin,
-        ["volume_extension:services:update"] = Check.Admin,
-        ["limits_extension:used_limits"] = Check.Reader,
-        ["scheduler_extension:scheduler_stats:get_pools"] = Check.Admin,
-        ["message:get"] = Check.Reader,
-        ["message:get_all"] = Check.Reader,
-        ["message:delete"] = Check.Member,
-    }.ToFrozenDictionary();
-
     /// <summary>Whether a rule lets the caller act on something of a project.</summary>
     public bool Allows(string rule, Caller caller, string projectId) => Of(rule) switch
     {
@@ -76,7 +35,7 @@ sealed class Policy(IReadOnlyDictionary<string, Check>? overrides = null)
         _ => false,
     };
 
-    public static bool Knows(string rule) => Defaults.ContainsKey(rule);
+    public static bool Knows(string rule) => PolicyDefaults.All.ContainsKey(rule);
 
-    Check Of(string rule) => overrides is not null && overrides.TryGetValue(rule, out var own) ? own : Defaults[rule];
+    Check Of(string rule) => overrides is not null && overrides.TryGetValue(rule, out var own) ? own : PolicyDefaults.All[rule];
 }

@@ -40,7 +40,14 @@ abstract record VolumeInFull
         Name = volume.Name;
         Description = volume.Description;
         VolumeType = volume.VolumeTypeId is { } type ? view.TypeNames.GetValueOrDefault(type) : null;
-        Metadata = volume.Metadata;
+        Metadata = volume.AdminMetadata.Count == 0 ? volume.Metadata : volume.AdminMetadata.Concat(volume.Metadata).DistinctBy(w => w.Key).ToDictionary();
+        SnapshotId = volume.SnapshotId;
+        SourceVolid = volume.SourceVolumeId;
+        GroupId = volume.GroupId;
+        ReplicationStatus = volume.ReplicationStatus;
+        EncryptionKeyId = volume.EncryptionKeyId;
+        Encrypted = volume.EncryptionKeyId is not null;
+        VolumeImageMetadata = volume.ImageMetadata.Count == 0 ? null : volume.ImageMetadata;
         Links = new Links(view.Links, volume.Id);
         UserId = volume.UserId;
         Bootable = volume.Bootable ? "true" : "false";
@@ -65,6 +72,7 @@ abstract record VolumeInFull
     public string? VolumeType { get; }
     public string? SnapshotId { get; }
     public string? SourceVolid { get; }
+    /// <summary>The user's words, and those of the service that he may see.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
     public Links Links { get; }
     public string UserId { get; }
@@ -75,6 +83,8 @@ abstract record VolumeInFull
     public string? ConsistencygroupId { get; }
     public bool Multiattach { get; }
     public IReadOnlyList<AttachmentOfVolume> Attachments { get; } = [];
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? VolumeImageMetadata { get; }
     [Admin] public string? MigrationStatus { get; }
     [Since(13)] public string? GroupId { get; }
     [Since(21), Admin] public string? ProviderId { get; }
@@ -115,6 +125,7 @@ sealed record VolumeDetail : VolumeInFull, IShape<VolumeDetail>
     {
         Host = volume.Host;
         Migstat = volume.MigrationStatus;
+        NameId = volume.NameId;
         TenantId = volume.ProjectId;
     }
 
