@@ -84,6 +84,13 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>Takes back what <see cref="Connect"/> exported for that host. What was never exported is no fault.</summary>
     public virtual Task Disconnect(Volume volume, Connector connector, Work work) => Task.CompletedTask;
 
+    /// <summary>Refuses what this backend does not promise, before it is tried.</summary>
+    /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
+    public void Demand(Abilities needed, string what)
+    {
+        if (!Can.HasFlag(needed)) throw CanNot(what);
+    }
+
     /// <summary>The fault for what <see cref="Can"/> did not promise.</summary>
     protected FaultException CanNot(string what) => new(new Fault.DriverFailed(what, $"backend {Backend} can't."))
     {
