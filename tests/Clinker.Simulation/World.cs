@@ -17,7 +17,7 @@ namespace Clinker.Simulation;
 /// A deployment in memory: a database and shares that outlive daemons, a clock that only tests turn, and trouble at numbered
 /// points (see <see cref="Daemon"/>).
 /// </summary>
-sealed class World : IAsyncDisposable
+sealed partial class World : IAsyncDisposable
 {
     public const string Queue = "host@memory";
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -98,8 +98,8 @@ sealed class World : IAsyncDisposable
 
     public Task Sweep() => Node.Sweep(Queue, driver, default);
 
-    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null) => Db.Commit(tx =>
-        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1"));
+    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
+        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
 
     public Volume NewVolume(Tx tx, int sizeGb = 1) => new()
     {
