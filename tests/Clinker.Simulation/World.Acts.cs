@@ -50,6 +50,10 @@ sealed partial class World
         select id, status, size_gb, created_at, 0 from volume union all select id, status, size_gb, created_at, 1 from snapshot order by 5, 4, 1
         """, r => $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())));
 
+    /// <summary>How many operations of each kind ended how.</summary>
+    public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(
+        $"select kind, status, count(*) from operation group by kind, status order by kind, status", r => $"{r.GetInt64(2)} {r.GetString(0)} {r.GetString(1)}")));
+
     Snapshot NewSnapshot(Tx tx, Volume volume) => new()
     {
         Id = ids.New(),

@@ -35,12 +35,12 @@ public sealed record DeleteVolume(
         var volume = await tx.Volumes.Get(volumeId, @lock: true); // from here on no snapshot of it is begun
         var snapshots = await tx.Snapshots.Of(volumeId);
         if (!others && snapshots.Exists(s => s.ProjectId != volume.ProjectId)) throw rule.Refused(volumeId, volume.Status);
-        await Accept(tx, volumeId, rule, snapshots.Count == 0 ? null : snapshots.ConvertAll(s => s.Id), operationId, requestId);
         foreach (var snapshot in snapshots)
         {
             await tx.Snapshots.Move(snapshot.Id, ruleOfSnapshots);
             await DeleteSnapshot.DemandFree(tx, snapshot.Id, ruleOfSnapshots);
         }
+        await Accept(tx, volumeId, rule, snapshots.Count == 0 ? null : snapshots.ConvertAll(s => s.Id), operationId, requestId);
     }
 
     static async Task Accept(
@@ -52,7 +52,8 @@ public sealed record DeleteVolume(
         if (volume.Host is null) await Forget(tx, volume);
         else
             await tx.Operations.Start(
-                operationId, new DeleteVolume(volumeId, snapshots), PoolName.Parse(volume.Host).Queue, volume.ProjectId, requestId);
+                operationId, new DeleteVolume(volumeId, snapshots), PoolName.Parse(volume.Host).Queue, volume.ProjectId, requestId,
+                holding: (snapshots ?? []).Select(s => new About("snapshot", s))); // nobody else deletes them meanwhile
     }
 
     public override async Task Run(Saga saga)

@@ -75,10 +75,14 @@ static class SnapshotActions
         await tx.Snapshots.SetProgress(id, to.Progress);
     });
 
-    /// <summary>The status is what an operation's last step relies on: while one is under way it is not for the taking.</summary>
+    /// <summary>
+    /// The status is what an operation's last step relies on: while one is under way, its own or one of its volume, it is not for
+    /// the taking.
+    /// </summary>
     static async Task DemandSettled(Tx tx, string id)
     {
-        if (await tx.Operations.AnyLive(new About("snapshot", id)))
+        var about = new About("snapshot", id);
+        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
             throw new Fault.Conflict($"Snapshot {id} has an operation under way, which will settle its status.").Thrown();
     }
 

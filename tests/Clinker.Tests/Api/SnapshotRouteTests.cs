@@ -169,6 +169,9 @@ public sealed class SnapshotRouteTests
         // One operation, which has the snapshots: the newest goes first.
         var operation = Assert.Single(await api.Db.Read(tx => tx.Operations.List(null, new("volume", volume), 10)));
         Assert.Equal($$"""{"VolumeId":"{{volume}}","Snapshots":["{{snapshots[1]}}","{{snapshots[0]}}"]}""", operation.Arguments);
+        // Nobody takes them from it.
+        Assert.Equal(400, (await api.Post($"snapshots/{snapshots[1]}/action", """{"os-force_delete": {}}""")).Status);
+        Assert.Equal(409, (await api.Post($"snapshots/{snapshots[1]}/action", """{"os-reset_status": {"status": "error"}}""")).Status);
         async Task<string?> StatusOf(string kind, string id) =>
             (await api.Get($"{kind}s/{id}")).Json.GetProperty(kind).GetProperty("status").GetString();
     }
