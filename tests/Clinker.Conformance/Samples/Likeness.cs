@@ -29,6 +29,8 @@ static class Likeness
         foreach (var kind in ours.Select(Kind).Where(k => !kinds.Contains(k)).Distinct())
             found.Add($"{(at.Length == 0 ? "the answer" : at)} is {kind}, not {string.Join(" or ", kinds.Order())}");
         var items = (theirs.OfType<JsonArray>().SelectMany(a => a).ToList(), ours.OfType<JsonArray>().SelectMany(a => a).ToList());
+        // Nothing to compare: the list was to have something in it.
+        if (items.Item1.Count > 0 && items.Item2.Count == 0 && ours.Exists(o => o is JsonArray)) found.Add($"{at} is empty");
         Compare(items.Item1, items.Item2, at + "[]", found);
         Members([.. theirs.OfType<JsonObject>()], [.. ours.OfType<JsonObject>()], at, found);
     }
