@@ -1,5 +1,6 @@
 using Clinker.Messages;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Store;
 using Clinker.Volumes;
 using Xunit;
@@ -14,7 +15,14 @@ public abstract partial class StoreContract
     static readonly string[] VolumeColumns =
     [
         "id", "project_id", "user_id", "name", "description", "size_gb", "status", "attach_status", "migration_status", "volume_type_id",
-        "availability_zone", "host", "provider_location", "bootable", "multiattach", "consumes_quota", "created_at", "updated_at",
+        "availability_zone", "host", "provider_location", "snapshot_id", "source_volume_id", "group_id", "replication_status", "encryption_key_id",
+        "bootable", "multiattach", "consumes_quota", "created_at", "updated_at",
+    ];
+
+    static readonly string[] SnapshotColumns =
+    [
+        "id", "project_id", "user_id", "volume_id", "size_gb", "name", "description", "status", "progress", "volume_type_id", "group_snapshot_id",
+        "encryption_key_id", "provider_location", "consumes_quota", "created_at", "updated_at",
     ];
 
     static readonly string[] MessageColumns = ["id", "event_id", "resource_type", "resource_id", "request_id", "level", "created_at"];
@@ -24,15 +32,33 @@ public abstract partial class StoreContract
     {
         for (var i = 0; i < RowsOfList; i++)
         {
-            var text = i % 3 == 0 ? null : i % 3 == 1 ? "" : $"text {i % 4}";
+            var text = Perhaps(i);
             await Inserted(Some.Volume("p", 1 + (i % 2)) with
             {
                 Name = text, Description = text, MigrationStatus = text, VolumeTypeId = text, Host = text, ProviderLocation = text,
+                SnapshotId = text, SourceVolumeId = text, GroupId = text, ReplicationStatus = text, EncryptionKeyId = text,
                 Bootable = i % 2 == 0, Multiattach = i % 4 == 0, ConsumesQuota = i % 3 == 0,
                 CreatedAt = Some.Time.AddDays(i % 5), UpdatedAt = i % 2 == 0 ? null : Some.Time.AddDays(i % 3),
             });
         }
         await Walked(VolumeColumns, async query => [.. (await Db.Read(tx => tx.Volumes.List(query))).Items.Select(v => v.Id)]);
+    }
+
+    [Fact]
+    public async Task Snapshots_are_walked_by_every_column()
+    {
+        for (var i = 0; i < RowsOfList; i++)
+        {
+            var text = Perhaps(i);
+            var snapshot = new Snapshot
+            {
+                Id = Some.Id(), ProjectId = "p", UserId = "u", VolumeId = $"v{i % 2}", SizeGb = 1 + (i % 2), Status = SnapshotStatus.Available,
+                Name = text, Description = text, Progress = text, VolumeTypeId = text, GroupSnapshotId = text, EncryptionKeyId = text,
+                ProviderLocation = text, CreatedAt = Some.Time.AddDays(i % 5), UpdatedAt = i % 2 == 0 ? null : Some.Time.AddDays(i % 3),
+            };
+            await Db.Commit(tx => tx.Snapshots.Insert(snapshot));
+        }
+        await Walked(SnapshotColumns, async query => [.. (await Db.Read(tx => tx.Snapshots.List(query))).Items.Select(s => s.Id)]);
     }
 
     [Fact]
@@ -49,6 +75,9 @@ public abstract partial class StoreContract
         }
         await Walked(MessageColumns, async query => [.. (await Db.Read(tx => tx.Messages.List(query))).Select(m => m.Id)]);
     }
+
+    /// <summary>Null, empty, or one of few words.</summary>
+    static string? Perhaps(int i) => i % 3 == 0 ? null : i % 3 == 1 ? "" : $"text {i % 4}";
 
     /// <summary>By each column both ways, with the next one against it.</summary>
     static async Task Walked(string[] columns, Func<ListQuery, Task<IReadOnlyList<string>>> list)
