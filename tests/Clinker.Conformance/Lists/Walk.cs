@@ -35,7 +35,8 @@ sealed class Walk(Stage stage, string path)
     public async Task Meets(IReadOnlyList<string> rows, string query, int limit)
     {
         var met = await ByLinks(query, limit);
-        Assert.True(met.SequenceEqual(rows), $"{path}?{query}, {limit} a page: {met.Count} rows ({met.Distinct().Count()} different ones) of {rows.Count}, or in another order");
+        Assert.True(met.SequenceEqual(rows),
+            $"{path}?{query}, {limit} a page: {met.Count} rows ({met.Distinct().Count()} different ones) of {rows.Count}, or in another order");
     }
 
     public async Task<Paged> Page(string target, int minor = Microversion.Newest)

@@ -21,6 +21,9 @@ sealed record Exchange(string Method, string Path, string? Key, string? Request,
     /// <summary>At which it is said: the newer sample's.</summary>
     public int Minor => MinorOf(Request, Answer);
 
+    /// <summary>Whether it is said to this route, at whichever minor.</summary>
+    public bool IsOf(Route route) => Route is { } r && r.Method == route.Method && r.Path == route.Path && r.Key == route.Key;
+
     /// <summary>What differences are told of.</summary>
     public string Sample => (Answer ?? Request)!;
 
