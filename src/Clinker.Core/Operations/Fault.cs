@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Clinker.Operations;
@@ -24,6 +25,22 @@ public abstract record Fault(string Message)
 {
     /// <summary>Whether the same act may succeed later without anybody changing anything.</summary>
     [JsonIgnore] public virtual bool Transient => false;
+
+    /// <summary>
+    /// The words of a fault as it is remembered, also of one that only a newer program knows; null when there are none.
+    /// </summary>
+    public static string? WordsOf(string? remembered)
+    {
+        if (remembered is null) return null;
+        try
+        {
+            using var json = JsonDocument.Parse(remembered);
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(nameof(Message), out var words)
+                ? words.GetString()
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException) { return null; }
+    }
 
     /// <summary>Throws this fault.</summary>
     public FaultException Thrown(Exception? cause = null) => new(this, cause);
