@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Clinker.Gluster;
 using Clinker.Host;
+using Clinker.Operations;
 using Xunit;
 
 namespace Clinker.Live;
@@ -26,6 +27,7 @@ public sealed class Hangs(ITestOutputHelper output)
         await using var site = await Site.Up();
         await using var daemon = site.Daemon();
         await daemon.Start();
+        Assert.Equal("available", await daemon.Settled((await daemon.Create(1))!, Patience)); // it is mounted
         var clients = await Mounts.Clients(site.Mount, "");
         Assert.NotEmpty(clients);
         Task Signal(string signal) => Processes.Run("kill", [signal, .. clients.Select(c => $"{c.Process}")], Soon);
@@ -54,14 +56,14 @@ public sealed class Hangs(ITestOutputHelper output)
         }
         var (stuck, failed) = (Live("'stuck'"), Live("'failed'"));
         output.WriteLine($"{stuck} creates stuck, {failed} in error at once, since nothing was made of them");
-        Assert.InRange(stuck, 1, Clients); // those that had begun to make a file, and nobody else waits for the share
+        Assert.InRange(stuck, 1, Worker.MaxRunning); // those that had begun to make a file, and nobody else waits for the share
         Assert.InRange(failed, 1, int.MaxValue);
 
         await site.Gluster("brick-resume");
         await AllEnd(site, daemon, accepted);
     }
 
-    /// <summary>Clients that create without pause, meanwhile a hang; the ids of what was accepted when it has lasted.</summary>
+    /// <summary>Clients that create all the time, meanwhile a hang; the ids of what was accepted when it has lasted.</summary>
     static async Task<IReadOnlyCollection<string>> Creating(Daemon daemon, Func<Task> hang)
     {
         var accepted = new ConcurrentBag<string>();
@@ -71,7 +73,7 @@ public sealed class Hangs(ITestOutputHelper output)
             while (!Volatile.Read(ref over))
             {
                 if (await daemon.Create(1) is { } id) accepted.Add(id);
-                if (Volatile.Read(ref hangs)) await Task.Delay(5000);
+                await Task.Delay(Volatile.Read(ref hangs) ? 5000 : 20);
             }
         })).ToList();
         await Task.Delay(2000);
@@ -94,11 +96,15 @@ public sealed class Hangs(ITestOutputHelper output)
         Assert.All(ends.Values, end => Assert.Contains(end, (string[])["available", "error"]));
         Assert.Contains("available", ends.Values);
         var (files, others) = site.Files();
-        Assert.Equal(ends.Where(e => e.Value == "available").Select(e => e.Key).Order(), files.Order());
+        var rows = await daemon.Volumes();
+        Assert.Equal(rows.Where(r => r.Value == "available").Select(r => r.Key).Order(), files.Order());
         Assert.Empty(others);
         Assert.Equal(0, site.Sql("select count(*) from operation where status not in ('done', 'failed')"));
-        foreach (var id in ends.Where(e => e.Value == "error").Select(e => e.Key)) await daemon.Delete(id);
-        foreach (var id in ends.Where(e => e.Value == "error").Select(e => e.Key)) Assert.Equal("gone", await daemon.Settled(id, Patience));
+        foreach (var id in ends.Where(e => e.Value == "error").Select(e => e.Key).Take(10))
+        {
+            await daemon.Delete(id);
+            Assert.Equal("gone", await daemon.Settled(id, Patience));
+        }
         Assert.Equal("available", await daemon.Settled((await daemon.Create(1))!, Patience));
     }
 }
