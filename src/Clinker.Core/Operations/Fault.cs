@@ -111,8 +111,9 @@ public sealed class FaultException(Fault fault, Exception? cause = null) : Excep
     public Fault Fault => fault;
 
     /// <summary>
-    /// The thrower is sure that this call has changed nothing (it did not get as far as the storage): so what would take it back
-    /// need not run, and a storage that is away for good keeps nobody waiting for its undo. False when in doubt.
+    /// The thrower is sure that this call has changed nothing and never will (it did not get as far as the storage, or no further
+    /// than a look): so what would take it back need not run, and a storage that is away for good keeps nobody waiting for its
+    /// undo. False when in doubt.
     /// </summary>
     public bool NothingDone { get; init; }
 }

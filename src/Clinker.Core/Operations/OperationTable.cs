@@ -91,6 +91,12 @@ public readonly struct OperationTable(Tx tx)
     public async Task<bool> Holds(string id, long generation) => 0 < await tx.Number(
         $"select count(*) from operation where id = {id} and generation = {generation} and owner is not null");
 
+    /// <summary>Lets all leases go. For a start that is sure of it that no other process works on this database.</summary>
+    public Task LetGoAll() => tx.Execute($"""
+        update operation set status = case when status = 'running' then 'queued' else status end, owner = null, lease_until = 0
+        where owner is not null
+        """);
+
     public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
         insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
         """);
