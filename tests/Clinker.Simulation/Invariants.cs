@@ -18,7 +18,7 @@ static class Invariants
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
             await tx.Query($"select s.id, s.status, v.host, s.size_gb from snapshot s left join volume v on v.id = s.volume_id", r => new Kept(
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
-            await tx.Operations.List(null, null, 1000),
+            await tx.Operations.List(new()),
             await tx.Number($"select count(*) from hold"),
             await tx.Number($"select count(*) from volume where growing_to_gb is not null")));
         if (!operations.TrueForAll(o => o.Status is OperationStatus.Done or OperationStatus.Failed))

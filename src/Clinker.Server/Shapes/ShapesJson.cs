@@ -22,6 +22,8 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(VolumeServiceShape))]
 [JsonSerializable(typeof(ServiceSwitched))]
 [JsonSerializable(typeof(MessageShape))]
+[JsonSerializable(typeof(OperationShape))]
+[JsonSerializable(typeof(OperationDetail))]
 [JsonSerializable(typeof(ZoneShape))]
 [JsonSerializable(typeof(ExtensionShape))]
 [JsonSerializable(typeof(ResourceFilterShape))]

@@ -167,7 +167,7 @@ public sealed class SnapshotRouteTests
         Assert.Equal("deleting deleting deleting",
             $"{await StatusOf("volume", volume)} {await StatusOf("snapshot", snapshots[0])} {await StatusOf("snapshot", snapshots[1])}");
         // One operation, which has the snapshots: the newest goes first.
-        var operation = Assert.Single(await api.Db.Read(tx => tx.Operations.List(null, new("volume", volume), 10)));
+        var operation = Assert.Single(await api.Db.Read(tx => tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume)] })));
         Assert.Equal($$"""{"VolumeId":"{{volume}}","Snapshots":["{{snapshots[1]}}","{{snapshots[0]}}"]}""", operation.Arguments);
         // Nobody takes them from it.
         Assert.Equal(400, (await api.Post($"snapshots/{snapshots[1]}/action", """{"os-force_delete": {}}""")).Status);
