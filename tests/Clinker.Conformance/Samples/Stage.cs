@@ -106,8 +106,9 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     /// <summary>Gives the room back: what comes later is to find a place too.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var volume in (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray())
-            await Send("DELETE", $"/volumes/{volume!["id"]}?cascade=true&force=true", null, Microversion.Newest);
+        var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
+        foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
+        foreach (var id in volumes) await Settled($"/volumes/{id}");
     }
 
     static string Project(int number) => $"{number:x32}";
