@@ -107,11 +107,11 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         var (volume, hash) = await WithData(driver, Small);
         var (kept, refused) = (SnapshotOf(volume), SnapshotOf(volume));
         await driver.CreateSnapshot(volume, kept, Under());
+        await Fill(volume, "b");
+        var changed = await Hash(Small, $"volume-{volume.Id}");
         await Node.Do("fill", "small", "60");
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateSnapshot(volume, refused, Under())));
         await Lies(driver, Small, 1, 1);
-        await Fill(volume, "b"); // over what is there: no room is needed
-        var changed = await Hash(Small, $"volume-{volume.Id}");
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.RevertTo(volume, kept, Under())));
         Assert.Equal(changed, await Hash(Small, $"volume-{volume.Id}"));
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateFromSnapshot(NewVolume(Small), volume, kept, Under())));
@@ -149,7 +149,7 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         }
         await holder;
         await driver.Extend(volume, 3, Under());
-        var seen = await Sh($"qemu-io -f qcow2 -c 'read -P 65 0 8M' -c 'read -P 0 8M 992M' -c 'read -P 66 1000M 24M' -c 'read -P 0 1G 2G' {PathOf(volume)} && qemu-img check -f qcow2 {PathOf(volume)}");
+        var seen = await Sh($"qemu-io -f qcow2 -c 'read -P 65 0 8M' -c 'read -P 0 8M 992M' -c 'read -P 66 1000M 24M' -c 'read -P 0 1G 1G' -c 'read -P 0 2G 1G' {PathOf(volume)} && qemu-img check -f qcow2 {PathOf(volume)}");
         Assert.Contains("No errors were found", seen, StringComparison.Ordinal);
         Assert.DoesNotContain("verification failed", seen, StringComparison.Ordinal);
         Assert.Equal(0, new FileInfo(PathOf(volume)).Length % 512);
