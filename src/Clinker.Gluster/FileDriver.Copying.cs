@@ -85,28 +85,33 @@ public abstract partial class FileDriver
     {
         var reflink = from.Place == to && Reflinks(to);
         var on = new Errand(to, verb, options.ActDeadline + ThickPerGib * (reflink ? spec.Bytes / Gib : 0), work.Token);
-        long had = 0;
-        await Make(on, spec, work, (dir, file) =>
+        var change = new Change();
+        try { await Make(on, spec, work, change, Begin, Go); }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+
+        void Begin(SafeFileHandle dir, SafeFileHandle file)
         {
             if (from.Attached && !reflink) throw NotAtOneMoment(verb);
             if (spec.Replacing is not null) VolumeFiles.OpenWhole(dir, layout, spec, verb).File.Dispose(); // there must be one
             if (!reflink) return;
-            using var source = OpenFitting(dir, from, spec, verb, out had);
+            using var source = OpenFitting(dir, from, spec, verb);
             Libc.Reflink(file, source);
             if (spec is { Format: VolumeFormat.Raw, IsSnapshot: false }) Libc.Truncate(file, spec.Bytes);
-        }, async dir =>
+        }
+
+        async Task Go(SafeFileHandle dir)
         {
-            if (!reflink) had = await CopyPieces(from, on, dir, spec);
-            if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false } && had < spec.Bytes) await Resize(on, dir, layout.Work(spec), spec);
-        });
+            if (!reflink) await CopyPieces(from, on, dir, spec);
+            if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false }) await Resize(on, dir, layout.Work(spec), spec);
+        }
     }
 
-    /// <summary>Copies and, where it is raw, grows. The answer is the size of the source as a user sees it.</summary>
-    async Task<long> CopyPieces(Source from, Errand on, SafeFileHandle dir, VolumeSpec spec)
+    /// <summary>Copies and, where it is raw, grows.</summary>
+    async Task CopyPieces(Source from, Errand on, SafeFileHandle dir, VolumeSpec spec)
     {
         var read = on with { Place = from.Place };
         using var fromDir = await Act(read, _ => from.Place.Open());
-        var (had, before) = await Look(sync: true);
+        var before = await Look(sync: true);
         var (raw, size) = (spec.Format == VolumeFormat.Raw, spec is { Format: VolumeFormat.Raw, IsSnapshot: false } ? spec.Bytes : before.Size);
         var dense = spec.Provisioning == Provisioning.Thick && !await Act(on with { Deadline = on.Deadline + ThickPerGib * (size / Gib) }, _ => Allocated());
         var copy = new FileCopy(before.Size, dense);
@@ -114,7 +119,7 @@ public abstract partial class FileDriver
         {
             await Act(read, _ =>
             {
-                using var source = OpenFitting(fromDir, from, spec, on.Verb, out long _);
+                using var source = OpenFitting(fromDir, from, spec, on.Verb);
                 try { copy.Read(source); }
                 catch (EndOfStreamException e) { throw Changed(e); }
                 return true;
@@ -126,15 +131,14 @@ public abstract partial class FileDriver
             await OnWork(file => { Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, size - at)), at); Libc.Sync(file); });
         await OnWork(file => Libc.Truncate(file, size));
         // What was written while it was copied is there in part: that was no moment's content.
-        if ((await Look(sync: false)).Facts is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
-        return had;
+        if (await Look(sync: false) is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
 
         // Through our client too the file is written back first: where its data and holes are is asked of the brick.
-        Task<(long Bytes, FileFacts Facts)> Look(bool sync) => Act(read, _ =>
+        Task<FileFacts> Look(bool sync) => Act(read, _ =>
         {
-            using var source = OpenFitting(fromDir, from, spec, on.Verb, out var bytes);
+            using var source = OpenFitting(fromDir, from, spec, on.Verb);
             if (sync) Libc.Sync(source);
-            return (bytes, Libc.Facts(source));
+            return Libc.Facts(source);
         });
 
         bool Allocated()
@@ -160,9 +164,9 @@ public abstract partial class FileDriver
             on.Verb, $"{layout.Final(from.Spec)} was written to while it was copied: is it in use?").Thrown(cause);
     }
 
-    SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb, out long bytes)
+    SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb)
     {
-        (var file, bytes) = VolumeFiles.OpenWhole(dir, layout, from.Spec, verb);
+        var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, from.Spec, verb);
         if (into.IsSnapshot || bytes <= into.Bytes) return file;
         file.Dispose();
         throw new Fault.DriverFailed(verb, $"{layout.Final(from.Spec)} has {bytes} bytes, which do not fit into {into.Bytes}.").Thrown();

@@ -19,10 +19,8 @@ public abstract partial class FileDriver
         await work.StillHeld();
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
         using var dir = await Act(on, _ => place.Open());
-        if (spec.Format == VolumeFormat.Qcow2)
-        {
-            if (await Size() < spec.Bytes) await Resize(on, dir, layout.Volume(spec.Id), spec);
-        }
+        await Size(); // refuses what is not to be grown
+        if (spec.Format == VolumeFormat.Qcow2) await Resize(on, dir, layout.Volume(spec.Id), spec);
         else if (!await Act(on, _ => Grown()))
             while (await Size() < spec.Bytes) await Act(on, _ => Appended());
         await Act(on, _ =>
@@ -71,13 +69,19 @@ public abstract partial class FileDriver
     }
 
     /// <summary>
-    /// Has qemu-img grow an image, by way of the open directory, so that it can't land elsewhere. It is the one program of QEMU that
+    /// Has qemu-img grow an image that is not large enough, by way of the open directory, so that it can't land elsewhere. It is the one program of QEMU that
     /// touches a pool (docs/adr/0006): it locks the image against every other, refuses to make it smaller, and keeps it whole
     /// wherever it is cut. When only the waiting for it ends, it is left to end by itself.
     /// </summary>
     async Task Resize(Errand on, SafeFileHandle dir, string name, VolumeSpec spec)
     {
-        await Act(on, _ => { on.Place.Prove(dir); return true; });
+        var large = await Act(on, _ =>
+        {
+            on.Place.Prove(dir);
+            using var image = Libc.OpenAt(dir, name, Libc.O_RDONLY | Libc.O_NONBLOCK);
+            return Qcow2Header.Read(image)?.Bytes >= spec.Bytes;
+        });
+        if (large) return;
         List<string> arguments = ["resize", "-q", "-f", "qcow2"];
         if (spec.Provisioning == Provisioning.Thick) arguments.Add("--preallocation=falloc");
         await QemuImg(on, [.. arguments, $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{name}", Number(spec.Bytes)],
