@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Messages;
 using Clinker.Operations;
@@ -11,17 +12,22 @@ namespace Clinker.Volumes;
 /// <summary>Makes the file behind a new, empty volume.</summary>
 public sealed record CreateVolume(string VolumeId) : Operation
 {
+    /// <summary>The scheduler hints of the request, as they came: JSON.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Hints { get; init; }
+
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
 
     /// <summary>Accepts a new volume: its row, its quota and the operation, in one transaction.</summary>
+    /// <param name="hints">What is asked of the scheduler: a JSON object.</param>
     /// <exception cref="FaultException">OverQuota; NotFound when its type was removed meanwhile.</exception>
-    public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId)
+    public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId,
+        string? hints = null)
     {
         if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
         await tx.Volumes.Insert(volume);
         await tx.Quotas.Take(volume, limits);
-        await tx.Operations.Start(operationId, new CreateVolume(volume.Id), Queues.Scheduler, volume.ProjectId, requestId);
+        await tx.Operations.Start(operationId, new CreateVolume(volume.Id) { Hints = hints }, Queues.Scheduler, volume.ProjectId, requestId);
         return volume;
     }
 
@@ -32,8 +38,7 @@ public sealed record CreateVolume(string VolumeId) : Operation
         var place = await saga.Commit("place",
             async tx =>
             {
-                var request = new PlaceRequest(volume.SizeGb, volume.AvailabilityZone, await tx.Types.SpecsOf(volume.VolumeTypeId));
-                var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
+                var chosen = await tx.Pools.Place(VolumeId, await tx.Pools.RequestFor(volume, Hints), saga.Means.Scheduling);
                 await tx.Volumes.SetHost(VolumeId, chosen);
                 return chosen;
             },

@@ -30,9 +30,9 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
                 + "multiattach volumes.");
         if (want.Size is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
-        var type = named ?? await tx.Types.FindByName(call.Settings.DefaultType)
-            ?? throw new Fault.Misconfigured(
-                $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
+        var type = named ?? await VolumeTypes.Default(tx, call);
+        if (await tx.Encryptions.Find(type.Id) is not null)
+            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
         FitSize(type, size);
         if (IsMultiattach(type)) call.Demand("volume:multiattach");
         var services = await tx.Services.List();
