@@ -17,7 +17,7 @@ public sealed class GroupTypeRouteTests
     {
         await using var api = await RunningApi.Start();
         var id = await Made(api, "g", """, "description": "d", "is_public": "no", "group_specs": {"a b": "c"}""");
-        Assert.Equal($$$"""{"group_type":{"id":"{{{id}}}","name":"g","description":"d","is_public":false,"group_specs":{"a b":"c"}}}""", (await api.Get($"group_types/{id}", "3.11")).Text);
+        Assert.Equal($$$$"""{"group_type":{"id":"{{{{id}}}}","name":"g","description":"d","is_public":false,"group_specs":{"a b":"c"}}}""", (await api.Get($"group_types/{id}", "3.11")).Text);
         var again = await api.Post("group_types", """{"group_type": {"name": "g"}}""", "3.11");
         Assert.Equal((409, "Group Type g already exists."), (again.Status, again.Message));
         var changed = await api.Put($"group_types/{id}", """{"group_type": {"name": "h", "is_public": true}}""", "3.11");
@@ -96,7 +96,7 @@ public sealed class GroupTypeRouteTests
         var page = await api.Get("group_types?limit=1&sort=name:desc", "3.11");
         Assert.Equal("open", Names(page));
         Assert.Equal("default_cgsnapshot_type", Names(await api.Send("GET", page.Json.GetProperty("group_type_links")[0].GetProperty("href").GetString()![api.Address.Length..], version: "3.11")));
-        Assert.Equal($$"""{"group_type":{"id":"{{open}}","name":"open","description":null,"is_public":true}}""", (await api.Get($"group_types/{open}", "3.11", user)).Text);
+        Assert.Equal($$$"""{"group_type":{"id":"{{{open}}}","name":"open","description":null,"is_public":true}}""", (await api.Get($"group_types/{open}", "3.11", user)).Text);
         Assert.Equal(404, (await api.Get($"group_types/{hidden}", "3.11", user)).Status);
         Assert.Equal(403, (await api.Get($"group_types/{open}/group_specs", "3.11", user)).Status);
         Assert.Equal(403, (await api.Post("group_types", """{"group_type": {"name": "x"}}""", "3.11", user)).Status);

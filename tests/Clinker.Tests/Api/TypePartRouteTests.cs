@@ -21,12 +21,12 @@ public sealed class QosRouteTests
         await using var api = await RunningApi.Start();
         var id = await Made(api, """{"name": "  slow ", "total_iops_sec": "5", "anything": null}""");
         var shown = await api.Get($"qos-specs/{id}");
-        Assert.Equal($$"""{"id":"{{id}}","name":"slow","consumer":"back-end","specs":{"total_iops_sec":"5","anything":""}}""", shown.Json.GetProperty("qos_specs").GetRawText());
+        Assert.Equal($$$"""{"id":"{{{id}}}","name":"slow","consumer":"back-end","specs":{"total_iops_sec":"5","anything":""}}""", shown.Json.GetProperty("qos_specs").GetRawText());
         Assert.Equal($"{api.Address}/v3/{RunningApi.Project}/qos-specs/{id}", shown.Json.GetProperty("links")[0].GetProperty("href").GetString());
         Assert.Equal((409, "QoS Specs slow already exists."), await Refused(api.Post("qos-specs", """{"qos_specs": {"name": "slow"}}""")));
         var changed = await api.Put($"qos-specs/{id}", """{"qos_specs": {"total_iops_sec": "7", "consumer": "both", "delay": "1"}}""");
         Assert.Equal("""{"qos_specs":{"total_iops_sec":"7","consumer":"both","delay":"1"}}""", changed.Text);
-        Assert.Equal($$"""[{"id":"{{id}}","name":"slow","consumer":"both","specs":{"total_iops_sec":"7","anything":"","delay":"1"}}]""",
+        Assert.Equal($$$"""[{"id":"{{{id}}}","name":"slow","consumer":"both","specs":{"total_iops_sec":"7","anything":"","delay":"1"}}]""",
             (await api.Get("qos-specs")).Json.GetProperty("qos_specs").GetRawText());
         Assert.Equal((404, $"QoS spec {id} has no spec with key x."), await Refused(api.Put($"qos-specs/{id}/delete_keys", """{"keys": ["delay", "x"]}""")));
         var gone = await api.Put($"qos-specs/{id}/delete_keys", """{"keys": ["delay", "anything"]}""");
