@@ -43,9 +43,13 @@ public sealed class Things : Clinkerd
     /// <summary>A route's path with ids of things that are there, below a project.</summary>
     internal string Path(Route route) => Path(route, Variables(route));
 
-    /// <summary>Whether the first variable is a name that need not be known: a project's, a class's.</summary>
-    internal static bool TakesAnyName(Route route) =>
-        route.Path.Split('/')[1] is "os-quota-sets" or "os-quota-class-sets" || route.Name is "default_type_set" or "default_type_unset";
+    /// <summary>
+    /// Whether a variable is a name that need not be known: a project's, a class's; or one that is not looked at (clients say
+    /// "provider" for the id of a type's encryption).
+    /// </summary>
+    internal static bool TakesAnything(Route route, int variable) => variable == 0
+        ? route.Path.Split('/')[1] is "os-quota-sets" or "os-quota-class-sets" || route.Name is "default_type_set" or "default_type_unset"
+        : route.Name is "type_encryption_update" or "type_encryption_delete";
 
     /// <summary>What stands for a route's variables, in order.</summary>
     internal string[] Variables(Route route)

@@ -52,7 +52,7 @@ static class TypeEncryptions
 
     static async Task<EncryptionChanged> Update(Call call, string id, string key, EncryptionForm want) => new(await call.Db.Commit(async tx =>
     {
-        _ = key; // a type has one encryption at most: upstream looks at the type only, too
+        _ = key; // a type has one at most; clients say "provider" for its id (python-cinderclient, volume_encryption_types.py)
         await Demand(tx, call, id, "update");
         var now = await tx.Encryptions.Find(id) ?? throw Missing(id);
         var changed = now with
