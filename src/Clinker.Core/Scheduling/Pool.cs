@@ -29,6 +29,9 @@ public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<
 
     /// <summary>What functions may ask of the volume itself.</summary>
     public IReadOnlyDictionary<string, string> Volume { get; init; } = Volumes.Volume.EmptyMetadata;
+
+    /// <summary>The only backend that will do (<c>host@backend</c>): where the source lies. Null for any.</summary>
+    public string? Backend { get; init; }
 }
 
 /// <summary>What was chosen, and what is against the others.</summary>

@@ -16,6 +16,7 @@ public sealed class QueryTests(Things things)
         ["message_list"] = 5,
         ["qos_spec_list"] = 0,
         ["group_type_list"] = 11,
+        ["operation_list"] = 0,
     };
 
     /// <summary>Lists that are always given whole, as upstream.</summary>

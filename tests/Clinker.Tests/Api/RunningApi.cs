@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Clinker.Host;
 using Clinker.Server.Api;
+using Clinker.Server.Seeing;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -46,7 +47,8 @@ sealed class RunningApi : IAsyncDisposable
         Time = time;
     }
 
-    public static async Task<RunningApi> Start(ApiSettings? settings = null)
+    /// <param name="health">What /healthcheck looks at.</param>
+    public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
@@ -57,7 +59,7 @@ sealed class RunningApi : IAsyncDisposable
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
-            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)] });
+            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
         return new(host, db, time);
     }
 
@@ -113,6 +115,36 @@ sealed class RunningApi : IAsyncDisposable
         await tx.Volumes.SetHost(id, "h1@b1#p1");
         await tx.Volumes.Reset(id, status, null, null);
     });
+
+    /// <summary>Takes a snapshot and gives its id.</summary>
+    public async Task<string> Snapshot(string volume, string name = "s", string more = "")
+    {
+        var answer = await Post("snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "{{name}}"{{more}}} }""");
+        Assert.Equal(202, answer.Status);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        return answer.Json.GetProperty("snapshot").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As if its operation had ended so.</summary>
+    public Task SnapshotIs(string id, string status = "available") => Db.Commit(async tx =>
+    {
+        await tx.Execute($"delete from operation where about_id = {id}");
+        await tx.Snapshots.Reset(id, status);
+    });
+
+    /// <summary>A volume that is available, with snapshots that are.</summary>
+    public async Task<(string Volume, string[] Snapshots)> WithSnapshots(int count = 1, int size = 1)
+    {
+        var volume = await Volume(size: size);
+        await Available(volume);
+        var snapshots = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            snapshots[i] = await Snapshot(volume, $"s{i}");
+            await SnapshotIs(snapshots[i]);
+        }
+        return (volume, snapshots);
+    }
 
     public async ValueTask DisposeAsync()
     {
