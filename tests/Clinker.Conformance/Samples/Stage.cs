@@ -40,7 +40,7 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
             var answer = await Send(method, path, cells[2] == "-" ? null : await Filled(cells[2], n), Microversion.Newest);
             Assert.True(answer.Status is 200 or 202, $"{name}: {cells[1]} {answer}");
             id ??= made[name] = (string)Item(answer.Json)[cells.ElementAtOrDefault(3) ?? "id"]!;
-            if (method != "GET") await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
+            if (method != "GET" && !cells[2].Contains("os-reset_status", StringComparison.Ordinal)) await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
         }
         return id ?? throw new InvalidOperationException($"Made.tsv does not say how {name} is made.");
     }
@@ -106,8 +106,9 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     /// <summary>Gives the room back: what comes later is to find a place too.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var volume in (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray())
-            await Send("DELETE", $"/volumes/{volume!["id"]}?cascade=true&force=true", null, Microversion.Newest);
+        var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
+        foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
+        foreach (var id in volumes) await Settled($"/volumes/{id}");
     }
 
     static string Project(int number) => $"{number:x32}";
