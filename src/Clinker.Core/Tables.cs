@@ -1,3 +1,4 @@
+using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Quotas;
 using Clinker.Scheduling;
@@ -17,6 +18,9 @@ public static class Tables
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
         public TypeTable Types => new(tx);
+        public QosTable QosSpecs => new(tx);
+        public EncryptionTable Encryptions => new(tx);
+        public GroupTypeTable GroupTypes => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);
         public PoolTable Pools => new(tx);

@@ -71,7 +71,11 @@ static partial class Composition
 
         var ids = new Ids();
         await using var db = await Open(settings.Database, time);
-        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        await db.Commit(async tx =>
+        {
+            await tx.Types.EnsureDefault(ids.New());
+            await tx.GroupTypes.EnsureReserved(ids.New());
+        });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
         var means = new Means(db, drivers, Scheduling(settings), Lease);
         Instruments(meter, db, stop.Token);
@@ -112,12 +116,12 @@ static partial class Composition
             NasSharePath = g.NasSharePath,
             NasMountOptions = g.NasMountOptions,
             ClientLogDirectory = settings.Logs.Directory ?? settings.StatePath,
-        }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)),
+        }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)) { Capabilities = g.Capabilities },
         BackendSettings.Directory d => new DirectoryDriver(d.Name, (DirectoryOptions)Files(d, settings, new DirectoryOptions
         {
             Paths = d.Paths,
-        }), time, logs.CreateLogger(typeof(DirectoryDriver).FullName!)),
-        BackendSettings.Memory m => new MemoryDriver(m.Name, new MemoryShares(m.Name)),
+        }), time, logs.CreateLogger(typeof(DirectoryDriver).FullName!)) { Capabilities = d.Capabilities },
+        BackendSettings.Memory m => new MemoryDriver(m.Name, new MemoryShares(m.Name)) { Capabilities = m.Capabilities },
         _ => throw new ArgumentOutOfRangeException(nameof(backend)),
     };
 
@@ -134,8 +138,11 @@ static partial class Composition
 
     static SchedulingSettings Scheduling(Settings settings) => new(
         [.. settings.Scheduler.Filters.Select(f => Filters.All[f])],
-        [.. settings.Scheduler.Weighers.Select(w => Weighers.All[w](settings.Scheduler.CapacityMultiplier))],
-        settings.ServiceDownTime);
+        [.. settings.Scheduler.Weighers.Select(w => Weighers.All[w](settings.Scheduler.Multipliers.GetValueOrDefault(w, 1.0)))],
+        settings.ServiceDownTime)
+    {
+        Handler = settings.Scheduler.Handler,
+    };
 
     static Clinker.Server.Api.ApiSettings Api(Settings settings, Database db, Metrics metrics, Meter meter)
     {
@@ -149,6 +156,7 @@ static partial class Composition
             MaxBodyBytes = settings.Api.MaxBodyBytes,
             Quotas = new QuotaLimits(q.Volumes, q.Gigabytes, q.PerVolumeGigabytes, q.Snapshots, q.Backups, q.BackupGigabytes, q.Groups),
             DefaultType = settings.DefaultVolumeType,
+            DefaultGroupType = settings.DefaultGroupType,
             DefaultZone = settings.Zones.Default,
             ZoneFallback = settings.Zones.Fallback,
             ServiceDownTime = settings.ServiceDownTime,

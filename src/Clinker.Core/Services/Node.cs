@@ -102,6 +102,10 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             });
             return;
         }
+        report = report with
+        {
+            Pools = [.. report.Pools.Select(p => p with { Capabilities = Configured(driver, p) })],
+        };
         foreach (var pool in report.Pools.Where(p => p.Down is not null)) Log.PoolDown(log, queue, pool.Name, pool.Down!);
         var down = report.Pools.Count == 0 ? "it has no pool"
             : report.Pools.All(p => p.Down is not null) ? string.Join(" ", report.Pools.Select(p => $"{p.Name}: {p.Down}"))
@@ -113,6 +117,14 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             return down is null ? await tx.Operations.ResumeStuck(queue, MaxResumed) : 0;
         });
         if (resumed > 0) Log.Resumed(log, resumed, queue);
+    }
+
+    /// <summary>What a pool can, and on top of that what the backend's section says.</summary>
+    static Dictionary<string, string> Configured(Driver driver, PoolReport pool)
+    {
+        var all = new Dictionary<string, string>(pool.Capabilities);
+        foreach (var (name, value) in driver.Capabilities) all[name] = value;
+        return all;
     }
 
     /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>

@@ -31,6 +31,9 @@ sealed record ApiSettings
     /// <summary>The type of volumes whose request names none (default_volume_type).</summary>
     public string DefaultType { get; init; } = Types.VolumeType.DefaultName;
 
+    /// <summary>What <c>group_types/default</c> shows (default_group_type); null for none.</summary>
+    public string? DefaultGroupType { get; init; }
+
     /// <summary>The zone of volumes whose request names none (default_availability_zone, else storage_availability_zone).</summary>
     public string DefaultZone { get; init; } = "nova";
 

@@ -18,6 +18,13 @@ static class AllRoutes
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);
+        TypeEncryptions.Map(api);
+        QosSpecs.Map(api);
+        DefaultTypes.Map(api);
+        GroupTypes.Map(api);
+        GroupTypeSpecs.Map(api);
+        QuotaSets.Map(api);
+        QuotaClassSets.Map(api);
         Services.Map(api);
         Pools.Map(api);
         Zones.Map(api);

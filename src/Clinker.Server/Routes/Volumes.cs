@@ -87,7 +87,7 @@ static class Volumes
         {
             if (plan.Named && await tx.Types.Find(plan.Type.Id, @lock: true) is null)
                 throw new Fault.NotFound("Volume type", plan.Type.Id).Thrown();
-            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source);
+            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, want.Hints);
         });
         return VolumeShape.Of(volume, plan.View);
     }

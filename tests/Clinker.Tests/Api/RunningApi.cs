@@ -53,7 +53,11 @@ sealed class RunningApi : IAsyncDisposable
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
         var ids = new Ids();
-        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        await db.Commit(async tx =>
+        {
+            await tx.Types.EnsureDefault(ids.New());
+            await tx.GroupTypes.EnsureReserved(ids.New());
+        });
         var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
             (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
         return new(host, db, time);

@@ -103,7 +103,7 @@ public sealed class SettingsTests
             nas_volume_prov_type = True
             max_over_subscription_ratio = auto
             volume_name_template = volume
-            scheduler_default_filters = CapacityFilter,DriverFilter
+            scheduler_default_filters = CapacityFilter,RandomFilter
             glusterfs_shares_config = shares.conf
             [database]
             connection = mysql+pymysql://cinder:sesame@db/cinder
@@ -118,7 +118,7 @@ public sealed class SettingsTests
         Assert.Contains("c.conf:10: [DEFAULT] nas_volume_prov_type = True: accepted: thin, thick", errors);
         Assert.Contains(errors, e => e.StartsWith("c.conf:11: ", StringComparison.Ordinal));
         Assert.Contains(errors, e => e.StartsWith("c.conf:12: ", StringComparison.Ordinal));
-        Assert.Contains(errors, e => e.Contains("\"DriverFilter\" is not known here", StringComparison.Ordinal));
+        Assert.Contains(errors, e => e.Contains("\"RandomFilter\" is not known here", StringComparison.Ordinal));
         Assert.Contains("c.conf:14: [DEFAULT] glusterfs_shares_config = shares.conf: accepted: an absolute path", errors);
         var database = Assert.Single(errors, e => e.Contains("MySQL", StringComparison.Ordinal));
         Assert.StartsWith("c.conf:16: [database] connection = ***: ", database, StringComparison.Ordinal);
