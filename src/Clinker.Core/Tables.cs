@@ -4,6 +4,7 @@ using Clinker.Scheduling;
 using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Transfers;
 using Clinker.Types;
 using Clinker.Volumes;
 
@@ -16,6 +17,7 @@ public static class Tables
     {
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
+        public TransferTable Transfers => new(tx);
         public TypeTable Types => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);

@@ -28,6 +28,11 @@ public sealed class Things : Clinkerd
         await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
         ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
         ids["extensions"] = "backups";
+        var offered = await Volume("\"size\": 1");
+        ids["volume-transfers"] = ids["os-volume-transfer"] =
+            (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
+        ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
+        ids["clusters"] = "none";
     }
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>

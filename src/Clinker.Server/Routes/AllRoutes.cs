@@ -13,7 +13,13 @@ static class AllRoutes
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);
+        Transfers.Map(api);
         Services.Map(api);
+        LogLevelRoutes.Map(api);
+        Hosts.Map(api);
+        Clusters.Map(api);
+        Workers.Map(api);
+        Capabilities.Map(api);
         Pools.Map(api);
         Zones.Map(api);
         Limits.Map(api);

@@ -23,13 +23,13 @@ public sealed class BodyTests(Things things)
     {
         var route = RouteCases.Of(name);
         var sample = BodySchema.All[route.Name].Sample;
-        var aboutNothing = route.Path.Contains('{', StringComparison.Ordinal) || route.Name.StartsWith("service_", StringComparison.Ordinal);
+        var status = BodySchema.All[route.Name].Answer ?? (route.Path.Contains('{', StringComparison.Ordinal) ? 404 : route.Success);
         var path = Things.Path(route, ["11111111-1111-4111-8111-111111111111", "key"]);
         foreach (var minor in BodySchema.All[route.Name].Minors(route.Since))
         {
             var text = sample.Replace("\"sample\"", $"\"sample {minor}\"", StringComparison.Ordinal);
             var answer = await things.Wire.Send(route.Method, path, text, $"3.{minor}");
-            Assert.True(answer.Status == (aboutNothing ? 404 : route.Success), $"3.{minor}: {answer}");
+            Assert.True(answer.Status == status, $"3.{minor}: {answer}");
         }
     }
 
