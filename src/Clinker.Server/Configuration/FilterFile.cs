@@ -14,7 +14,7 @@ static class FilterFile
             {
                 using var json = JsonDocument.Parse(File.ReadAllText(path));
                 value = json.RootElement.EnumerateObject().ToDictionary(
-                    r => r.Name, r => (IReadOnlyList<string>)[.. r.Value.EnumerateArray().Select(f => f.GetString()!)]);
+                    r => r.Name, r => (IReadOnlyList<string>)[.. r.Value.EnumerateArray().Select(f => f.GetString() ?? throw new JsonException())]);
                 return null;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return $"it can't be read: {e.Message}"; }
