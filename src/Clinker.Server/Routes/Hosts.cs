@@ -10,7 +10,8 @@ namespace Clinker.Server.Routes;
 /// <summary>The older view of services, and what lies on each host (cinder/api/contrib/hosts.py).</summary>
 static class Hosts
 {
-    static readonly Form<bool> Status = new(Must.Object(Must.Optional("status", Must.OneOf("enable", "disable"))).Open(), _ => true);
+    static readonly Form<string?> Status = new(Must.Object(Must.Optional("status", Must.OneOf("enable", "disable"))).Open(),
+        body => body.EnumerateObject().Select(m => m.Name).FirstOrDefault(n => n != "status"));
 
     public static void Map(RouteTable api)
     {
@@ -38,10 +39,10 @@ static class Hosts
 
     static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    static async Task Update(Call call, string host, bool status)
+    static async Task Update(Call call, string host, string? unknown)
     {
-        _ = status;
         if (!(await Enabled(call)).Any(s => s.Host == host)) throw new Fault.NotFound("Host", host).Thrown();
+        if (unknown is not null) throw Refusal.BadRequest($"Invalid update setting: {Python.Repr(unknown)}");
         throw new Refusal(501, "Hosts are not switched by themselves: enable and disable their services (os-services).");
     }
 

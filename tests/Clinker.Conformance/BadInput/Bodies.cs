@@ -35,6 +35,9 @@ sealed record BodySchema(string Sample, int? Answer, IReadOnlyList<Place> Places
             .Select(r => int.Parse(r.Value, CultureInfo.InvariantCulture)).SelectMany(m => (int[])[m - 1, m])
             .Append(since).Append(71).Where(m => m >= since).Distinct().Order();
 
+    /// <summary>Whether an empty object is as it must be.</summary>
+    public bool TakesNothing => !Places.Any(p => p.Path == "$" ? p.Has("anyof") || p.Has("one") : p.Has("required") && !p.Path.Contains('.', StringComparison.Ordinal));
+
     /// <summary>Bodies that must be refused in a version, each with what is wrong with it.</summary>
     public IEnumerable<(string Wrong, byte[] Body)> Wrong(int minor)
     {

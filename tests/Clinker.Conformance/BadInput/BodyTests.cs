@@ -53,7 +53,7 @@ public sealed class BodyTests(Things things)
         var route = RouteCases.Of(name);
         var refusals = new Refusals(things);
         var sample = BodySchema.All[route.Name].Sample;
-        foreach (var (what, body) in Malformed(sample))
+        foreach (var (what, body) in Malformed(sample).Where(m => m.What != "{}" || !BodySchema.All[route.Name].TakesNothing))
             await refusals.Refused(what, w => w.Send(route.Method, things.Path(route), body, "3.71"), 400);
         await refusals.Refused("no body", w => w.Send(route.Method, things.Path(route), (byte[]?)null, "3.71"), 400);
         foreach (var type in (string[])["text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "nonsense",

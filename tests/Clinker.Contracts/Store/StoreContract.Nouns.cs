@@ -176,8 +176,8 @@ public abstract partial class StoreContract
             await tx.Services.Beat("s", "h_1@b", ServiceTable.VolumeBinary, "nova", null);
             Assert.True(await tx.Services.Freeze("h_1@b", frozen: true));
         });
-        Assert.IsType<Fault.Invalid>(await Refused(() => Db.Read(tx => tx.Services.DemandThawed(inside.Id))));
-        await Db.Read(async tx => { await tx.Services.DemandThawed(beside.Id); return 0; });
+        Assert.IsType<Fault.Invalid>(await Refused(() => Db.Commit(tx => tx.Services.DemandThawed(inside.Id))));
+        await Db.Commit(tx => tx.Services.DemandThawed(beside.Id));
         Assert.Equal(1, Assert.Single(await Db.Read(tx => tx.Services.Uses("h_1@b"))).Volumes);
         Assert.False(await Db.Commit(tx => tx.Services.Freeze("h_1@b", frozen: true)));
         await Db.Commit(async tx => await tx.Services.NoteLogLevels((await tx.Services.List())[0], "{}"));

@@ -167,6 +167,7 @@ public sealed class ServiceRouteTests : IAsyncLifetime
         Assert.Equal("""{"hosts":[{"host_name":"h2@b1","service":"cinder-volume","zone":"z2","service-status":"available","service-state":"enabled","last-update":"2026-01-02T03:04:05.000000"}]}""",
             (await api.Get("os-hosts?zone=z2")).Text);
         Assert.Equal((501, "notImplemented"), ((await api.Put("os-hosts/h1@b1", """{"status": "disable"}""")).Status, (await api.Put("os-hosts/h1@b1", "{}")).Fault));
+        Assert.Equal("Invalid update setting: 'maintenance'", (await api.Put("os-hosts/h1@b1", """{"maintenance": "on"}""")).Message);
         Assert.Equal("Host h9 could not be found.", (await api.Put("os-hosts/h9", """{"status": "disable"}""")).Message);
         Assert.Equal(403, (await api.Get("os-hosts", null, $"u:{RunningApi.Project}:member")).Status);
     }
