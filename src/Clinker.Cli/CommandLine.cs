@@ -102,6 +102,7 @@ internal static class CommandLine
             new Command("limits", "Limits").With(Hosts.LimitsShow(session)),
             Quotas.Make(session),
             Admin.BlockStorage(session),
+            Operations.Make(session),
             RawApi.Make(session),
             ConfigCommands.Make(terminal),
             DoctorCommand.Make(session),

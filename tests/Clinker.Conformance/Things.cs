@@ -27,6 +27,7 @@ public sealed class Things : Clinkerd
         await Made("types", """{"volume_type": {"name": "nowhere", "extra_specs": {"volume_backend_name": "no such backend"}}}""");
         await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
         ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
+        ids["operations"] = (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!;
         ids["extensions"] = "backups";
         var offered = await Volume("\"size\": 1");
         ids["volume-transfers"] = ids["os-volume-transfer"] =

@@ -14,7 +14,7 @@ static class Invariants
         await world.HoldCounts(what);
         var (volumes, operations, holds) = await world.Db.Read(async tx => (
             await tx.Query($"select id, status, host from volume", r => (Id: r.GetString(0), Status: r.GetString(1), Host: r.IsDBNull(2) ? null : r.GetString(2))),
-            await tx.Operations.List(null, null, 1000),
+            await tx.Operations.List(new()),
             await tx.Number($"select count(*) from hold")));
         if (!operations.TrueForAll(o => o.Status is OperationStatus.Done or OperationStatus.Failed))
             Assert.Fail($"{what}: left under way: {string.Join(", ", operations.Select(o => $"{o.Kind} {o.Status} {o.Fault}"))}");

@@ -2,6 +2,7 @@ using System.Globalization;
 using Clinker.Operations;
 using Clinker.Quotas;
 using Clinker.Services;
+using Clinker.Store;
 using Clinker.Volumes;
 using Xunit;
 
@@ -203,7 +204,7 @@ public sealed class Walk(ITestOutputHelper output)
             Last = "a person resumes what is stuck";
             await world.Db.Commit(async tx =>
             {
-                foreach (var stuck in await tx.Operations.List("stuck", null, 100)) await tx.Operations.Resume(stuck.Id);
+                foreach (var stuck in await tx.Operations.List(new() { Filters = [new("status", Op.Equal, OperationStatus.Stuck)] })) await tx.Operations.Resume(stuck.Id);
             });
         }
 

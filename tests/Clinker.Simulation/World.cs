@@ -123,7 +123,7 @@ sealed class World : IAsyncDisposable
 
     /// <summary>The newest operation about a volume.</summary>
     public Task<OperationRow> OperationOf(Volume volume) =>
-        Db.Read(async tx => (await tx.Operations.List(null, new("volume", volume.Id), 1)).Single());
+        Db.Read(async tx => (await tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume.Id)], Limit = 1 })).Single());
 
     /// <summary>What the user was told, newest first.</summary>
     public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 100 })).ConvertAll(m => m.Text));
@@ -159,7 +159,7 @@ sealed class World : IAsyncDisposable
             await Heartbeat();
         }
         Assert.Fail("The operations never end: " + string.Join("; ",
-            (await Db.Read(tx => tx.Operations.List(null, null, 10))).Select(o => $"{o.Kind} {o.Status} {o.Fault}")));
+            (await Db.Read(tx => tx.Operations.List(new() { Limit = 10 }))).Select(o => $"{o.Kind} {o.Status} {o.Fault}")));
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>

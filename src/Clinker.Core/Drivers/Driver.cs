@@ -8,8 +8,8 @@ namespace Clinker.Drivers;
 /// A backend. What every backend must have is abstract; what can be made of that is virtual, with the generic way as body.
 /// Every verb takes records, may be repeated (ensure, never do), throws a <see cref="Operations.FaultException"/> for what a
 /// user should know, and leaves trying again to the engine: a fault that may pass is thrown as a transient one at once, never
-/// retried in here; <see cref="Operations.FaultException.NothingDone"/> is said with it where the storage was not even reached.
-/// No verb blocks a thread-pool thread on storage, and each ends when its token does.
+/// retried in here; <see cref="Operations.FaultException.NothingDone"/> is said with it where it is sure that nothing was
+/// made. No verb blocks a thread-pool thread on storage, and each ends when its token does.
 /// </summary>
 public abstract class Driver : IAsyncDisposable
 {

@@ -78,9 +78,14 @@ public readonly struct TypeTable(Tx tx)
         tx.Query($"select project_id from volume_type_access where volume_type_id = {id} order by project_id", r => r.GetString(0));
 
     /// <summary>False when the project had access already.</summary>
-    public async Task<bool> AddAccess(string id, string projectId) => 1 == await tx.Execute($"""
-        insert into volume_type_access (volume_type_id, project_id) values ({id}, {projectId}) on conflict do nothing
-        """);
+    /// <exception cref="FaultException">NotFound: there is no such type (any more).</exception>
+    public async Task<bool> AddAccess(string id, string projectId)
+    {
+        await Keep(id);
+        return 1 == await tx.Execute($"""
+            insert into volume_type_access (volume_type_id, project_id) values ({id}, {projectId}) on conflict do nothing
+            """);
+    }
 
     /// <summary>False when the project had none.</summary>
     public async Task<bool> RemoveAccess(string id, string projectId) =>

@@ -24,6 +24,7 @@ static class AllRoutes
         Zones.Map(api);
         Limits.Map(api);
         Messages.Map(api);
+        Operations.Map(api);
         Extensions.Map(api);
         ResourceFilters.Map(api);
         return api;

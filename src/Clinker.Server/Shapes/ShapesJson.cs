@@ -26,6 +26,8 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(LogLevelsShape))]
 [JsonSerializable(typeof(CleanedService))]
 [JsonSerializable(typeof(MessageShape))]
+[JsonSerializable(typeof(OperationShape))]
+[JsonSerializable(typeof(OperationDetail))]
 [JsonSerializable(typeof(ZoneShape))]
 [JsonSerializable(typeof(ExtensionShape))]
 [JsonSerializable(typeof(ResourceFilterShape))]

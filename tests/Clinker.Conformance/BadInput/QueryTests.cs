@@ -16,6 +16,7 @@ public sealed class QueryTests(Things things)
         ["message_list"] = 5,
         ["transfer_list"] = 59,
         ["transfer_list_detail"] = 59,
+        ["operation_list"] = 0,
     };
 
     /// <summary>Lists that are always given whole, as upstream.</summary>

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Clinker.Host;
 using Clinker.Server.Api;
+using Clinker.Server.Seeing;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -46,14 +47,15 @@ sealed class RunningApi : IAsyncDisposable
         Time = time;
     }
 
-    public static async Task<RunningApi> Start(ApiSettings? settings = null)
+    /// <param name="health">What /healthcheck looks at.</param>
+    public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
         var ids = new Ids();
         await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
         var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
-            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)] });
+            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
         return new(host, db, time);
     }
 
