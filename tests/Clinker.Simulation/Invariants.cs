@@ -12,6 +12,8 @@ static class Invariants
     {
         await world.Sweep();
         await world.HoldCounts(what);
+        if (await world.Db.Read(tx => tx.Number($"select count(*) from transfer where volume_id not in (select id from volume)")) is > 0 and var offers)
+            Assert.Fail($"{what}: {offers} offers of volumes that are gone");
         var (volumes, operations, holds) = await world.Db.Read(async tx => (
             await tx.Query($"select id, status, host from volume", r => (Id: r.GetString(0), Status: r.GetString(1), Host: r.IsDBNull(2) ? null : r.GetString(2))),
             await tx.Operations.List(new()),

@@ -5,6 +5,7 @@ using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Services;
 using Clinker.Snapshots;
+using Clinker.Store;
 using Clinker.Volumes;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -74,7 +75,7 @@ public sealed class ServiceRouteTests : IAsyncLifetime
         Assert.Equal(202, (await api.Delete($"volumes/{volume}")).Status);
     }
 
-    async Task<Fault> Refused(Func<Store.Tx, Task> act) => (await Assert.ThrowsAsync<FaultException>(() => api.Db.Commit(act))).Fault;
+    async Task<Fault> Refused(Func<Tx, Task> act) => (await Assert.ThrowsAsync<FaultException>(() => api.Db.Commit(act))).Fault;
 
     static BackendReport Backend() => new("gluster", "glusterfs", "us", "1",
         [new PoolReport("p1", null, 100, 40, true, 0, 20, new Dictionary<string, string> { ["ssd"] = "True" })]);
@@ -193,7 +194,7 @@ public sealed class ServiceRouteTests : IAsyncLifetime
         var operation = await api.Db.Commit(async tx =>
         {
             await tx.Execute($"update operation set queue = 'h2@b1', handed_at = {tx.Now} where about_id = {volume}");
-            return (await tx.Operations.List(null, new About("volume", volume), 1))[0];
+            return (await tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume)] }))[0];
         });
         Assert.Equal("""{"cleaning":[],"unavailable":[]}""", (await api.Post("workers/cleanup", "{}", "3.24")).Text);
         api.Time.Advance(TimeSpan.FromMinutes(2));
