@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Clinker.Drivers;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker;
@@ -13,10 +14,16 @@ namespace Clinker;
 [JsonSerializable(typeof(VolumeOnDisk))]
 [JsonSerializable(typeof(CreateVolume))]
 [JsonSerializable(typeof(DeleteVolume))]
+[JsonSerializable(typeof(ExtendVolume))]
+[JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(CreateSnapshot))]
+[JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
-    public static OperationKinds Kinds => field ??= new(Default.CreateVolume, Default.DeleteVolume);
+    public static OperationKinds Kinds => field ??= new(
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateSnapshot, Default.DeleteSnapshot);
 }

@@ -17,7 +17,7 @@ namespace Clinker.Simulation;
 /// A deployment in memory: a database and shares that outlive daemons, a clock that only tests turn, and trouble at numbered
 /// points (see <see cref="Daemon"/>).
 /// </summary>
-sealed class World : IAsyncDisposable
+sealed partial class World : IAsyncDisposable
 {
     public const string Queue = "host@memory";
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -98,8 +98,8 @@ sealed class World : IAsyncDisposable
 
     public Task Sweep() => Node.Sweep(Queue, driver, default);
 
-    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null) => Db.Commit(tx =>
-        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1"));
+    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
+        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
 
     public Volume NewVolume(Tx tx, int sizeGb = 1) => new()
     {
@@ -135,7 +135,7 @@ sealed class World : IAsyncDisposable
         foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
-        text.AddRange(Shares.Volumes.Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
+        text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
     }
 

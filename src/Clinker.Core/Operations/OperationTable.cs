@@ -111,6 +111,12 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>Whether an operation that has turned round did so in a step of which nothing was ever done.</summary>
+    public async Task<bool> WasUntouched(string id, string step) => 0 < await tx.Number($"""
+        select count(*) from journal
+        where operation = {id} and step = {step} and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
+        """);
+
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at, step, event",
         r => new JournalEntry(r.GetString(0), r.GetString(1), r.Text(2), r.Time(3)));
@@ -263,7 +269,7 @@ public static class JournalEvent
 {
     /// <summary>The act took effect; data is its result.</summary>
     public const string Done = "done";
-    /// <summary>The undo took effect, or was not needed.</summary>
+    /// <summary>The undo took effect, or was not needed: then data is <see cref="Untouched"/>.</summary>
     public const string Undone = "undone";
     /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
     public const string Untouched = "untouched";

@@ -177,7 +177,7 @@ sealed partial class Run : IDisposable
     Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
         await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault, JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
-        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, null);
+        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, JournalEvent.Untouched);
         await tx.Operations.Unwind(Row.Id, fault);
     });
 

@@ -88,6 +88,7 @@ static class Behaviour
     public const int LikeFilters = 34;
     public const int PoolTypeFilter = 35;
     public const int SummaryMetadata = 36;
+    public const int ExtendInUse = 42;
     public const int LimitsOfProject = 39;
     public const int WithCount = 45;
     public const int TypeFilters = 52;
@@ -97,4 +98,5 @@ static class Behaviour
     public const int TransferOfSnapshots = 55;
     public const int TransferPaging = 59;
     public const int TransferOfEncrypted = 70;
+    public const int SnapshotInUse = 66;
 }

@@ -10,6 +10,11 @@ static class AllRoutes
         var api = new RouteTable();
         Volumes.Map(api);
         VolumeActions.Map(api);
+        VolumeGrowth.Map(api);
+        VolumeFlags.Map(api);
+        VolumeEncryption.Map(api);
+        Snapshots.Map(api);
+        SnapshotActions.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

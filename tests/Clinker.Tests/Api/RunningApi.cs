@@ -112,6 +112,36 @@ sealed class RunningApi : IAsyncDisposable
         await tx.Volumes.Reset(id, status, null, null);
     });
 
+    /// <summary>Takes a snapshot and gives its id.</summary>
+    public async Task<string> Snapshot(string volume, string name = "s", string more = "")
+    {
+        var answer = await Post("snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "{{name}}"{{more}}} }""");
+        Assert.Equal(202, answer.Status);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        return answer.Json.GetProperty("snapshot").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As if its operation had ended so.</summary>
+    public Task SnapshotIs(string id, string status = "available") => Db.Commit(async tx =>
+    {
+        await tx.Execute($"delete from operation where about_id = {id}");
+        await tx.Snapshots.Reset(id, status);
+    });
+
+    /// <summary>A volume that is available, with snapshots that are.</summary>
+    public async Task<(string Volume, string[] Snapshots)> WithSnapshots(int count = 1, int size = 1)
+    {
+        var volume = await Volume(size: size);
+        await Available(volume);
+        var snapshots = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            snapshots[i] = await Snapshot(volume, $"s{i}");
+            await SnapshotIs(snapshots[i]);
+        }
+        return (volume, snapshots);
+    }
+
     public async ValueTask DisposeAsync()
     {
         client.Dispose();
