@@ -19,6 +19,7 @@ public sealed class Things : Clinkerd
         ids["volumes"] = await Volume("""
             "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
             """);
+        ids["snapshots"] = await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}");
         ids["types"] = (string)(await Made("types", """
             {"volume_type": {"name": "kept", "os-volume-type-access:is_public": false, "extra_specs": {"key": "value"}}}
             """))["volume_type"]!["id"]!;

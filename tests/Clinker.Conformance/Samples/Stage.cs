@@ -45,7 +45,7 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
                 id = made[name] = answer.Text.Length == 0 ? "" : (string)Item(answer.Json)[members[0]]!;
                 foreach (var member in members[1..]) made[$"{name}-{member}"] = (string)Item(answer.Json)[member]!;
             }
-            if (method != "GET") await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
+            if (method != "GET" && !cells[2].Contains("os-reset_status", StringComparison.Ordinal)) await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
         }
         return id ?? throw new InvalidOperationException($"Made.tsv does not say how {name} is made.");
     }
@@ -113,8 +113,9 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (made.TryGetValue("backend", out var backend)) await Send("PUT", "/os-services/thaw", $$"""{"host": "{{backend}}"}""", Microversion.Newest);
-        foreach (var volume in (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray())
-            await Send("DELETE", $"/volumes/{volume!["id"]}?cascade=true&force=true", null, Microversion.Newest);
+        var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
+        foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
+        foreach (var id in volumes) await Settled($"/volumes/{id}");
     }
 
     static string Project(int number) => $"{number:x32}";

@@ -26,6 +26,9 @@ public abstract partial class StoreContract
         "encryption_key_id", "provider_location", "consumes_quota", "created_at", "updated_at",
     ];
 
+    static readonly string[] OperationColumns =
+        ["id", "kind", "status", "queue", "about_kind", "about_id", "request_id", "created_at", "updated_at"];
+
     static readonly string[] MessageColumns = ["id", "event_id", "resource_type", "resource_id", "request_id", "level", "created_at"];
 
     [Fact]
@@ -89,6 +92,14 @@ public abstract partial class StoreContract
         }
         await Walked(["id", "project_id", "volume_id", "name", "no_snapshots", "created_at"],
             async query => [.. (await Db.Read(tx => tx.Transfers.List(query))).Select(t => t.Id)]);
+    }
+
+    [Fact]
+    public async Task Operations_are_walked_by_every_column()
+    {
+        for (var i = 0; i < RowsOfList; i++)
+            await Db.Commit(tx => tx.Operations.Start(Some.Id(), new CreateVolume($"v{i % 3}"), $"q{i % 2}", "p", Perhaps(i)));
+        await Walked(OperationColumns, async query => [.. (await Db.Read(tx => tx.Operations.List(query))).Select(o => o.Id)]);
     }
 
     /// <summary>Null, empty, or one of few words.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Clinker.Operations;
 using Clinker.Quotas;
 using Clinker.Snapshots;
+using Clinker.Store;
 using Clinker.Volumes;
 using Xunit;
 
