@@ -5,6 +5,7 @@ using Clinker.Scheduling;
 using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Transfers;
 using Clinker.Types;
 using Clinker.Volumes;
 
@@ -17,6 +18,7 @@ public static class Tables
     {
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
+        public TransferTable Transfers => new(tx);
         public TypeTable Types => new(tx);
         public QosTable QosSpecs => new(tx);
         public EncryptionTable Encryptions => new(tx);

@@ -40,6 +40,11 @@ public sealed class Things : Clinkerd
         ids["default-types"] = "guest";
         var own = await Wire.Send("PUT", "/v3/admin/default-types/guest", """{"default_type": {"volume_type": "nowhere"}}""", "3.62");
         Assert.Equal(200, own.Status);
+        var offered = await Volume("\"size\": 1");
+        ids["volume-transfers"] = ids["os-volume-transfer"] =
+            (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
+        ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
+        ids["clusters"] = "none";
     }
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>

@@ -13,6 +13,8 @@ static class Invariants
     {
         await world.Sweep();
         await world.HoldCounts(what);
+        if (await world.Db.Read(tx => tx.Number($"select count(*) from transfer where volume_id not in (select id from volume)")) is > 0 and var offers)
+            Assert.Fail($"{what}: {offers} offers of volumes that are gone");
         var (volumes, snapshots, operations, holds, growing) = await world.Db.Read(async tx => (
             await tx.Query($"select id, status, host, size_gb from volume", r => new Kept(
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),

@@ -43,7 +43,9 @@ public sealed record MessageAction(string Id, string Text)
         "013" => "020",
         "014" => "025",
         "015" => "026",
-        _ => "012",
+        "016" => "028",
+        "001" or "005" or "008" => "012",
+        _ => "001",
     };
 }
 
@@ -66,8 +68,10 @@ public readonly struct MessageTable(Tx tx)
     {
         var detail = fault switch
         {
+            Fault.BackendDown => "002",
             Fault.NoValidBackend => "003",
             Fault.OverQuota => "006",
+            Fault.ShareFull when action == MessageAction.CopyImageToVolume => "007",
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",
         };

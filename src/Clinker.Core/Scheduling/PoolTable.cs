@@ -176,6 +176,7 @@ public readonly struct PoolTable(Tx tx)
               p.capabilities, p.allocated_gb, p.volumes, p.version, p.reported_at,
               (select coalesce(sum(size_gb), 0) from reservation r where r.pool = p.name and r.at > p.reported_at),
               case when s.id is null or s.updated_at < {alive} then 'its service is down'
+                   when s.frozen then 'its backend is frozen'
                    when s.disabled then 'its service is disabled' end
             from pool p left join service s on s.host = p.queue and s.binary_name = {ServiceTable.VolumeBinary}
             order by p.name

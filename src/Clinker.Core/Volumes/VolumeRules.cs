@@ -9,7 +9,7 @@ public static class VolumeRules
     public static readonly Rule Delete = new("delete", [Available, Error, ErrorRestoring, ErrorExtending, ErrorManaging], Deleting,
         "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must "
         + "not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots "
-        + "after volume transfer.", Needs.Detached | Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots);
+        + "after volume transfer.", Needs.Detached | Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots | Needs.Thawed);
 
     /// <summary>Cinder: API.delete with cascade: the snapshots go first.</summary>
     public static readonly Rule DeleteCascade = Delete with { Needs = Delete.Needs & ~Needs.WithoutSnapshots };
@@ -29,7 +29,7 @@ public static class VolumeRules
 
     /// <summary>Cinder: API._create_snapshot_in_db; before 3.66, without force.</summary>
     public static readonly Rule Snapshot = new("snapshot", [Available], null,
-        "Invalid volume: Volume {id} status must be available, but current status is: {status}.", Needs.Settled);
+        "Invalid volume: Volume {id} status must be available, but current status is: {status}.", Needs.Settled | Needs.Thawed);
 
     /// <summary>Cinder: the same with force, or since 3.66.</summary>
     public static readonly Rule SnapshotEvenInUse = Snapshot with

@@ -42,6 +42,7 @@ public readonly struct VolumeTable(Tx tx)
     /// <exception cref="FaultException">NotFound, or Invalid or Conflict with the rule's words.</exception>
     public async Task<Volume> Move(string id, Rule rule)
     {
+        if (rule.Needs.HasFlag(Needs.Thawed)) await tx.Services.DemandThawed(id);
         Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
         Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
         Sql before = rule.Remembers ? Sql.Raw("previous_status = status, ") : Sql.Nothing;

@@ -1,6 +1,7 @@
 using System.Net;
 using Clinker.Quotas;
 using Clinker.Server.Seeing;
+using Clinker.Services;
 
 namespace Clinker.Server.Api;
 
@@ -42,6 +43,12 @@ sealed record ApiSettings
 
     /// <summary>After which silence a service counts as down (service_down_time).</summary>
     public TimeSpan ServiceDownTime { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>This host's name, as services have it.</summary>
+    public string Host { get; init; } = "localhost";
+
+    /// <summary>Those of this process.</summary>
+    public LogLevels LogLevels { get; init; } = new(debug: false);
 
     /// <summary>What lists may be filtered by, from 3.31 on (resource_query_filters_file).</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> ResourceFilters { get; init; } = ListFilters.Configured;

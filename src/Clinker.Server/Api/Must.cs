@@ -72,6 +72,11 @@ abstract partial class Must
         ? null
         : $"{Python.Repr(value)} is not a 'disabled_reason'");
 
+    /// <inheritdoc cref="Reason"/>
+    public static readonly Must ReasonOrNull = Text(max: int.MaxValue, orNull: true, format: value => value.Trim().Length is >= 1 and <= 255
+        ? null
+        : $"{Python.Repr(value)} is not a 'disabled_reason'");
+
     /// <summary>A UUID in any usual spelling, or null.</summary>
     public static readonly Must UuidOrNull = new MustUuidOrNull();
 

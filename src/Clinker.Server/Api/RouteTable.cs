@@ -56,6 +56,16 @@ sealed class RouteTable
         Add("PUT", name, path, null, rule, since, success, T.Shape, Checked(form),
             async call => await run(call, call.Arg0, call.Arg1, form.Read(call.Body.Root)));
 
+    public void Put<B>(string name, string path, Form<B> form, Func<Call, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 200) =>
+        Add("PUT", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, form.Read(call.Body.Root)); return null; });
+
+    public void Put<B>(string name, string path, Form<B> form, Func<Call, string, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 200) =>
+        Add("PUT", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+
     public void Delete(string name, string path, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0, int success = 202) =>
         Add("DELETE", name, path, null, rule, since, success, null, null, async call => { await run(call, call.Arg0); return null; });
 

@@ -130,6 +130,7 @@ static class Loading
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
+            ResourceFilters = from.Get(Options.ResourceFilters),
             Notes = [],
         };
     }

@@ -54,6 +54,11 @@ static class Options
     public static readonly Option<int> MaxBody = Add("oslo_middleware", "max_request_body_size", Kinds.Int(1), "114688",
         "The most bytes a request's body may have.", old: [(Default, "osapi_max_request_body_size"), (Default, "max_request_body_size")]);
 
+    public static readonly Option<IReadOnlyDictionary<string, IReadOnlyList<string>>> ResourceFilters = Add(Default,
+        "resource_query_filters_file", FilterFile.Kind, null,
+        "A JSON file that says what users may filter lists by, from 3.31 on: an object with a list of names for each resource. A resource "
+        + "that it does not name can't be filtered at all.", defaultMeans: "what Cinder ships; no file is read");
+
     // The database
 
     public static readonly Option<DatabaseUrl> Connection = Add("database", "connection", DatabaseUrl.Kind, "sqlite:///$state_path/clinker.sqlite",

@@ -41,6 +41,8 @@ sealed record Settings
     public required TimeSpan ReportInterval { get; init; }
     public required TimeSpan ServiceDownTime { get; init; }
     public required TimeSpan StatsInterval { get; init; }
+    /// <summary>What lists may be filtered by, by resource; null for what Cinder ships.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>>? ResourceFilters { get; init; }
     /// <summary>To be logged once, as warnings: old names, values without effect, ignored keys.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 }

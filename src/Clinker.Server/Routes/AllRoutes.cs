@@ -25,7 +25,13 @@ static class AllRoutes
         GroupTypeSpecs.Map(api);
         QuotaSets.Map(api);
         QuotaClassSets.Map(api);
+        Transfers.Map(api);
         Services.Map(api);
+        LogLevelRoutes.Map(api);
+        Hosts.Map(api);
+        Clusters.Map(api);
+        Workers.Map(api);
+        Capabilities.Map(api);
         Pools.Map(api);
         Zones.Map(api);
         Limits.Map(api);

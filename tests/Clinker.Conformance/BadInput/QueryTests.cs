@@ -16,6 +16,8 @@ public sealed class QueryTests(Things things)
         ["message_list"] = 5,
         ["qos_spec_list"] = 0,
         ["group_type_list"] = 11,
+        ["transfer_list"] = 59,
+        ["transfer_list_detail"] = 59,
         ["operation_list"] = 0,
     };
 
@@ -25,6 +27,7 @@ public sealed class QueryTests(Things things)
         "volume_summary", "volume_metadata_list", "type_spec_list", "type_access_list", "service_list", "pool_list", "availability_zone_list", "limits_show",
         "extension_list", "resource_filter_list", "type_encryption_show", "qos_spec_associations", "qos_spec_associate", "qos_spec_disassociate",
         "qos_spec_disassociate_all", "default_type_list", "group_spec_list", "quota_set_defaults",
+        "os_transfer_list", "os_transfer_list_detail", "host_list", "cluster_list", "cluster_list_detail",
     ];
 
     static readonly string[] NoPages =
@@ -73,7 +76,7 @@ public sealed class QueryTests(Things things)
     {
         var route = RouteCases.Of(name);
         var refusals = new Refusals(things);
-        foreach (var minor in (int[])[Paged[name], 30, 71])
+        foreach (var minor in ((int[])[Paged[name], 30, 71]).Where(m => m >= Paged[name]))
         {
             foreach (var query in NoPages) await refusals.Refused($"3.{minor} {query}", Get(route, query, minor), 400);
             foreach (var marker in NoMarkers)

@@ -2,6 +2,7 @@ using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Transfers;
 using Clinker.Volumes;
 using Xunit;
 
@@ -77,6 +78,20 @@ public abstract partial class StoreContract
             });
         }
         await Walked(MessageColumns, async query => [.. (await Db.Read(tx => tx.Messages.List(query))).Select(m => m.Id)]);
+    }
+
+    [Fact]
+    public async Task Transfers_are_walked_by_every_column()
+    {
+        for (var i = 0; i < RowsOfList; i++)
+        {
+            var volume = Some.Volume("p");
+            var transfer = new Transfer(Some.Id(), "p", volume.Id, Perhaps(i), "salt", "hash", i % 2 == 0, Some.Time.AddDays(i % 5));
+            await Inserted(volume);
+            await Db.Commit(tx => tx.Transfers.Offer(transfer, mayBeEncrypted: false));
+        }
+        await Walked(["id", "project_id", "volume_id", "name", "no_snapshots", "created_at"],
+            async query => [.. (await Db.Read(tx => tx.Transfers.List(query))).Select(t => t.Id)]);
     }
 
     [Fact]

@@ -230,4 +230,20 @@ public sealed class SettingsTests
         Assert.Equal(new DatabaseUrl.Sqlite("/srv/${x}/one.db"), settings.Database);
         Assert.Empty(settings.Notes);
     }
+
+    [Fact]
+    public void Reads_what_lists_may_be_filtered_by()
+    {
+        using var given = new Given();
+        var file = given.Write("filters.json", """{"volume": ["name~", "status"], "snapshot": []}""");
+        string Conf(string value) => given.Write("c.conf", $"{HowTo}\nresource_query_filters_file = {value}\n");
+        var filters = given.Settings("--config-file", Conf(file)).ResourceFilters!;
+        Assert.Equal(["name~", "status"], filters["volume"]);
+        Assert.Empty(filters["snapshot"]);
+        Assert.Null(Given.Of(HowTo).ResourceFilters);
+        foreach (var wrong in (string[])["[]", "{\"volume\": 1}", "{\"volume\": [1]}", "{"])
+            Assert.Contains("it holds no JSON object", Assert.Single(given.Errors("--config-file", Conf(given.Write("wrong.json", wrong)))), StringComparison.Ordinal);
+        Assert.Contains("it can't be read", Assert.Single(given.Errors("--config-file", Conf("/nowhere/filters.json"))), StringComparison.Ordinal);
+        Assert.Contains("the absolute path of a JSON file", Assert.Single(given.Errors("--config-file", Conf("filters.json"))), StringComparison.Ordinal);
+    }
 }
