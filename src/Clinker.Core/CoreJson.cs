@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Operations;
 using Clinker.Volumes;
@@ -13,10 +14,15 @@ namespace Clinker;
 [JsonSerializable(typeof(VolumeOnDisk))]
 [JsonSerializable(typeof(CreateVolume))]
 [JsonSerializable(typeof(DeleteVolume))]
+[JsonSerializable(typeof(ConnectVolume))]
+[JsonSerializable(typeof(DetachVolume))]
+[JsonSerializable(typeof(ConnectTurn))]
+[JsonSerializable(typeof(Connector))]
+[JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
-    public static OperationKinds Kinds => field ??= new(Default.CreateVolume, Default.DeleteVolume);
+    public static OperationKinds Kinds => field ??= new(Default.CreateVolume, Default.DeleteVolume, Default.ConnectVolume, Default.DetachVolume);
 }

@@ -1,3 +1,4 @@
+using Clinker.Attachments;
 using Clinker.Messages;
 using Clinker.Quotas;
 using Clinker.Scheduling;
@@ -16,6 +17,7 @@ public static class Tables
     {
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
+        public AttachmentTable Attachments => new(tx);
         public TypeTable Types => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);

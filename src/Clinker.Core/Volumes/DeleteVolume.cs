@@ -43,6 +43,7 @@ public sealed record DeleteVolume(string VolumeId) : Operation
     /// <summary>The rows of a volume that has no file (any more), all in one transaction.</summary>
     public static async Task Forget(Tx tx, Volume volume)
     {
+        await tx.Attachments.RemoveOf(volume.Id);
         await tx.Volumes.Remove(volume.Id);
         await tx.Pools.Release(volume.Id);
         await tx.Quotas.GiveBack(volume);
