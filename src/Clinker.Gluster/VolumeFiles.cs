@@ -158,15 +158,15 @@ internal static class VolumeFiles
     public static Inventory List(SafeFileHandle dir, Layout layout)
     {
         var ids = new SortedSet<string>(StringComparer.Ordinal);
-        var litter = new List<string>();
+        var litter = new List<Litter>();
         foreach (var name in Names(dir))
             switch (layout.Parse(name))
             {
                 case { Kind: FileKind.Volume or FileKind.Overlay } of: ids.Add(of.VolumeId); break;
-                case { Kind: FileKind.Work }: litter.Add(name); break;
+                case { Kind: FileKind.Work } of: litter.Add(new(name, new("volume", of.VolumeId))); break;
             }
-        litter.Sort(StringComparer.Ordinal);
-        return new(ids.ToList(), litter);
+        litter.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
+        return new(ids.ToList(), [], litter);
     }
 
     /// <summary>Unlinks a work file by its name.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Clinker.Drivers;
 using Clinker.Gluster;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -22,22 +21,26 @@ public class DirectoryDriverContract : DriverContract
         return ValueTask.CompletedTask;
     }
 
-    protected override async ValueTask<string> HalfMake(string pool, string volumeId, long generation)
+    protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
+        Half(pool, $"volume-{volumeId}.g{generation}");
+
+    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
+        Half(pool, $"snapshot-{snapshotId}.g{generation}");
+
+    protected override ValueTask Write(string pool, string volumeId, string content) =>
+        DiskContent.Write(Path.Combine(pool, $"volume-{volumeId}"), Options.Format, content);
+
+    protected override ValueTask<string> Read(string pool, string id) =>
+        DiskContent.Read(new[] { "volume", "snapshot" }.Select(k => Path.Combine(pool, $"{k}-{id}")).First(File.Exists), Options.Format);
+
+    static async ValueTask<string> Half(string pool, string name)
     {
-        var name = $"volume-{volumeId}.g{generation}";
         await File.WriteAllTextAsync(Path.Combine(pool, name), "half");
         return name;
     }
 
-    protected override async ValueTask<long?> SizeOf(string pool, string volumeId)
-    {
-        var path = Path.Combine(pool, $"volume-{volumeId}");
-        if (Options.Format == VolumeFormat.Raw) return new FileInfo(path).Length;
-        using var file = File.OpenHandle(path);
-        var header = new byte[32]; // docs/interop/qcow2.txt: the size is at 24
-        await RandomAccess.ReadAsync(file, header, 0);
-        return BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(24));
-    }
+    protected override async ValueTask<long?> SizeOf(string pool, string volumeId) =>
+        await DiskContent.Size(Path.Combine(pool, $"volume-{volumeId}"), Options.Format);
 }
 
 /// <summary>The contract with qcow2 images, made by the real qemu-img.</summary>

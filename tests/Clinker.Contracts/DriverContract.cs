@@ -7,7 +7,7 @@ using Xunit;
 namespace Clinker.Contracts;
 
 /// <summary>What every driver must do. A driver is supported when a subclass of this passes; each test begins with empty pools.</summary>
-public abstract class DriverContract : IAsyncLifetime
+public abstract partial class DriverContract : IAsyncLifetime
 {
     protected const string Host = "node1";
     protected Driver Driver { get; private set; } = null!;
@@ -27,6 +27,15 @@ public abstract class DriverContract : IAsyncLifetime
     /// <summary>The size, in bytes, that a user of the published volume sees; null where that can't be asked.</summary>
     protected virtual ValueTask<long?> SizeOf(string pool, string volumeId) => ValueTask.FromResult<long?>(null);
 
+    /// <summary>Leaves what a snapshot's taking leaves that died before it published, and says under which name it is listed.</summary>
+    protected abstract ValueTask<string> HalfTake(string pool, string snapshotId, long generation);
+
+    /// <summary>Writes to a volume, as who has it attached does.</summary>
+    protected abstract ValueTask Write(string pool, string volumeId, string content);
+
+    /// <summary>What was written to a volume, or to the volume of a snapshot before it was taken; empty: nothing.</summary>
+    protected abstract ValueTask<string> Read(string pool, string id);
+
     public async ValueTask InitializeAsync()
     {
         Driver = await Open();
@@ -43,7 +52,7 @@ public abstract class DriverContract : IAsyncLifetime
     }
 
     static CancellationToken Token => TestContext.Current.CancellationToken;
-    static Work Under(long generation) => new(generation, Token);
+    static Work Under(long generation) => new(generation, Token, Operation: "0b5e2b7e-6d0f-4c6b-9f0e-3c1f8a1d2e01");
 
     protected Volume NewVolume(string pool, int sizeGb = 1) => new()
     {
@@ -58,7 +67,8 @@ public abstract class DriverContract : IAsyncLifetime
     };
 
     async Task<IReadOnlyList<string>> Volumes(string pool) => (await Driver.List(pool, Token)).VolumeIds;
-    async Task<IReadOnlyList<string>> Litter(string pool) => (await Driver.List(pool, Token)).Litter;
+    async Task<IReadOnlyList<string>> Snapshots(string pool) => (await Driver.List(pool, Token)).SnapshotIds;
+    async Task<IReadOnlyList<string>> Litter(string pool) => [.. (await Driver.List(pool, Token)).Litter.Select(l => l.Name)];
 
     [Fact]
     public async Task Report_tells_of_each_pool_how_large_and_how_free_it_is()
@@ -136,7 +146,7 @@ public abstract class DriverContract : IAsyncLifetime
         var volume = NewVolume(First);
         var name = await HalfMake(First, volume.Id, 1);
         Assert.Empty(await Volumes(First));
-        Assert.Equal([name], await Litter(First));
+        Assert.Equal([new Litter(name, new About("volume", volume.Id))], (await Driver.List(First, Token)).Litter);
         for (var i = 0; i < 2; i++)
         {
             await Driver.RemoveLitter(First, name, Token);

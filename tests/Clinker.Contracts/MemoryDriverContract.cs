@@ -12,4 +12,18 @@ public sealed class MemoryDriverContract : DriverContract
 
     protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
         ValueTask.FromResult(shares.LeaveHalfMade(pool, volumeId, generation));
+
+    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
+        ValueTask.FromResult(shares.LeaveHalfTaken(pool, snapshotId, generation));
+
+    protected override ValueTask<long?> SizeOf(string pool, string volumeId) =>
+        ValueTask.FromResult<long?>(shares.Find(volumeId)!.SizeGb * (1L << 30));
+
+    protected override ValueTask Write(string pool, string volumeId, string content)
+    {
+        shares.Write(volumeId, content);
+        return ValueTask.CompletedTask;
+    }
+
+    protected override ValueTask<string> Read(string pool, string id) => ValueTask.FromResult(shares.Find(id)!.Content);
 }

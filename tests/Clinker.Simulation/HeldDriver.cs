@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker.Simulation;
@@ -38,6 +39,27 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
     }
 
     public override Task Delete(Volume volume, Work work) => inner.Delete(volume, work);
+
+    public override Abilities Can => inner.Can;
+
+    public override Task Extend(Volume volume, int sizeGb, Work work) => inner.Extend(volume, sizeGb, work);
+
+    public override Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work) => inner.CreateSnapshot(volume, snapshot, work);
+
+    public override Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work) => inner.DeleteSnapshot(volume, snapshot, work);
+
+    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
+        inner.CreateFromSnapshot(volume, origin, snapshot, work);
+
+    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) => inner.CreateFromVolume(volume, source, work);
+
+    public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => inner.RevertTo(volume, snapshot, work);
+
+    public override Task Abandon(Volume volume, Work work) => inner.Abandon(volume, work);
+
+    public override Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work) => inner.Connect(volume, connector, work);
+
+    public override Task Disconnect(Volume volume, Connector connector, Work work) => inner.Disconnect(volume, connector, work);
 
     public override Task<BackendReport> Report(CancellationToken token) => inner.Report(token);
 

@@ -145,7 +145,7 @@ public sealed class OldJournals
                     await tx.Execute($"insert into {Sql.Raw(table)} ({columns}) values ({values})");
                 }
         });
-        foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] = 0;
+        foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] = new(1);
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

@@ -135,7 +135,7 @@ sealed class World : IAsyncDisposable
         foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
-        text.AddRange(Shares.Volumes.Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
+        text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
     }
 

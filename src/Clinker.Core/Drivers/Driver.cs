@@ -52,7 +52,10 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>Ensures that nothing of the snapshot is left; volumes made from it keep their content. One that was never made is no fault.</summary>
     public virtual Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("delete snapshots");
 
-    /// <summary>Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as <see cref="Create"/>.</summary>
+    /// <summary>
+    /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
+    /// <see cref="Create"/>. It may lie in another pool of the backend than its origin.
+    /// </summary>
     public virtual Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
         throw CanNot("make volumes from snapshots");
 
@@ -64,6 +67,13 @@ public abstract class Driver : IAsyncDisposable
     /// held or what the snapshot holds.
     /// </summary>
     public virtual Task RevertTo(Volume volume, Snapshot snapshot, Work work) => throw CanNot("revert volumes to snapshots");
+
+    /// <summary>
+    /// Ensures that no act on the volume that another lease began, or this one, is published from now on: takes away what is under
+    /// work. The undo of <see cref="RevertTo"/>, which puts one file in another's place: a late worker of a revert that was given
+    /// up must not do that to what was written since. What is published stays as it is.
+    /// </summary>
+    public virtual Task Abandon(Volume volume, Work work) => Task.CompletedTask;
 
     /// <summary>
     /// What a host needs to use the volume, as os-brick's connectors read it. Whatever has to be exported for it is exported on
@@ -80,7 +90,7 @@ public abstract class Driver : IAsyncDisposable
         NothingDone = true,
     };
 
-    /// <summary>The ids of all volumes that have a file in the pool, and the names of work files left behind.</summary>
+    /// <summary>The ids of all volumes and snapshots that have a file in the pool, and the work files left behind.</summary>
     public abstract Task<Inventory> List(string pool, CancellationToken token);
 
     /// <summary>Removes a work file that <see cref="List"/> named. The caller is sure that nobody works on it.</summary>
@@ -97,7 +107,9 @@ public abstract class Driver : IAsyncDisposable
 /// <param name="Generation">The lease's generation: part of the names of files under work.</param>
 /// <param name="Token">Ends when the lease is lost or the daemon stops. Nothing may be published after that.</param>
 /// <param name="Confirm">Asks the database whether the lease is still ours; throws when it is not.</param>
-public readonly record struct Work(long Generation, CancellationToken Token, Func<Task>? Confirm = null)
+/// <param name="Operation">The operation's id: part of the names of work files that may be published over a file. Generations count
+/// within an operation, and a volume may see many that revert it.</param>
+public readonly record struct Work(long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null)
 {
     /// <summary>
     /// To be awaited between making a file under work and publishing it. A process that stood still (SIGSTOP, a virtual machine
@@ -136,9 +148,10 @@ public enum Abilities
 public sealed record Connector(string Host, string Properties);
 
 /// <summary>What a host needs to use a volume.</summary>
-/// <param name="Type">Which of os-brick's connectors: glusterfs, local, iscsi.</param>
-/// <param name="Data">For that connector: a JSON object.</param>
-public sealed record ConnectionInfo(string Type, string Data);
+/// <param name="Type">Which of os-brick's connectors: glusterfs, local, iscsi. On the wire: driver_volume_type.</param>
+/// <param name="Data">For that connector: a JSON object. On the wire: data.</param>
+/// <param name="MountPointBase">On the wire mount_point_base, beside data; null: not there.</param>
+public sealed record ConnectionInfo(string Type, string Data, string? MountPointBase = null);
 
 /// <summary>Where and how a volume came to lie.</summary>
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
@@ -147,8 +160,14 @@ public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
 
 /// <summary>What lies in a pool.</summary>
 /// <param name="VolumeIds">One for each volume that has a published file.</param>
-/// <param name="Litter">Names of files under work (<c>….g&lt;generation&gt;</c>).</param>
-public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> Litter);
+/// <param name="SnapshotIds">One for each snapshot that has a published file.</param>
+/// <param name="Litter">Files under work.</param>
+public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter);
+
+/// <summary>A file under work.</summary>
+/// <param name="Name">Its name in the pool (<c>….g&lt;generation&gt;</c>).</param>
+/// <param name="About">What it was to become a part of: while nothing is under way with that, nobody works on the file.</param>
+public sealed record Litter(string Name, About About);
 
 /// <summary>What a backend says of itself; read by the scheduler, by services and by <c>get_pools</c>.</summary>
 /// <param name="StorageProtocol">As in Cinder: "glusterfs", "file".</param>

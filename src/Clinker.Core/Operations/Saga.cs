@@ -40,7 +40,7 @@ public sealed class Saga
     public OperationRow Row => run.Row;
 
     /// <summary>Under whose lease drivers work.</summary>
-    public Work Work => new(run.Row.Generation, run.Token, run.StillHeld);
+    public Work Work => new(run.Row.Generation, run.Token, run.StillHeld, run.Row.Id);
 
     public Means Means => run.Means;
 

@@ -137,8 +137,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     }
 
     /// <summary>
-    /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but by a
-    /// rename, and nothing is under way with their volume.
+    /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but under the
+    /// lease of an operation, and nothing is under way with their volume or snapshot.
     /// </summary>
     public async Task Sweep(string queue, Driver driver, CancellationToken token)
     {
@@ -152,11 +152,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
     async Task Sweep(PoolName pool, Driver driver, CancellationToken token)
     {
-        foreach (var name in (await driver.List(pool.Pool, token)).Litter)
+        foreach (var (name, about) in (await driver.List(pool.Pool, token)).Litter)
         {
-            var end = name.LastIndexOf(".g", StringComparison.Ordinal);
-            if (end < 36 || !Guid.TryParse(name.AsSpan(end - 36, 36), out var id)) continue;
-            var about = new About("volume", id.ToString());
             if (await means.Db.Read(tx => tx.Operations.AnyLive(about))) continue;
             await driver.RemoveLitter(pool.Pool, name, token);
             Log.Swept(log, name, pool.ToString());

@@ -382,9 +382,9 @@ public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         await over.CancelAsync();
         await Task.WhenAll(load);
         Assert.NotEmpty(kept);
-        var (ids, litter) = await driver.List(Vol1, Token);
+        var (ids, _, litter) = await driver.List(Vol1, Token);
         Assert.Equal(kept.Select(v => v.Id).Order(), ids.Order());
-        foreach (var name in litter) await driver.RemoveLitter(Vol1, name, Token);
+        foreach (var (name, _) in litter) await driver.RemoveLitter(Vol1, name, Token);
         await Task.WhenAll(kept.Select(v => driver.Delete(v, Under())));
         await Lies(driver, Vol1, []);
     }

@@ -54,15 +54,26 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
 
     string PathOf(string pool, string name) => Path.Combine(Layout.MountPoint(Base, pool), name);
 
-    protected override async ValueTask<string> HalfMake(string pool, string volumeId, long generation)
+    protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
+        Half(pool, $"volume-{volumeId}.g{generation}");
+
+    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
+        Half(pool, $"snapshot-{snapshotId}.g{generation}");
+
+    async ValueTask<string> Half(string pool, string name)
     {
-        var name = $"volume-{volumeId}.g{generation}";
         await File.WriteAllTextAsync(PathOf(pool, name), "half");
         return name;
     }
 
-    protected override ValueTask<long?> SizeOf(string pool, string volumeId) => ValueTask.FromResult<long?>(
-        Format == VolumeFormat.Qcow2 ? null : new FileInfo(PathOf(pool, $"volume-{volumeId}")).Length);
+    protected override ValueTask Write(string pool, string volumeId, string content) =>
+        DiskContent.Write(PathOf(pool, $"volume-{volumeId}"), Format, content);
+
+    protected override ValueTask<string> Read(string pool, string id) =>
+        DiskContent.Read(new[] { "volume", "snapshot" }.Select(k => PathOf(pool, $"{k}-{id}")).First(File.Exists), Format);
+
+    protected override async ValueTask<long?> SizeOf(string pool, string volumeId) =>
+        await DiskContent.Size(PathOf(pool, $"volume-{volumeId}"), Format);
 }
 
 /// <summary>The contract with qcow2 images, as <c>glusterfs_qcow2_volumes</c> makes them.</summary>

@@ -1,112 +1,197 @@
 using System.Collections.Concurrent;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker.Drivers.Memory;
-
-/// <summary>What outlives a daemon: the files of a memory backend, and what is wrong with it. Tests keep it across restarts.</summary>
-public sealed class MemoryShares(params IReadOnlyList<string> pools)
-{
-    readonly ConcurrentDictionary<(string Pool, string File), int> files = new();
-
-    public IReadOnlyList<string> Pools => pools;
-
-    /// <summary>Size of each pool.</summary>
-    public double TotalGb { get; set; } = 1000;
-
-    /// <summary>Files that are published, as (pool, volume id).</summary>
-    public IEnumerable<(string Pool, string VolumeId)> Volumes =>
-        files.Keys.Where(k => !k.File.Contains(".g", StringComparison.Ordinal)).Select(k => (k.Pool, k.File["volume-".Length..]));
-
-    /// <summary>Files under work that were left.</summary>
-    public IEnumerable<(string Pool, string File)> Litter =>
-        files.Keys.Where(k => k.File.Contains(".g", StringComparison.Ordinal)).Select(k => (k.Pool, k.File));
-
-    /// <summary>Pools that do not answer now, with the reason.</summary>
-    public ConcurrentDictionary<string, string> Down { get; } = new();
-
-    internal ConcurrentDictionary<(string Pool, string File), int> Files => files;
-
-    /// <summary>Leaves what a create leaves that died before it published; the answer is its name.</summary>
-    public string LeaveHalfMade(string pool, string volumeId, long generation)
-    {
-        var name = $"volume-{volumeId}.g{generation}";
-        files[(pool, name)] = 0;
-        return name;
-    }
-}
 
 /// <summary>A backend without storage, for tests: it keeps to the contract of <see cref="Driver"/> in every respect.</summary>
 /// <param name="touch">Awaited before each act on the storage: where a simulation ends, delays or fails it.</param>
 public sealed class MemoryDriver(string backend, MemoryShares shares, Func<string, Task>? touch = null) : Driver
 {
+    ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => shares.Files;
+
     public override string Backend => backend;
+
+    public override Abilities Can =>
+        Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.SnapshotsAttached | Abilities.Clones
+        | Abilities.Revert | Abilities.Connect | Abilities.Multiattach;
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
         [.. shares.Pools.Select(p => new PoolReport(
-            p, shares.Down.GetValueOrDefault(p), shares.TotalGb, shares.TotalGb - shares.Files.Where(f => f.Key.Pool == p).Sum(f => f.Value),
-            Thin: true, ReservedPercentage: 0, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "False" }))]));
+            p, shares.Down.GetValueOrDefault(p), shares.TotalGb, shares.TotalGb,
+            Thin: true, ReservedPercentage: 0, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "True" }))]));
 
-    public override async Task<VolumeOnDisk> Create(Volume volume, Work work)
+    public override Task<VolumeOnDisk> Create(Volume volume, Work work) =>
+        Create(volume, work, "create", () => new(volume.SizeGb));
+
+    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work)
     {
-        var pool = Reach(volume);
-        work.Token.ThrowIfCancellationRequested();
-        var file = $"volume-{volume.Id}";
-        var mine = (pool, $"{file}.g{work.Generation}");
-        await Touch("create: remove others' work");
-        foreach (var key in WorkFiles(pool, volume)) if (key != mine) shares.Files.TryRemove(key, out _);
-        await Touch("create: make");
-        shares.Files[mine] = 0;
-        await work.StillHeld();
-        await Touch("create: publish");
-        // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
-        if (!shares.Files.ContainsKey(mine) && !shares.Files.ContainsKey((pool, file)))
-            throw new Fault.BackendDown(pool, "the file under work is gone").Thrown();
-        if (shares.Files.ContainsKey(mine)) shares.Files.TryAdd((pool, file), 0);
-        await Touch("create: tidy");
-        shares.Files.TryRemove(mine, out _);
-        return new VolumeOnDisk(pool, "raw");
+        var source = (Reach(origin), SnapshotFile(snapshot));
+        return Create(volume, work, "create from snapshot", () => Grown(Existing(source, "create the volume"), volume));
+    }
+
+    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work)
+    {
+        var from = (Reach(source), VolumeFile(source));
+        return Create(volume, work, "create from volume", () => Grown(Existing(from, "create the volume"), volume));
     }
 
     public override async Task Delete(Volume volume, Work work)
     {
         if (volume.Pool is null) return; // never placed, so never made
-        var pool = Reach(volume);
-        work.Token.ThrowIfCancellationRequested();
-        await Touch("delete: work files");
-        foreach (var key in WorkFiles(pool, volume)) shares.Files.TryRemove(key, out _);
-        await Touch("delete: file");
-        shares.Files.TryRemove((pool, $"volume-{volume.Id}"), out _);
+        await Delete(Reach(volume), VolumeFile(volume), work, "delete");
     }
 
-    IEnumerable<(string, string)> WorkFiles(string pool, Volume volume) =>
-        shares.Files.Keys.Where(k => k.Pool == pool && k.File.StartsWith($"volume-{volume.Id}.g", StringComparison.Ordinal));
+    public override async Task Extend(Volume volume, int sizeGb, Work work)
+    {
+        var key = (Reach(volume), VolumeFile(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("extend: grow");
+        var file = Existing(key, "extend the volume");
+        Files[key] = file with { SizeGb = Math.Max(file.SizeGb, sizeGb) };
+    }
 
-    Task Touch(string point) => touch?.Invoke(point) ?? Task.CompletedTask;
+    public override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        var pool = Reach(volume);
+        await Make(pool, SnapshotFile(snapshot), work, "snapshot", () => Existing((pool, VolumeFile(volume)), "take the snapshot"));
+    }
+
+    public override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        if (volume.Pool is null) return;
+        await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");
+    }
+
+    public override async Task RevertTo(Volume volume, Snapshot snapshot, Work work)
+    {
+        var pool = Reach(volume);
+        var (final, mine) = ((pool, VolumeFile(volume)), (pool, $"{VolumeFile(volume)}.{work.Operation}.g{work.Generation}"));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("revert: remove others' work");
+        RemoveWork(pool, VolumeFile(volume), keep: mine);
+        await Touch("revert: make");
+        Files[mine] = Grown(Existing((pool, SnapshotFile(snapshot)), "revert the volume"), volume);
+        await work.StillHeld();
+        await Touch("revert: publish");
+        // As rename(2) does: it needs the work file, and replaces. A late worker's was removed by whoever took over or gave up.
+        if (!Files.TryRemove(mine, out var made)) throw WorkIsGone(pool);
+        Files[final] = made;
+    }
+
+    public override async Task Abandon(Volume volume, Work work)
+    {
+        if (volume.Pool is null) return;
+        var pool = Reach(volume);
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("abandon: work files");
+        RemoveWork(pool, VolumeFile(volume));
+    }
+
+    public override async Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work)
+    {
+        var pool = Reach(volume);
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("connect");
+        Existing((pool, VolumeFile(volume)), "attach the volume");
+        return new("memory", $$"""{"pool":"{{pool}}","name":"{{VolumeFile(volume)}}"}""");
+    }
+
+    public override async Task Disconnect(Volume volume, Connector connector, Work work)
+    {
+        if (volume.Pool is null) return;
+        Reach(volume);
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("disconnect");
+    }
 
     public override Task<Inventory> List(string pool, CancellationToken token)
     {
         Reach(pool);
         return Task.FromResult(new Inventory(
             [.. shares.Volumes.Where(v => v.Pool == pool).Select(v => v.VolumeId)],
-            [.. shares.Litter.Where(l => l.Pool == pool).Select(l => l.File)]));
+            [.. shares.Snapshots.Where(s => s.Pool == pool).Select(s => s.SnapshotId)],
+            [.. shares.Litter.Where(l => l.Pool == pool).Select(l => new Litter(l.File, AboutOf(l.File)))]));
     }
 
     public override Task RemoveLitter(string pool, string name, CancellationToken token)
     {
         Reach(pool);
-        if (!name.StartsWith("volume-", StringComparison.Ordinal) || !name.Contains(".g", StringComparison.Ordinal))
-            throw new Fault.Invalid($"'{name}' is no work file of a volume; only such may be removed.").Thrown();
-        shares.Files.TryRemove((pool, name), out _);
+        if (!MemoryShares.IsWork(name) || !(name.StartsWith("volume-", StringComparison.Ordinal) || name.StartsWith("snapshot-", StringComparison.Ordinal)))
+            throw new Fault.Invalid($"'{name}' is no work file of a volume or snapshot; only such may be removed.").Thrown();
+        Files.TryRemove((pool, name), out _);
         return Task.CompletedTask;
     }
 
-    string Reach(Volume volume)
+    async Task<VolumeOnDisk> Create(Volume volume, Work work, string verb, Func<MemoryFile> content)
     {
-        if (!Guid.TryParseExact(volume.Id, "D", out _)) throw new Fault.Invalid($"'{volume.Id}' is not the id of a volume.").Thrown();
-        return Reach(volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume)));
+        var pool = Reach(volume);
+        await Make(pool, VolumeFile(volume), work, verb, content);
+        return new(pool, "raw");
     }
+
+    async Task Make(string pool, string file, Work work, string verb, Func<MemoryFile> content)
+    {
+        work.Token.ThrowIfCancellationRequested();
+        var (final, mine) = ((pool, file), (pool, $"{file}.g{work.Generation}"));
+        await Touch($"{verb}: remove others' work");
+        RemoveWork(pool, file, keep: mine);
+        await Touch($"{verb}: make");
+        Files[mine] = Files.GetValueOrDefault(final) ?? content();
+        await work.StillHeld();
+        await Touch($"{verb}: publish");
+        // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
+        if (Files.TryGetValue(mine, out var made)) Files.TryAdd(final, made);
+        else if (!Files.ContainsKey(final)) throw WorkIsGone(pool);
+        await Touch($"{verb}: tidy");
+        Files.TryRemove(mine, out _);
+    }
+
+    async Task Delete(string pool, string file, Work work, string verb)
+    {
+        work.Token.ThrowIfCancellationRequested();
+        await Touch($"{verb}: work files");
+        RemoveWork(pool, file);
+        await Touch($"{verb}: file");
+        Files.TryRemove((pool, file), out _);
+    }
+
+    void RemoveWork(string pool, string file, (string, string)? keep = null)
+    {
+        foreach (var key in Files.Keys)
+            if (key.Pool == pool && key.File.StartsWith($"{file}.", StringComparison.Ordinal) && key != keep) Files.TryRemove(key, out _);
+    }
+
+    MemoryFile Existing((string Pool, string File) key, string verb) => Files.GetValueOrDefault(key)
+        ?? throw new Fault.DriverFailed(verb, $"{key.File} is not in pool {key.Pool}.").Thrown();
+
+    static MemoryFile Grown(MemoryFile file, Volume to) => to.SizeGb >= file.SizeGb
+        ? file with { SizeGb = to.SizeGb }
+        : throw new Fault.DriverFailed("fill the volume", $"{file.SizeGb} GiB do not fit into {to.SizeGb} GiB.").Thrown();
+
+    static FaultException WorkIsGone(string pool) => new Fault.BackendDown(pool, "the file under work is gone").Thrown();
+
+    // <kind>-<uuid>.…
+    static About AboutOf(string file)
+    {
+        var dash = file.IndexOf('-', StringComparison.Ordinal);
+        return new(file[..dash], file[(dash + 1)..file.IndexOf('.', StringComparison.Ordinal)]);
+    }
+
+    static string VolumeFile(Volume volume) => $"volume-{Id(volume.NameId ?? volume.Id, "volume")}";
+
+    static string SnapshotFile(Snapshot snapshot) => $"snapshot-{Id(snapshot.Id, "snapshot")}";
+
+    static string Id(string id, string of) => Guid.TryParseExact(id, "D", out _)
+        ? id
+        : throw new Fault.Invalid($"'{id}' is not the id of a {of}.").Thrown();
+
+    Task Touch(string point) => touch?.Invoke(point) ?? Task.CompletedTask;
+
+    string Reach(Volume volume) => Reach(volume.Pool ?? throw new ArgumentException("The volume was never placed.", nameof(volume)));
 
     string Reach(string pool)
     {

@@ -1,0 +1,61 @@
+using System.Collections.Concurrent;
+
+namespace Clinker.Drivers.Memory;
+
+/// <summary>What outlives a daemon: the files of a memory backend, and what is wrong with it. Tests keep it across restarts.</summary>
+public sealed class MemoryShares(params IReadOnlyList<string> pools)
+{
+    readonly ConcurrentDictionary<(string Pool, string File), MemoryFile> files = new();
+
+    public IReadOnlyList<string> Pools => pools;
+
+    /// <summary>Size of each pool.</summary>
+    public double TotalGb { get; set; } = 1000;
+
+    /// <summary>Files of volumes that are published, as (pool, volume id).</summary>
+    public IEnumerable<(string Pool, string VolumeId)> Volumes => Published("volume-");
+
+    /// <summary>Files of snapshots that are published, as (pool, snapshot id).</summary>
+    public IEnumerable<(string Pool, string SnapshotId)> Snapshots => Published("snapshot-");
+
+    /// <summary>Files under work that were left.</summary>
+    public IEnumerable<(string Pool, string File)> Litter => files.Keys.Where(k => IsWork(k.File));
+
+    /// <summary>Pools that do not answer now, with the reason.</summary>
+    public ConcurrentDictionary<string, string> Down { get; } = new();
+
+    internal ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => files;
+
+    /// <summary>Whether a file is one under work.</summary>
+    internal static bool IsWork(string file) => file.Contains(".g", StringComparison.Ordinal);
+
+    /// <summary>The published file of a volume or a snapshot; null when there is none.</summary>
+    public MemoryFile? Find(string id) =>
+        files.FirstOrDefault(f => f.Key.File == $"volume-{id}" || f.Key.File == $"snapshot-{id}").Value;
+
+    /// <summary>Writes to a volume, as a user who has it attached.</summary>
+    public void Write(string volumeId, string content)
+    {
+        var key = files.Keys.Single(k => k.File == $"volume-{volumeId}");
+        files[key] = files[key] with { Content = content };
+    }
+
+    /// <summary>Leaves what a create leaves that died before it published; the answer is its name.</summary>
+    public string LeaveHalfMade(string pool, string volumeId, long generation) => Leave(pool, $"volume-{volumeId}.g{generation}");
+
+    /// <summary>As <see cref="LeaveHalfMade"/>, of a snapshot.</summary>
+    public string LeaveHalfTaken(string pool, string snapshotId, long generation) => Leave(pool, $"snapshot-{snapshotId}.g{generation}");
+
+    string Leave(string pool, string name)
+    {
+        files[(pool, name)] = new(0, "half");
+        return name;
+    }
+
+    IEnumerable<(string, string)> Published(string head) => files.Keys
+        .Where(k => k.File.StartsWith(head, StringComparison.Ordinal) && !IsWork(k.File)).Select(k => (k.Pool, k.File[head.Length..]));
+}
+
+/// <summary>A file of a memory backend.</summary>
+/// <param name="Content">What was written to it; empty: nothing yet.</param>
+public sealed record MemoryFile(int SizeGb, string Content = "");

@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using System.Text;
+using Clinker.Gluster;
+using Clinker.Host;
+using Xunit;
+
+namespace Clinker.Contracts;
+
+/// <summary>Writes and reads what a user would find on a volume's disk: at its begin, in its midst and near the end of its first GiB.</summary>
+public static class DiskContent
+{
+    const int Room = 4096;
+    static readonly long[] Places = [0, (300L << 20) + 123, (1L << 30) - Room];
+    static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
+
+    public static async ValueTask Write(string path, VolumeFormat format, string content)
+    {
+        var bytes = new byte[Room];
+        Encoding.UTF8.GetBytes(content, bytes);
+        if (format == VolumeFormat.Raw)
+        {
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            foreach (var place in Places) await RandomAccess.WriteAsync(file, bytes, place);
+            RandomAccess.FlushToDisk(file);
+            return;
+        }
+        var source = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllBytesAsync(source, bytes);
+            await Run("qemu-io", ["-f", "qcow2", .. Places.SelectMany(p => new[] { "-c", $"write -s {source} {p} {Room}" }), "-c", "flush", path]);
+        }
+        finally { File.Delete(source); }
+    }
+
+    /// <exception cref="Xunit.Sdk.XunitException">It is not the same at all places.</exception>
+    public static async ValueTask<string> Read(string path, VolumeFormat format)
+    {
+        var raw = path;
+        try
+        {
+            if (format == VolumeFormat.Qcow2)
+            {
+                raw = Path.GetTempFileName();
+                await Run("qemu-img", ["check", "-q", "-f", "qcow2", path]);
+                await Run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, raw]);
+            }
+            using var file = File.OpenHandle(raw, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var found = new List<string>();
+            foreach (var place in Places)
+            {
+                var bytes = new byte[Room];
+                Assert.Equal(Room, await RandomAccess.ReadAsync(file, bytes, place));
+                found.Add(Encoding.UTF8.GetString(bytes).TrimEnd('\0'));
+            }
+            Assert.Single(found.Distinct());
+            return found[0];
+        }
+        finally { if (raw != path) File.Delete(raw); }
+    }
+
+    /// <summary>The size that a user sees, in bytes.</summary>
+    public static async ValueTask<long> Size(string path, VolumeFormat format)
+    {
+        if (format == VolumeFormat.Raw) return new FileInfo(path).Length;
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var header = new byte[32]; // docs/interop/qcow2.txt: the size is at 24
+        await RandomAccess.ReadAsync(file, header, 0);
+        return BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(24));
+    }
+
+    static async Task Run(string program, IReadOnlyList<string> arguments)
+    {
+        var result = await Processes.Run(program, arguments, Deadline);
+        Assert.True(result.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {result.Error}{result.Output}");
+    }
+}
