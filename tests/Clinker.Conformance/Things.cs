@@ -28,6 +28,8 @@ public sealed class Things : Clinkerd
         await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
         ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
         ids["extensions"] = "backups";
+        var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
+        ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;
     }
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>

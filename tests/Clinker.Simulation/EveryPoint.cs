@@ -1,3 +1,4 @@
+using Clinker.Attachments;
 using Clinker.Volumes;
 using Xunit;
 
@@ -9,7 +10,11 @@ namespace Clinker.Simulation;
 /// </summary>
 public abstract class EveryPoint(EveryPoint.Story story, ITestOutputHelper output)
 {
-    public enum Story { Create, CreateWithoutRoom, CreateThatFails, Delete, DeleteThatFails }
+    public enum Story
+    {
+        Create, CreateWithoutRoom, CreateThatFails, Delete, DeleteThatFails, Connect, ConnectThatFails, Move, Detach, DetachThatFails,
+        DetachWhileConnecting,
+    }
 
     static readonly Trouble[] Kinds = [Trouble.Cut, Trouble.Away, Trouble.Failure, Trouble.Bug];
 
@@ -69,6 +74,44 @@ public abstract class EveryPoint(EveryPoint.Story story, ITestOutputHelper outpu
                 await world.RunUntilQuiet();
                 Assert.Equal("error_deleting", await world.StatusOf(volume));
                 break;
+            case Story.Connect:
+                volume = await There(world);
+                await world.Connect(volume);
+                await world.RunUntilQuiet();
+                Assert.True(await world.StatusOf(volume) is "attaching" or "available", what);
+                break;
+            case Story.ConnectThatFails:
+                volume = await There(world);
+                await world.Connect(volume);
+                world.FailsForGood = "connect: answer";
+                await world.RunUntilQuiet();
+                Assert.Equal("available", await world.StatusOf(volume));
+                break;
+            case Story.Move:
+                volume = await There(world);
+                await world.Connect(volume, "h2", await Used(world, volume));
+                await world.RunUntilQuiet();
+                Assert.True(await world.StatusOf(volume) is "attaching" or "in-use", what);
+                break;
+            case Story.Detach:
+                volume = await There(world);
+                await world.Detach(await Used(world, volume));
+                await world.RunUntilQuiet();
+                Assert.True(await world.StatusOf(volume) is "available" or "in-use", what);
+                break;
+            case Story.DetachThatFails:
+                volume = await There(world);
+                await world.Detach(await Used(world, volume));
+                world.FailsForGood = "disconnect";
+                await world.RunUntilQuiet();
+                Assert.Equal("in-use", await world.StatusOf(volume));
+                break;
+            case Story.DetachWhileConnecting:
+                volume = await There(world);
+                await world.Detach(await world.Connect(volume));
+                await world.RunUntilQuiet();
+                Assert.True(await world.StatusOf(volume) is "available" or "attaching" or "reserved", what);
+                break;
             default: throw new InvalidOperationException($"No story {story}");
         }
         await world.Hold(what);
@@ -76,6 +119,8 @@ public abstract class EveryPoint(EveryPoint.Story story, ITestOutputHelper outpu
         if (Array.TrueForAll(troubles, t => t.What is Trouble.Cut or Trouble.Away))
         {
             if (story is Story.Create) Assert.Equal("available", await world.StatusOf(volume));
+            if (story is Story.Connect or Story.Move) Assert.Equal("attaching", await world.StatusOf(volume));
+            if (story is Story.Detach or Story.DetachWhileConnecting) Assert.Equal("available", await world.StatusOf(volume));
             if (story is Story.Delete) Assert.Null(await world.StatusOf(volume));
         }
         return world.HadAllTroubles;
@@ -84,11 +129,28 @@ public abstract class EveryPoint(EveryPoint.Story story, ITestOutputHelper outpu
     /// <summary>A volume that is there, made before any trouble counts, with its delete accepted.</summary>
     static async Task<Volume> Made(World world)
     {
+        var volume = await There(world);
+        await world.Delete(volume);
+        return volume;
+    }
+
+    /// <summary>A volume that is there, made before any trouble counts.</summary>
+    static async Task<Volume> There(World world)
+    {
         var volume = await world.Create();
         await world.RunUntroubled();
         Assert.Equal("available", await world.StatusOf(volume));
-        await world.Delete(volume);
         return volume;
+    }
+
+    /// <summary>Its use by a server, before any trouble counts.</summary>
+    static async Task<Attachment> Used(World world, Volume volume)
+    {
+        var attachment = await world.Connect(volume);
+        await world.RunUntroubled();
+        await world.Complete(attachment);
+        Assert.Equal("in-use", await world.StatusOf(volume));
+        return attachment;
     }
 }
 
@@ -101,3 +163,15 @@ public sealed class CreateThatFailsAtEveryPoint(ITestOutputHelper output) : Ever
 public sealed class DeleteAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.Delete, output);
 
 public sealed class DeleteThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.DeleteThatFails, output);
+
+public sealed class ConnectAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.Connect, output);
+
+public sealed class ConnectThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.ConnectThatFails, output);
+
+public sealed class MoveAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.Move, output);
+
+public sealed class DetachAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.Detach, output);
+
+public sealed class DetachThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.DetachThatFails, output);
+
+public sealed class DetachWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint(Story.DetachWhileConnecting, output);

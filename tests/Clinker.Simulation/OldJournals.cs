@@ -17,9 +17,12 @@ namespace Clinker.Simulation;
 /// </summary>
 public sealed class OldJournals
 {
-    public enum Story { Create, CreateThatFails, CreateWithTheBackendDown, Delete, DeleteThatFails }
+    public enum Story
+    {
+        Create, CreateThatFails, CreateWithTheBackendDown, Delete, DeleteThatFails, Connect, ConnectThatFails, Move, Detach, DetachThatFails,
+    }
 
-    static readonly string[] Tables = ["volume", "quota_usage", "reservation", "operation", "journal", "hold", "message"];
+    static readonly string[] Tables = ["volume", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>
@@ -66,10 +69,20 @@ public sealed class OldJournals
             await world.RunUntilQuiet();
             await world.Delete(volume);
         }
+        if (story >= Story.Connect)
+        {
+            await world.RunUntilQuiet();
+            var attachment = await world.Connect(volume);
+            if (story >= Story.Move) await world.RunUntilQuiet();
+            if (story is Story.Move) await world.Connect(volume, "h2", attachment);
+            if (story >= Story.Detach) await world.Detach(attachment);
+        }
         world.FailsForGood = story switch
         {
             Story.CreateThatFails => "create: publish",
             Story.DeleteThatFails => "delete: file",
+            Story.ConnectThatFails => "connect: answer",
+            Story.DetachThatFails => "disconnect",
             _ => null,
         };
         var states = new List<(string, JsonObject)>();
@@ -109,6 +122,8 @@ public sealed class OldJournals
                 return row;
             }))]);
         state["files"] = new JsonArray([.. world.Shares.Files.Keys.Order().Select(f => new JsonArray(f.Pool, f.File))]);
+        if (!world.Shares.Exports.IsEmpty)
+            state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
     }
 
@@ -138,7 +153,7 @@ public sealed class OldJournals
         {
             await tx.Execute($"delete from pool"); // counted anew, from what is put in
             foreach (var table in Tables)
-                foreach (var row in state[table]!.AsArray())
+                foreach (var row in state[table]?.AsArray() ?? []) // a table that came later
                 {
                     var columns = Sql.Raw(string.Join(", ", row!.AsObject().Select(c => c.Key)));
                     var values = Sql.List(row.AsObject().Select(c => Value(c.Value)));
@@ -146,6 +161,7 @@ public sealed class OldJournals
                 }
         });
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] = new(1);
+        foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

@@ -71,7 +71,7 @@ public sealed class Walk(ITestOutputHelper output)
         readonly List<Volume> volumes = [];
         readonly Queue<string> way = new();
         Node house = world.Node;
-        int started, created, deleted, refused, killed, rests, failed;
+        int started, created, deleted, used, refused, killed, rests, failed;
 
         public int Act { get; private set; }
         public string Last { get; private set; } = "";
@@ -98,7 +98,8 @@ public sealed class Walk(ITestOutputHelper output)
         {
             switch (random.Next(1000))
             {
-                case < 700: await Step(Pick(daemons)); break;
+                case < 675: await Step(Pick(daemons)); break;
+                case < 700: await Use(); break;
                 case < 760: await Create(); break;
                 case < 810: await Delete(force: false); break;
                 case < 830: await Delete(force: true); break;
@@ -177,6 +178,25 @@ public sealed class Walk(ITestOutputHelper output)
             catch (FaultException e) when (e.Fault is Fault.NotFound) { volumes.Remove(volume); }
         }
 
+        /// <summary>Somebody asks for a volume, has it, moves with it or gives it back.</summary>
+        async Task Use()
+        {
+            if (volumes.Count == 0) return;
+            var volume = Pick(volumes);
+            var host = random.Next(3) == 0 ? "h2" : "h1";
+            Last = $"{volume.Id} is used on {host}";
+            try
+            {
+                var all = await world.Db.Read(tx => tx.Attachments.Of(volume.Id));
+                if (all.Count == 0 || random.Next(4) == 0) await world.Connect(volume, host);
+                else if (random.Next(2) == 0) await world.Detach(Pick(all));
+                else if (random.Next(2) == 0) await world.Complete(Pick(all));
+                else await world.Connect(volume, host, Pick(all));
+                used++;
+            }
+            catch (FaultException e) when (e.Fault is Fault.Invalid or Fault.Conflict or Fault.NotFound) { refused++; }
+        }
+
         void Turn(TimeSpan time)
         {
             Last = $"{time} passes";
@@ -194,7 +214,7 @@ public sealed class Walk(ITestOutputHelper output)
         /// <summary>From here on an act of the driver always fails, or none does any more.</summary>
         void Fail()
         {
-            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", ""]) : null;
+            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "connect: answer", "disconnect", ""]) : null;
             Last = $"fails for good: {world.FailsForGood}";
         }
 
@@ -252,6 +272,6 @@ public sealed class Walk(ITestOutputHelper output)
         T Pick<T>(IReadOnlyList<T> list) => list[random.Next(list.Count)];
 
         public override string ToString() =>
-            $"{Act} acts, {created} created, {deleted} deleted, {refused} refused, {killed} daemons ended, {failed} in error at one of {rests} rests";
+            $"{Act} acts, {created} created, {deleted} deleted, {used} uses, {refused} refused, {killed} daemons ended, {failed} in error at one of {rests} rests";
     }
 }

@@ -8,7 +8,7 @@ using Clinker.Volumes;
 
 namespace Clinker.Attachments;
 
-/// <summary>Takes a volume away from a host: from the backend first, then the attachment.</summary>
+/// <summary>Takes a volume away from a host: from the backend first, then the attachment. If that fails, both are as before.</summary>
 /// <param name="AttachmentId">Null when only the host is let go of (os-terminate_connection).</param>
 /// <param name="WasAttached">What it goes back to if that fails.</param>
 /// <param name="Connector">The host, where no attachment says which.</param>
@@ -49,7 +49,9 @@ public sealed record DetachVolume(string VolumeId, string? AttachmentId, bool Wa
 
         var host = await saga.Commit("turn", tx => Turn(tx, saga.Row));
         if (host is not null)
-            await saga.Step("disconnect", () => saga.Driver.Disconnect(volume, host, saga.Work)); // what is gone stays gone: no undo
+            await saga.Step("disconnect",
+                () => saga.Driver.Disconnect(volume, host, saga.Work),
+                undo: () => saga.Driver.Connect(volume, host, saga.Work)); // an attachment that stays has what it says
 
         await saga.Finish(async tx =>
         {

@@ -23,7 +23,8 @@ public sealed class BodyTests(Things things)
     {
         var route = RouteCases.Of(name);
         var sample = BodySchema.All[route.Name].Sample;
-        var aboutNothing = route.Path.Contains('{', StringComparison.Ordinal) || route.Name.StartsWith("service_", StringComparison.Ordinal);
+        var aboutNothing = route.Path.Contains('{', StringComparison.Ordinal) 
+            || route.Name.StartsWith("service_", StringComparison.Ordinal) || route.Name == "attachment_create";
         var path = Things.Path(route, ["11111111-1111-4111-8111-111111111111", "key"]);
         foreach (var minor in BodySchema.All[route.Name].Minors(route.Since))
         {

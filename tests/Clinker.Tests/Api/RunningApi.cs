@@ -1,7 +1,11 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Clinker.Drivers;
+using Clinker.Drivers.Memory;
 using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
@@ -39,11 +43,20 @@ sealed class RunningApi : IAsyncDisposable
     public FakeTimeProvider Time { get; }
     public string Address => Host.Address;
 
+    /// <summary>What the backend of <see cref="Available"/> holds.</summary>
+    public MemoryShares Shares { get; } = new("p1");
+
+    readonly MemoryDriver driver;
+    readonly CancellationTokenSource stop = new();
+    Worker? worker;
+    Task working = Task.CompletedTask;
+
     RunningApi(ApiHost host, Database db, FakeTimeProvider time)
     {
         Host = host;
         Db = db;
         Time = time;
+        driver = new MemoryDriver("b1", Shares);
     }
 
     public static async Task<RunningApi> Start(ApiSettings? settings = null)
@@ -110,8 +123,29 @@ sealed class RunningApi : IAsyncDisposable
         await tx.Volumes.Reset(id, status, null, null);
     });
 
+    /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
+    public void Work()
+    {
+        worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromSeconds(30)),
+            CoreJson.Kinds, ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
+        working = worker.Work(TimeSpan.FromSeconds(1), stop.Token);
+    }
+
+    /// <summary>Makes a volume that is really there, on the backend that <see cref="Work"/> serves.</summary>
+    public async Task<string> Made(string more = "")
+    {
+        var id = await Volume(more: more);
+        await Available(id);
+        await driver.Create(await Db.Read(tx => tx.Volumes.Get(id)), new Work(1, CancellationToken.None));
+        return id;
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await stop.CancelAsync();
+        await working;
+        worker?.Dispose();
+        stop.Dispose();
         client.Dispose();
         await Host.DisposeAsync();
         await Db.DisposeAsync();
