@@ -42,13 +42,14 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
 
         var turn = await saga.Commit("turn", tx => Turn(tx, saga.Row));
 
-        Func<Task> disconnect = () => saga.Driver.Disconnect(volume, Connector, saga.Work);
         var info = await saga.Step(ConnectStep,
             () => saga.Driver.Connect(volume, Connector, saga.Work),
-            undo: turn.IsShared ? null : disconnect);
+            undo: turn.IsShared ? null : () => saga.Driver.Disconnect(volume, Connector, saga.Work));
 
         if (turn.Left is { } left)
-            await saga.Step("leave", () => saga.Driver.Disconnect(volume, left, saga.Work));
+            await saga.Step("leave",
+                () => saga.Driver.Disconnect(volume, left, saga.Work),
+                undo: () => saga.Driver.Connect(volume, left, saga.Work));
 
         await saga.Finish(async tx =>
         {

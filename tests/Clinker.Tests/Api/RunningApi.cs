@@ -70,11 +70,11 @@ sealed class RunningApi : IAsyncDisposable
         return new(host, db, time);
     }
 
-    /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role</c>.</summary>
+    /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role,role</c>.</summary>
     public static ValueTask<Caller?> ByToken(HttpContext http, string? project)
     {
         var parts = http.Request.Headers["X-Auth-Token"].ToString().Split(':');
-        return parts.Length == 3 ? new(new Caller(parts[1], parts[0], [parts[2]], parts[2] == "admin")) : Identities.None(http, project);
+        return parts.Length == 3 ? new(new Caller(parts[1], parts[0], parts[2].Split(','), parts[2] == "admin")) : Identities.None(http, project);
     }
 
     /// <param name="path">From the root, or (without a slash in front) below the project.</param>
@@ -126,7 +126,7 @@ sealed class RunningApi : IAsyncDisposable
     /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
     public void Work()
     {
-        worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromSeconds(30)),
+        worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1)),
             CoreJson.Kinds, ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
         working = worker.Work(TimeSpan.FromSeconds(1), stop.Token);
     }
