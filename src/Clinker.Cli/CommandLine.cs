@@ -98,6 +98,7 @@ internal static class CommandLine
             new Command("pool", "Pools").With(Hosts.PoolList(session, brief: false)),
             new Command("availability", "Availability zones").With(new Command("zone", "Availability zones").With(Hosts.ZoneList(session))),
             new Command("limits", "Limits").With(Hosts.LimitsShow(session)),
+            Operations.Make(session),
             RawApi.Make(session),
             ConfigCommands.Make(terminal),
             DoctorCommand.Make(session),

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker;
@@ -19,10 +20,16 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectTurn))]
 [JsonSerializable(typeof(Connector))]
 [JsonSerializable(typeof(ConnectionInfo))]
+[JsonSerializable(typeof(ExtendVolume))]
+[JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(CreateSnapshot))]
+[JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
-    public static OperationKinds Kinds => field ??= new(Default.CreateVolume, Default.DeleteVolume, Default.ConnectVolume, Default.DetachVolume);
+    public static OperationKinds Kinds => field ??= new(
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume);
 }

@@ -9,7 +9,10 @@ namespace Clinker;
 /// <param name="Verb">As the user knows it.</param>
 /// <param name="From">Statuses that allow it; null for any.</param>
 /// <param name="Via">The status while it runs; null when it stays as it is.</param>
-/// <param name="Refusal">Cinder's words when it is refused; <c>{id}</c> and <c>{status}</c> stand for the resource's.</param>
+/// <param name="Refusal">
+/// Cinder's words when it is refused; <c>{id}</c> and <c>{status}</c> stand for the resource's, <c>{other}</c> for the id of
+/// another that has part in it (<see cref="With"/>).
+/// </param>
 /// <param name="Needs">What else must be so.</param>
 public sealed record Rule(string Verb, IReadOnlyList<string>? From, string? Via, string Refusal, Needs Needs = Needs.Nothing)
 {
@@ -25,6 +28,9 @@ public sealed record Rule(string Verb, IReadOnlyList<string>? From, string? Via,
         var words = Refusal.Replace("{id}", id, StringComparison.Ordinal).Replace("{status}", status, StringComparison.Ordinal);
         return Conflicts ? new Fault.Conflict(words).Thrown() : new Fault.Invalid(words).Thrown();
     }
+
+    /// <summary>The rule with its words about another resource too.</summary>
+    public Rule With(string other) => this with { Refusal = Refusal.Replace("{other}", other, StringComparison.Ordinal) };
 
     /// <summary>Whether a status allows it, whatever else is so.</summary>
     public bool Allows(string status) => From is null || From.Contains(status);

@@ -13,19 +13,19 @@ public abstract partial class FileDriver
 {
     const int ZeroesAtOnce = 16 * 1024 * 1024;
 
-    async Task<bool> Thick(Errand on, VolumeSpec spec, Work work)
+    async Task<bool> Thick(Errand on, VolumeSpec spec, Work work, Change change)
     {
         try
         {
             return await Make(
-                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, file => Libc.Allocate(file, spec.Bytes));
+                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, file => Libc.Allocate(file, spec.Bytes));
         }
         catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EOPNOTSUPP })
         {
             Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
         }
         // No fallocate there: every byte is written, an act at a time, so that each has its deadline.
-        return await Make(on, spec, work, fill: null, async dir =>
+        return await Make(on, spec, work, change, fill: null, async dir =>
         {
             var zeroes = new byte[ZeroesAtOnce];
             for (long at = 0; at < spec.Bytes; at += ZeroesAtOnce)
@@ -43,14 +43,14 @@ public abstract partial class FileDriver
     /// touches the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
     /// (<see cref="Share.MountArguments"/>).
     /// </summary>
-    async Task<bool> Image(Errand on, VolumeSpec spec, Work work)
+    async Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change)
     {
         var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec.Id, spec.Generation)}-{Environment.ProcessId}");
         try
         {
             await LayOut(on, scratch, spec);
             using var image = File.OpenHandle(scratch);
-            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, file =>
+            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, file =>
             {
                 if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
                 VolumeFiles.CopyData(image, file, on.Token);
@@ -85,20 +85,26 @@ public abstract partial class FileDriver
     /// Makes a volume's file, with one open directory through all acts: begin and fill it, ask whether the lease is still ours,
     /// publish it.
     /// </summary>
+    /// <param name="change">Told before the first thing is made.</param>
     /// <param name="fill">What is done in the first act, on the open work file.</param>
     /// <param name="more">What takes acts of its own.</param>
     async Task<bool> Make(
-        Errand on, VolumeSpec spec, Work work, Action<SafeFileHandle>? fill, Func<SafeFileHandle, Task>? more = null)
+        Errand on, VolumeSpec spec, Work work, Change change, Action<SafeFileHandle>? fill, Func<SafeFileHandle, Task>? more = null)
     {
         var place = on.Place;
-        var begun = await Act(on, _ =>
+        var begun = await Act(on, token =>
         {
             var dir = place.Open();
             try
             {
                 if (VolumeFiles.Exists(dir, layout, spec)) { dir.Dispose(); return null; }
+                if (!change.Begin()) throw new OperationCanceledException("It was given up while the storage hung.");
                 using var file = VolumeFiles.Begin(dir, layout, spec);
-                try { fill?.Invoke(file); }
+                try
+                {
+                    fill?.Invoke(file);
+                    token.ThrowIfCancellationRequested(); // nobody waits for it any more: nobody else would tidy up
+                }
                 catch { TidyUp(dir, spec); throw; }
                 return dir;
             }

@@ -44,17 +44,21 @@ public abstract partial class FileDriver : Driver
 
     public sealed override async Task<VolumeOnDisk> Create(Volume volume, Work work)
     {
+        var change = new Change();
         Place place;
-        try { place = await PlaceOf(volume.Pool, null, work.Token); }
-        catch (FaultException e) when (e.Fault.Transient) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
         var spec = Spec(volume, work);
-        var errand = new Errand(place, "create the volume", options.ActDeadline, work.Token);
-        await (spec switch
+        try
         {
-            { Format: VolumeFormat.Qcow2 } => Image(errand, spec, work),
-            { Provisioning: Provisioning.Thick } => Thick(errand, spec, work),
-            _ => Make(errand, spec, work, file => Libc.Truncate(file, spec.Bytes)),
-        });
+            place = await PlaceOf(volume.Pool, null, work.Token);
+            var errand = new Errand(place, "create the volume", options.ActDeadline, work.Token);
+            await (spec switch
+            {
+                { Format: VolumeFormat.Qcow2 } => Image(errand, spec, work, change),
+                { Provisioning: Provisioning.Thick } => Thick(errand, spec, work, change),
+                _ => Make(errand, spec, work, change, file => Libc.Truncate(file, spec.Bytes)),
+            });
+        }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
         return new(place.Location, spec.Format == VolumeFormat.Qcow2 ? "qcow2" : "raw");
     }
 
@@ -167,6 +171,22 @@ public abstract partial class FileDriver : Driver
     /// <param name="Verb">For the words of a fault: "could not …".</param>
     /// <param name="Deadline">Of each act.</param>
     readonly record struct Errand(Place Place, string Verb, TimeSpan Deadline, CancellationToken Token);
+
+    /// <summary>
+    /// Whether one create has begun to change the storage. An act that was given up goes on in its thread, and a share that hung may
+    /// let it go on after hours: either it comes first to where it makes something, or it never may.
+    /// </summary>
+    sealed class Change
+    {
+        const int Open = 0, Begun = 1, Forbidden = 2;
+        int state;
+
+        /// <summary>From here on something may have been made; false when that is forbidden.</summary>
+        public bool Begin() => Interlocked.CompareExchange(ref state, Begun, Open) != Forbidden;
+
+        /// <summary>Forbids it from now on; false when it has begun.</summary>
+        public bool Forbid() => Interlocked.CompareExchange(ref state, Forbidden, Open) != Begun;
+    }
 
     static string Version => typeof(FileDriver).Assembly.GetName().Version?.ToString(3) ?? "";
 

@@ -152,11 +152,8 @@ static partial class Composition
             DefaultZone = settings.Zones.Default,
             ZoneFallback = settings.Zones.Fallback,
             ServiceDownTime = settings.ServiceDownTime,
-            Health = async () =>
-            {
-                try { await db.Read(tx => tx.Number($"select 1")); return null; }
-                catch (FaultException e) { return e.Message; }
-            },
+            Health = [HealthChecks.Database(db), .. settings.Backends.Select(
+                b => HealthChecks.Backend(db, b.Name, $"{b.Host}@{b.Name}", settings.ServiceDownTime))],
             Metrics = () =>
             {
                 var text = new ArrayBufferWriter<byte>(16 * 1024);

@@ -77,15 +77,25 @@ public class Clinkerd : IAsyncLifetime
         return id;
     }
 
-    /// <summary>The volume's status once nothing is under way; "gone" when it is.</summary>
-    internal async Task<string> Settled(string id, string project = "admin")
+    /// <summary>Takes a snapshot and waits until it is settled; its id.</summary>
+    internal async Task<string> Snapshot(string members)
+    {
+        var made = await Wire.Send("POST", "/v3/admin/snapshots", $$"""{"snapshot": { {{members}} } }""");
+        Assert.True(made.Status == 202, made.Text);
+        var id = (string)made.Json["snapshot"]!["id"]!;
+        Assert.Equal("available", await Settled(id, kind: "snapshot"));
+        return id;
+    }
+
+    /// <summary>The status of a volume (or of what else has one) once nothing is under way; "gone" when it is.</summary>
+    internal async Task<string> Settled(string id, string project = "admin", string kind = "volume")
     {
         for (var waited = Stopwatch.StartNew(); ; await Task.Delay(5))
         {
-            var answer = await Wire.Get($"/v3/{project}/volumes/{id}");
-            var status = answer.Status == 404 ? "gone" : (string)answer.Json["volume"]!["status"]!;
+            var answer = await Wire.Get($"/v3/{project}/{kind}s/{id}");
+            var status = answer.Status == 404 ? "gone" : (string)answer.Json[kind]!["status"]!;
             if (status is not ("creating" or "deleting")) return status;
-            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), $"volume {id} is still {status}:\n{Log}");
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), $"{kind} {id} is still {status}:\n{Log}");
         }
     }
 

@@ -19,6 +19,7 @@ public sealed class Things : Clinkerd
         ids["volumes"] = await Volume("""
             "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
             """);
+        ids["snapshots"] = await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}");
         ids["types"] = (string)(await Made("types", """
             {"volume_type": {"name": "kept", "os-volume-type-access:is_public": false, "extra_specs": {"key": "value"}}}
             """))["volume_type"]!["id"]!;
@@ -27,6 +28,7 @@ public sealed class Things : Clinkerd
         await Made("types", """{"volume_type": {"name": "nowhere", "extra_specs": {"volume_backend_name": "no such backend"}}}""");
         await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
         ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
+        ids["operations"] = (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!;
         ids["extensions"] = "backups";
         var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
         ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;

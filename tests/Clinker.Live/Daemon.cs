@@ -134,7 +134,8 @@ sealed class Daemon : IAsyncDisposable
         }
     }
 
-    static int FreePort()
+    /// <summary>A port of loopback that nobody has now.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

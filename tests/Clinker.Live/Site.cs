@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Clinker.Host;
+using Microsoft.Data.Sqlite;
 using Xunit;
 
 namespace Clinker.Live;
@@ -12,6 +13,8 @@ namespace Clinker.Live;
 sealed class Site : IAsyncDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    /// <summary>The addresses below are those of <see cref="Gluster.Node"/>.</summary>
+    const int FirstOfSites = 128;
     static int count;
 
     Site(string folder, string node)
@@ -44,7 +47,7 @@ sealed class Site : IAsyncDisposable
         if (missing is not null && Environment.GetEnvironmentVariable("CI") == "true") Assert.Fail(missing);
         Assert.SkipWhen(missing is not null, missing ?? "");
         var folder = Directory.CreateTempSubdirectory("clinker-live-").FullName;
-        var site = new Site(folder, $"127.0.31.{Interlocked.Increment(ref count)}");
+        var site = new Site(folder, FreeAddress());
         await site.Gluster(size is null ? ["up"] : ["up", size]);
         await File.WriteAllTextAsync(site.SharesFile, site.Share + "\n");
         await File.WriteAllTextAsync(site.Config, $"""
@@ -62,6 +65,13 @@ sealed class Site : IAsyncDisposable
 
             """);
         return site;
+    }
+
+    /// <summary>An address of loopback for a GlusterFS, this process's alone: several runs may go on beside each other.</summary>
+    public static string FreeAddress()
+    {
+        var process = Environment.ProcessId;
+        return $"127.{64 + ((process >> 8) & 127)}.{process & 255}.{FirstOfSites + Interlocked.Increment(ref count)}";
     }
 
     public Daemon Daemon() => new(Folder, "--config-file", Config);
@@ -82,6 +92,17 @@ sealed class Site : IAsyncDisposable
         var names = Directory.GetFiles(share is null ? Mount : MountOf(share)).Select(f => Path.GetFileName(f)!).ToList();
         var volumes = names.Where(n => n.StartsWith("volume-", StringComparison.Ordinal) && Guid.TryParse(n.AsSpan(7), out _)).ToList();
         return ([.. volumes.Select(n => n[7..])], [.. names.Except(volumes)]);
+    }
+
+    /// <summary>The first value of a query of the daemon's database, as a number; what a statement changed is not told.</summary>
+    public long Sql(string sql)
+    {
+        SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
+        using var connection = new SqliteConnection($"Data Source={Folder}/clinker.sqlite;Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
     static string Script

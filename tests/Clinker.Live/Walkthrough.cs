@@ -16,7 +16,7 @@ public sealed class Walkthrough(ITestOutputHelper output)
         Assert.SkipWhen(missing is not null, missing ?? "");
         var script = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(Daemon.Executable("clinkerd")))!, "tests/Clinker.Live/walkthrough.sh");
         var result = await Processes.Run("unshare",
-            ["--mount", "bash", script, Path.GetDirectoryName(Daemon.Executable("clinkerd"))!, site.Node, "28776"], TimeSpan.FromMinutes(5));
+            ["--mount", "bash", script, Path.GetDirectoryName(Daemon.Executable("clinkerd"))!, site.Node, $"{Daemon.FreePort()}"], TimeSpan.FromMinutes(5));
         output.WriteLine(result.Output);
         Assert.True(result.ExitCode == 0, result.Error + result.Output[^Math.Min(3000, result.Output.Length)..]);
     }

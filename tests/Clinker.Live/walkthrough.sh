@@ -25,6 +25,8 @@ serve() {
   for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return; sleep 0.1; done
   cat /var/log/cinder/stderr.log >&2; exit 1
 }
+# grep that reads to the end: whoever writes to one that has gone fails, and so would the line.
+has() { local said; said=$(cat); grep -q "$@" <<<"$said"; }
 fails() { echo "walkthrough: $*" >&2; exit 1; }
 
 echo "== 3. client packages on each host"
@@ -45,7 +47,7 @@ echo "== 6. firewall and doctor"
 clinker firewall | tee "$bin/rules"
 grep -q "$node" "$bin/rules" || fails "no rule for $node"
 grep -q 24007 "$bin/rules" || fails "no rule for glusterd's port"
-clinker firewall --format nft | grep -q 24007 || fails "no nft rule"
+clinker firewall --format nft | has 24007 || fails "no nft rule"
 
 echo "== 7. start; look at the log"
 serve
@@ -59,14 +61,14 @@ cinder list
 
 echo "== 8. verify"
 cinder create --display_name myvol 10
-for _ in $(seq 50); do cinder list | grep -q available && break; sleep 0.1; done
+for _ in $(seq 50); do cinder list | has available && break; sleep 0.1; done
 cinder list
-cinder list | grep myvol | grep available | grep -q ' 10 ' || fails "myvol is not available"
+cinder list | grep myvol | grep available | has ' 10 ' || fails "myvol is not available"
 ls -lah "/var/lib/cinder/volumes/$md5/"
 id=$(cinder list | awk '/myvol/ { print $2 }')
 ls -lah "/var/lib/cinder/volumes/$md5/" | grep -E -- "^-rw-rw-rw- .* 10G .* volume-$id\$" || fails "the file is not as the how-to shows it"
 [ "$(du -k "/var/lib/cinder/volumes/$md5/volume-$id" | cut -f1)" -lt 1024 ] || fails "the file is not sparse"
-cinder show myvol | grep -q "$id" || fails "it can't be shown by its name"
+cinder show myvol | has "$id" || fails "it can't be shown by its name"
 
 echo "== the same objects, with openstack"
 openstack() { env -u OS_PROJECT_ID -u CINDER_ENDPOINT OS_AUTH_TYPE=none OS_ENDPOINT="http://127.0.0.1:$port/v3/admin" /usr/bin/openstack "$@"; }
@@ -74,21 +76,21 @@ openstack volume list
 [ "$(openstack volume show myvol -f value -c id)" = "$id" ] || fails "openstack shows another volume"
 [ "$(openstack volume show myvol -f value -c status)" = available ] || fails "openstack shows another status"
 openstack volume set --description 'from the how-to' --property colour=red myvol
-openstack volume show myvol -f value -c description | grep -q 'from the how-to' || fails "the description is not kept"
+openstack volume show myvol -f value -c description | has 'from the how-to' || fails "the description is not kept"
 openstack volume create --size 1 second
 for _ in $(seq 50); do [ "$(openstack volume show second -f value -c status)" = available ] && break; sleep 0.1; done
 [ "$(ls "/var/lib/cinder/volumes/$md5/" | grep -c '^volume-')" = 2 ] || fails "not one more file for one more volume"
-openstack volume service list | grep -q cinder-volume || fails "no service"
+openstack volume service list | has cinder-volume || fails "no service"
 
 echo "== a restart finds them again"
 kill "$daemon"; wait "$daemon" || true
 serve
-cinder list | grep myvol | grep -q available || fails "myvol is not there after a restart"
+cinder list | grep myvol | has available || fails "myvol is not there after a restart"
 
 echo "== 2. cinder delete"
 cinder delete "$id"
 cinder delete second
-for _ in $(seq 50); do cinder list | grep -qE 'myvol|second' || break; sleep 0.1; done
+for _ in $(seq 50); do cinder list | has -E 'myvol|second' || break; sleep 0.1; done
 [ -z "$(ls "/var/lib/cinder/volumes/$md5/" | grep '^volume-' || true)" ] || fails "files are left"
 ! grep -q ' ERROR ' /var/log/cinder/*.log || fails "errors in the log"
 echo "== done"

@@ -1,4 +1,5 @@
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 using Xunit;
 
@@ -12,40 +13,65 @@ static class Invariants
     {
         await world.Sweep();
         await world.HoldCounts(what);
-        var (volumes, operations, holds) = await world.Db.Read(async tx => (
-            await tx.Query($"select id, status, host from volume", r => (Id: r.GetString(0), Status: r.GetString(1), Host: r.IsDBNull(2) ? null : r.GetString(2))),
-            await tx.Operations.List(null, null, 1000),
-            await tx.Number($"select count(*) from hold")));
+        var (volumes, snapshots, operations, holds, growing) = await world.Db.Read(async tx => (
+            await tx.Query($"select id, status, host, size_gb from volume", r => new Kept(
+                r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
+            await tx.Query($"select s.id, s.status, v.host, s.size_gb from snapshot s left join volume v on v.id = s.volume_id", r => new Kept(
+                r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
+            await tx.Operations.List(new()),
+            await tx.Number($"select count(*) from hold"),
+            await tx.Number($"select count(*) from volume where growing_to_gb is not null")));
         if (!operations.TrueForAll(o => o.Status is OperationStatus.Done or OperationStatus.Failed))
             Assert.Fail($"{what}: left under way: {string.Join(", ", operations.Select(o => $"{o.Kind} {o.Status} {o.Fault}"))}");
         if (holds != 0) Assert.Fail($"{what}: {holds} holds left");
-        if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
-        var files = world.Shares.Volumes.ToLookup(f => f.VolumeId, f => f.Pool);
-        foreach (var volume in volumes)
-        {
-            var pools = files[volume.Id].ToList();
-            switch (volume.Status)
-            {
-                case VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse:
-                    if (pools.Count != 1 || volume.Host != $"{World.Queue}#{pools[0]}")
-                        Assert.Fail($"{what}: {volume.Status} on {volume.Host}, but its files are in {string.Join(", ", pools)}");
-                    break;
-                case VolumeStatus.Error:
-                    if (pools.Count != 0 || volume.Host is not null) Assert.Fail($"{what}: in error, but not undone");
-                    break;
-                case VolumeStatus.ErrorDeleting:
-                    break;
-                default:
-                    Assert.Fail($"{what}: nobody works on it, but it is {volume.Status}");
-                    break;
-            }
-        }
+        if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to");
         var connected = await world.Db.Read(tx => tx.Query(
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
             Assert.Fail($"{what}: attachments are connected to {string.Join(", ", connected)}, exports are {string.Join(", ", world.Shares.Exports.Keys)}");
+        if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
+        Hold(world, what, volumes, world.Shares.Volumes.ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
+        {
+            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending => Files.One,
+            // Not undone to nothing where it failed while there was one already: being reverted.
+            VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
+            VolumeStatus.ErrorDeleting => Files.Any,
+            _ => null,
+        });
+        Hold(world, what, snapshots, world.Shares.Snapshots.ToLookup(f => f.SnapshotId, f => f.Pool), snapshot => snapshot.Status switch
+        {
+            SnapshotStatus.Available => Files.One,
+            SnapshotStatus.Error => Files.None,
+            SnapshotStatus.ErrorDeleting => Files.Any,
+            _ => null,
+        });
+    }
+
+    /// <param name="wanted">Which files a row must have; null: nothing may be left so.</param>
+    static void Hold(World world, string what, List<Kept> rows, ILookup<string, string> files, Func<Kept, Files?> wanted)
+    {
+        foreach (var row in rows)
+        {
+            var pools = files[row.Id].ToList();
+            switch (wanted(row))
+            {
+                case Files.One:
+                    if (pools.Count != 1 || row.Host != $"{World.Queue}#{pools[0]}")
+                        Assert.Fail($"{what}: {row.Status} on {row.Host}, but its files are in {string.Join(", ", pools)}");
+                    var size = world.Shares.Find(row.Id)!.SizeGb;
+                    if (size != row.SizeGb && !(row.Status == VolumeStatus.ErrorExtending && size > row.SizeGb))
+                        Assert.Fail($"{what}: {row.Status} and {row.SizeGb} GiB, but its file has {size}");
+                    break;
+                case Files.None:
+                    if (pools.Count != 0) Assert.Fail($"{what}: in error, but not undone");
+                    break;
+                case null:
+                    Assert.Fail($"{what}: nobody works on it, but it is {row.Status}");
+                    break;
+            }
+        }
         foreach (var file in files)
-            if (!volumes.Exists(v => v.Id == file.Key))
+            if (!rows.Exists(v => v.Id == file.Key))
                 Assert.Fail($"{what}: file of {file.Key} in {string.Join(", ", file)} without a row");
     }
 
@@ -75,4 +101,9 @@ static class Invariants
         if (pools.Count != 0) Assert.Fail($"{what}: {string.Join("; ", pools)}");
         await world.HoldUses(what);
     }
+
+    /// <param name="Host">Where its file is to be: a snapshot's where its volume's is.</param>
+    sealed record Kept(string Id, string Status, string? Host, int SizeGb);
+
+    enum Files { None, One, Any }
 }

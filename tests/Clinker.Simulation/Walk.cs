@@ -2,6 +2,8 @@ using System.Globalization;
 using Clinker.Operations;
 using Clinker.Quotas;
 using Clinker.Services;
+using Clinker.Snapshots;
+using Clinker.Store;
 using Clinker.Volumes;
 using Xunit;
 
@@ -17,8 +19,8 @@ public sealed class Walk(ITestOutputHelper output)
     /// <summary>Acts of one walk, and acts between two rests.</summary>
     const int Acts = 4000, ActsToRest = 300;
 
-    /// <summary>Volumes of the one project: further creates are refused.</summary>
-    static readonly QuotaLimits Limits = new(Volumes: 12, Gigabytes: 30);
+    /// <summary>Of the one project: further creates are refused.</summary>
+    static readonly QuotaLimits Limits = new(Volumes: 12, Gigabytes: 50, Snapshots: 12);
 
     /// <summary>
     /// CLINKER_SEED: that walk only. CLINKER_SEEDS: so many more of them. Without: always the same few. A seed that failed once
@@ -41,7 +43,7 @@ public sealed class Walk(ITestOutputHelper output)
             Assert.Fail($"CLINKER_SEED={seed} fails at act {walk.Act} ({walk.Last}): {e.Message}\n{e.StackTrace}\nthe way there:\n"
                 + string.Join('\n', walk.Way));
         }
-        output.WriteLine($"seed {seed}: {walk}");
+        output.WriteLine($"seed {seed}: {walk}; {await world.Ended()}");
     }
 
     /// <summary>The same seed twice is the same walk: otherwise no failure could be found again.</summary>
@@ -69,6 +71,7 @@ public sealed class Walk(ITestOutputHelper output)
         readonly Random random = new(seed);
         readonly List<Daemon> daemons = [];
         readonly List<Volume> volumes = [];
+        readonly List<Snapshot> snapshots = [];
         readonly Queue<string> way = new();
         Node house = world.Node;
         int started, created, deleted, used, refused, killed, rests, failed;
@@ -98,11 +101,18 @@ public sealed class Walk(ITestOutputHelper output)
         {
             switch (random.Next(1000))
             {
-                case < 675: await Step(Pick(daemons)); break;
-                case < 700: await Use(); break;
-                case < 760: await Create(); break;
-                case < 810: await Delete(force: false); break;
-                case < 830: await Delete(force: true); break;
+                case < 615: await Step(Pick(daemons)); break;
+                case < 640: await Use(); break;
+                case < 690: await Create(null); break;
+                case < 700: await Create(Pick(volumes) is { } of ? new VolumeSource.OfVolume(of.Id) : null); break;
+                case < 710: await Create(Pick(snapshots) is { } taken ? new VolumeSource.OfSnapshot(taken.Id) : null); break;
+                case < 735: await Try("snapshot", Pick(volumes), async v => snapshots.Add(await world.Snapshot(v, Limits))); break;
+                case < 745: await Try("extend", Pick(volumes), v => world.Extend(v, random.Next(2, 6), Limits)); break;
+                case < 765: await Revert(); break;
+                case < 780: await Try("delete the snapshot", Pick(snapshots), s => world.Delete(s, force: random.Next(5) == 0)); break;
+                case < 810: await Delete(v => world.Delete(v)); break;
+                case < 820: await Delete(v => world.Delete(v, force: true)); break;
+                case < 830: await Delete(world.DeleteWithSnapshots); break;
                 case < 860: Turn(TimeSpan.FromMilliseconds(random.Next(1, 2000))); break;
                 case < 880: Turn(TimeSpan.FromSeconds(random.Next(2, 30))); break;
                 case < 890: Turn(World.Lease + TimeSpan.FromSeconds(1)); break;
@@ -153,48 +163,64 @@ public sealed class Walk(ITestOutputHelper output)
             daemon.Stop();
         }
 
-        async Task Create()
+        async Task Create(VolumeSource? source)
         {
-            Last = "create";
-            try
+            Last = $"create from {source}";
+            var size = source is null && random.Next(50) == 0 ? 1_000_000 : random.Next(1, 4);
+            await Try(async () =>
             {
-                volumes.Add(await world.Create(random.Next(50) == 0 ? 1_000_000 : random.Next(1, 4), random.Next(50) == 0 ? QuotaLimits.None : Limits));
+                volumes.Add(await world.Create(size, random.Next(50) == 0 ? QuotaLimits.None : Limits, source));
                 created++;
-            }
-            catch (FaultException e) when (e.Fault is Fault.OverQuota) { refused++; }
+            });
         }
 
-        async Task Delete(bool force)
+        async Task Delete(Func<Volume, Task> how)
         {
-            if (volumes.Count == 0) return;
-            var volume = Pick(volumes);
-            Last = $"delete {volume.Id}{(force ? " by force" : "")}";
-            try
+            if (Pick(volumes) is not { } volume) return;
+            Last = $"delete {volume.Id}";
+            await Try(async () =>
             {
-                await world.Delete(volume, force);
+                await how(volume);
                 deleted++;
-            }
-            catch (FaultException e) when (e.Fault is Fault.Invalid) { refused++; }
-            catch (FaultException e) when (e.Fault is Fault.NotFound) { volumes.Remove(volume); }
+            });
         }
 
         /// <summary>Somebody asks for a volume, has it, moves with it or gives it back.</summary>
         async Task Use()
         {
-            if (volumes.Count == 0) return;
-            var volume = Pick(volumes);
+            if (Pick(volumes) is not { } volume) return;
             var host = random.Next(3) == 0 ? "h2" : "h1";
             Last = $"{volume.Id} is used on {host}";
-            try
+            await Try(async () =>
             {
                 var all = await world.Db.Read(tx => tx.Attachments.Of(volume.Id));
                 if (all.Count == 0 || random.Next(4) == 0) await world.Connect(volume, host);
-                else if (random.Next(2) == 0) await world.Detach(Pick(all));
-                else if (random.Next(2) == 0) await world.Complete(Pick(all));
+                else if (random.Next(2) == 0) await world.Detach(Pick(all)!);
+                else if (random.Next(2) == 0) await world.Complete(Pick(all)!);
                 else await world.Connect(volume, host, Pick(all));
                 used++;
-            }
-            catch (FaultException e) when (e.Fault is Fault.Invalid or Fault.Conflict or Fault.NotFound) { refused++; }
+            });
+        }
+
+        async Task Revert()
+        {
+            if (Pick(snapshots) is not { } some || volumes.Find(v => v.Id == some.VolumeId) is not { } volume) return;
+            if (await world.Db.Read(tx => tx.Snapshots.Of(volume.Id)) is not [var newest, ..]) return;
+            await Try("revert", volume, v => world.Revert(v, newest));
+        }
+
+        /// <summary>Asks for something about one of those that there are, or were.</summary>
+        async Task Try<T>(string what, T? of, Func<T, Task> act) where T : class
+        {
+            if (of is null) return;
+            Last = $"{what} {(of as Volume)?.Id ?? (of as Snapshot)?.Id}";
+            await Try(() => act(of));
+        }
+
+        async Task Try(Func<Task> act)
+        {
+            try { await act(); }
+            catch (FaultException e) when (e.Fault is Fault.OverQuota or Fault.Invalid or Fault.Conflict or Fault.NotFound) { refused++; }
         }
 
         void Turn(TimeSpan time)
@@ -214,7 +240,7 @@ public sealed class Walk(ITestOutputHelper output)
         /// <summary>From here on an act of the driver always fails, or none does any more.</summary>
         void Fail()
         {
-            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "connect: answer", "disconnect", ""]) : null;
+            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "snapshot: ", "extend: ", "revert: ", "delete snapshot: ", "create from ", "connect: answer", "disconnect", ""]) : null;
             Last = $"fails for good: {world.FailsForGood}";
         }
 
@@ -223,7 +249,7 @@ public sealed class Walk(ITestOutputHelper output)
             Last = "a person resumes what is stuck";
             await world.Db.Commit(async tx =>
             {
-                foreach (var stuck in await tx.Operations.List("stuck", null, 100)) await tx.Operations.Resume(stuck.Id);
+                foreach (var stuck in await tx.Operations.List(new() { Filters = [new("status", Op.Equal, OperationStatus.Stuck)] })) await tx.Operations.Resume(stuck.Id);
             });
         }
 
@@ -259,17 +285,18 @@ public sealed class Walk(ITestOutputHelper output)
             world.KillAll();
             await world.RunUntilQuiet();
             await world.Hold($"seed {seed}, act {Act}");
-            foreach (var volume in volumes.ToList())
-            {
-                var status = await world.StatusOf(volume);
-                if (status is null) volumes.Remove(volume);
-                else if (status is "error" or "error_deleting") failed++;
-            }
+            var left = await world.Db.Read(tx => tx.Query(
+                $"select id, status from volume union all select id, status from snapshot", r => (Id: r.GetString(0), Status: r.GetString(1))));
+            var ids = left.Select(l => l.Id).ToHashSet();
+            volumes.RemoveAll(v => !ids.Contains(v.Id));
+            snapshots.RemoveAll(s => !ids.Contains(s.Id));
+            failed += left.Count(l => l.Status.StartsWith("error", StringComparison.Ordinal));
         }
 
         string Name(Daemon daemon) => $"daemon {daemons.IndexOf(daemon)}";
 
-        T Pick<T>(IReadOnlyList<T> list) => list[random.Next(list.Count)];
+        /// <summary>One of them; null when there is none.</summary>
+        T Pick<T>(IReadOnlyList<T> list) => list.Count == 0 ? default! : list[random.Next(list.Count)];
 
         public override string ToString() =>
             $"{Act} acts, {created} created, {deleted} deleted, {used} uses, {refused} refused, {killed} daemons ended, {failed} in error at one of {rests} rests";

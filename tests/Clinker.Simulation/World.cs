@@ -18,7 +18,7 @@ namespace Clinker.Simulation;
 /// A deployment in memory: a database and shares that outlive daemons, a clock that only tests turn, and trouble at numbered
 /// points (see <see cref="Daemon"/>).
 /// </summary>
-sealed class World : IAsyncDisposable
+sealed partial class World : IAsyncDisposable
 {
     public const string Queue = "host@memory";
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -99,8 +99,8 @@ sealed class World : IAsyncDisposable
 
     public Task Sweep() => Node.Sweep(Queue, driver, default);
 
-    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null) => Db.Commit(tx =>
-        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1"));
+    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
+        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
 
     public Volume NewVolume(Tx tx, int sizeGb = 1) => new()
     {
@@ -161,7 +161,7 @@ sealed class World : IAsyncDisposable
 
     /// <summary>The newest operation about a volume.</summary>
     public Task<OperationRow> OperationOf(Volume volume) =>
-        Db.Read(async tx => (await tx.Operations.List(null, new("volume", volume.Id), 1)).Single());
+        Db.Read(async tx => (await tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume.Id)], Limit = 1 })).Single());
 
     /// <summary>What the user was told, newest first.</summary>
     public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 100 })).ConvertAll(m => m.Text));
@@ -198,7 +198,7 @@ sealed class World : IAsyncDisposable
             await Heartbeat();
         }
         Assert.Fail("The operations never end: " + string.Join("; ",
-            (await Db.Read(tx => tx.Operations.List(null, null, 10))).Select(o => $"{o.Kind} {o.Status} {o.Fault}")));
+            (await Db.Read(tx => tx.Operations.List(new() { Limit = 10 }))).Select(o => $"{o.Kind} {o.Status} {o.Fault}")));
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>

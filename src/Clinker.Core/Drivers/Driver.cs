@@ -8,8 +8,8 @@ namespace Clinker.Drivers;
 /// A backend. What every backend must have is abstract; what can be made of that is virtual, with the generic way as body.
 /// Every verb takes records, may be repeated (ensure, never do), throws a <see cref="Operations.FaultException"/> for what a
 /// user should know, and leaves trying again to the engine: a fault that may pass is thrown as a transient one at once, never
-/// retried in here; <see cref="Operations.FaultException.NothingDone"/> is said with it where the storage was not even reached.
-/// No verb blocks a thread-pool thread on storage, and each ends when its token does.
+/// retried in here; <see cref="Operations.FaultException.NothingDone"/> is said with it where it is sure that nothing was
+/// made. No verb blocks a thread-pool thread on storage, and each ends when its token does.
 /// </summary>
 public abstract class Driver : IAsyncDisposable
 {
@@ -83,6 +83,13 @@ public abstract class Driver : IAsyncDisposable
 
     /// <summary>Takes back what <see cref="Connect"/> exported for that host. What was never exported is no fault.</summary>
     public virtual Task Disconnect(Volume volume, Connector connector, Work work) => Task.CompletedTask;
+
+    /// <summary>Refuses what this backend does not promise, before it is tried.</summary>
+    /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
+    public void Demand(Abilities needed, string what)
+    {
+        if (!Can.HasFlag(needed)) throw CanNot(what);
+    }
 
     /// <summary>The fault for what <see cref="Can"/> did not promise.</summary>
     protected FaultException CanNot(string what) => new(new Fault.DriverFailed(what, $"backend {Backend} can't."))

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Clinker.Operations;
@@ -24,6 +25,22 @@ public abstract record Fault(string Message)
 {
     /// <summary>Whether the same act may succeed later without anybody changing anything.</summary>
     [JsonIgnore] public virtual bool Transient => false;
+
+    /// <summary>
+    /// The words of a fault as it is remembered, also of one that only a newer program knows; null when there are none.
+    /// </summary>
+    public static string? WordsOf(string? remembered)
+    {
+        if (remembered is null) return null;
+        try
+        {
+            using var json = JsonDocument.Parse(remembered);
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(nameof(Message), out var words)
+                ? words.GetString()
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException) { return null; }
+    }
 
     /// <summary>Throws this fault.</summary>
     public FaultException Thrown(Exception? cause = null) => new(this, cause);
@@ -94,8 +111,9 @@ public sealed class FaultException(Fault fault, Exception? cause = null) : Excep
     public Fault Fault => fault;
 
     /// <summary>
-    /// The thrower is sure that this call has changed nothing (it did not get as far as the storage): so what would take it back
-    /// need not run, and a storage that is away for good keeps nobody waiting for its undo. False when in doubt.
+    /// The thrower is sure that this call has changed nothing and never will (it did not get as far as the storage, or no further
+    /// than a look): so what would take it back need not run, and a storage that is away for good keeps nobody waiting for its
+    /// undo. False when in doubt.
     /// </summary>
     public bool NothingDone { get; init; }
 }

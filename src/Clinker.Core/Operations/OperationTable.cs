@@ -17,7 +17,7 @@ public readonly struct OperationTable(Tx tx)
         + "and j.event = 'fault') then 'unwinding' else 'queued' end");
 
     /// <summary>When what only a person may resume is tried again.</summary>
-    static readonly DateTime Never = new(9999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+    public static readonly DateTime Never = new(9999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     static readonly Sql Live = Sql.Raw("status in ('queued', 'running', 'unwinding')");
 
@@ -91,6 +91,12 @@ public readonly struct OperationTable(Tx tx)
     public async Task<bool> Holds(string id, long generation) => 0 < await tx.Number(
         $"select count(*) from operation where id = {id} and generation = {generation} and owner is not null");
 
+    /// <summary>Lets all leases go. For a start that is sure of it that no other process works on this database.</summary>
+    public Task LetGoAll() => tx.Execute($"""
+        update operation set status = case when status = 'running' then 'queued' else status end, owner = null, lease_until = 0
+        where owner is not null
+        """);
+
     public Task Journal(string id, string step, string @event, string? data) => tx.Execute($"""
         insert into journal (operation, step, event, data, at) values ({id}, {step}, {@event}, {data}, {tx.Now})
         """);
@@ -105,8 +111,14 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>Whether an operation that has turned round did so in a step of which nothing was ever done.</summary>
+    public async Task<bool> WasUntouched(string id, string step) => 0 < await tx.Number($"""
+        select count(*) from journal
+        where operation = {id} and step = {step} and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
+        """);
+
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
-        $"select step, event, data, at from journal where operation = {id} order by at",
+        $"select step, event, data, at from journal where operation = {id} order by at, step, event",
         r => new JournalEntry(r.GetString(0), r.GetString(1), r.Text(2), r.Time(3)));
 
     /// <summary>Moves it to another queue. Without <paramref name="keep"/> the lease is let go.</summary>
@@ -213,12 +225,12 @@ public readonly struct OperationTable(Tx tx)
 
     public Task<OperationRow?> Get(string id) => tx.One<OperationRow?>($"select {All} from operation where id = {id}", Read);
 
-    /// <summary>Newest first. Filters that are null ask for everything.</summary>
-    public Task<List<OperationRow>> List(string? status, About? about, int limit)
+    /// <summary>One page.</summary>
+    /// <exception cref="FaultException">NotFound: the marker is no operation.</exception>
+    public async Task<List<OperationRow>> List(ListQuery query)
     {
-        Sql byStatus = status is null ? Sql.Nothing : $" and status = {status}";
-        Sql byAbout = about is { } a ? $" and about_kind = {a.Kind} and about_id = {a.Id}" : Sql.Nothing;
-        return tx.Query($"select {All} from operation where 1 = 1{byStatus}{byAbout} order by created_at desc limit {limit}", Read);
+        if (query.Marker is { } marker && await Get(marker) is null) throw new Fault.NotFound("Operation", marker).Thrown();
+        return await tx.Query($"select {All} from operation{ListSql.Page(query, "operation", tx.Dialect)}", Read);
     }
 
     /// <summary>Whether something is under way (or stuck) about a resource.</summary>
@@ -264,11 +276,11 @@ public readonly struct OperationTable(Tx tx)
 public sealed record JournalEntry(string Step, string Event, string? Data, DateTime At);
 
 /// <summary>The events of a journal.</summary>
-static class JournalEvent
+public static class JournalEvent
 {
     /// <summary>The act took effect; data is its result.</summary>
     public const string Done = "done";
-    /// <summary>The undo took effect, or was not needed.</summary>
+    /// <summary>The undo took effect, or was not needed: then data is <see cref="Untouched"/>.</summary>
     public const string Undone = "undone";
     /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
     public const string Untouched = "untouched";

@@ -121,7 +121,7 @@ sealed partial class Run : IDisposable
             if (Parse(json) is not { } operation)
             {
                 await Stick(new Fault.Misconfigured(
-                    $"This program can't read the arguments {Row.Arguments}: start the program that wrote them, then resume it."));
+                    "This program can't read its arguments: start the program that wrote them, then resume it."));
                 return;
             }
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
@@ -177,7 +177,7 @@ sealed partial class Run : IDisposable
     Task TurnRound(Fault fault) => Fenced("turn round", async tx =>
     {
         await tx.Operations.Journal(Row.Id, "", JournalEvent.Fault, JsonSerializer.Serialize(fault, CoreJson.Default.Fault));
-        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, null);
+        if (saga?.Untouched is { } step) await tx.Operations.Journal(Row.Id, step, JournalEvent.Undone, JournalEvent.Untouched);
         await tx.Operations.Unwind(Row.Id, fault);
     });
 

@@ -166,7 +166,7 @@ public sealed class Saga
         if (journal.TryGetValue((name, JournalEvent.Done), out var data))
         {
             try { result = data is null ? default : JsonSerializer.Deserialize(data, Json<T>()); }
-            catch (JsonException) { throw new UnknownStep(name, $"a result that this program can't read ({data})"); }
+            catch (JsonException) { throw new UnknownStep(name, "with a result that this program can't read"); }
             return true;
         }
         if (Unwinding) throw new TurnedRound();

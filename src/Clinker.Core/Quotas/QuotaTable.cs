@@ -90,11 +90,12 @@ public readonly struct QuotaTable(Tx tx)
           select project_id, resource, sum(n) as n from (
             select project_id, 'volumes' as resource, 1 as n from volume where consumes_quota
             union all
-            select project_id, 'gigabytes', size_gb from volume where consumes_quota
+            select project_id, 'gigabytes', coalesce(growing_to_gb, size_gb) from volume where consumes_quota
             union all
             select project_id, 'volumes:' || volume_type_id, 1 from volume where consumes_quota and volume_type_id is not null
             union all
-            select project_id, 'gigabytes:' || volume_type_id, size_gb from volume where consumes_quota and volume_type_id is not null
+            select project_id, 'gigabytes:' || volume_type_id, coalesce(growing_to_gb, size_gb) from volume
+            where consumes_quota and volume_type_id is not null
             union all
             select project_id, 'snapshots', 1 from snapshot where consumes_quota
             union all

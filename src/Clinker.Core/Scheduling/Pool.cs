@@ -14,7 +14,11 @@ public sealed record Pool(
 
 /// <summary>What is to be placed.</summary>
 /// <param name="Specs">The volume type's extra specs.</param>
-public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<string, string> Specs);
+public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<string, string> Specs)
+{
+    /// <summary>The only backend that will do (<c>host@backend</c>): where the source lies. Null for any.</summary>
+    public string? Backend { get; init; }
+}
 
 /// <summary>What was chosen, and what is against the others.</summary>
 public sealed record Placement(Pool? Chosen, IReadOnlyList<(string Pool, string Why)> Against);

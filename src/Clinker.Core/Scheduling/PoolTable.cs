@@ -53,6 +53,34 @@ public readonly struct PoolTable(Tx tx)
                 """);
     }
 
+    /// <summary>Reserves what a volume grows by, in the pool where it lies. Repeating it does nothing.</summary>
+    /// <param name="specs">The volume type's extra specs.</param>
+    /// <exception cref="FaultException">NoValidBackend: there is no room.</exception>
+    public async Task Grow(string volumeId, int toGb, IReadOnlyDictionary<string, string> specs, SchedulingSettings settings)
+    {
+        await tx.InTurn(Turn.Placing);
+        var (name, size) = await tx.One(
+            $"select pool, size_gb from reservation where volume_id = {volumeId}", r => (r.GetString(0), r.GetInt32(1)));
+        var pool = (await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name)
+            ?? throw new Fault.NoValidBackend($"Pool {name} is not known.").Thrown();
+        var request = new PlaceRequest(toGb - size, null, specs);
+        if (settings.Filters.FirstOrDefault(f => f.Name == Filters.Capacity.Name)?.WhyNot(pool, request) is { } why)
+            throw new Fault.NoValidBackend($"{name}: {Filters.Capacity.Name}: {why}.").Thrown();
+        await Resize(volumeId, toGb);
+    }
+
+    /// <summary>Gives back what <see cref="Grow"/> reserved. Repeating it does nothing.</summary>
+    public Task GiveBackGrowth(string volumeId, int sizeGb) => Resize(volumeId, sizeGb);
+
+    async Task Resize(string volumeId, int sizeGb)
+    {
+        await tx.Execute($"""
+            update pool set version = version + 1, allocated_gb = allocated_gb + {sizeGb} - r.size_gb
+            from reservation r where r.volume_id = {volumeId} and r.pool = pool.name
+            """);
+        await tx.Execute($"update reservation set size_gb = {sizeGb} where volume_id = {volumeId}");
+    }
+
     /// <summary>
     /// Writes down what a backend reported. Pools that it no longer names are forgotten when empty, and down otherwise.
     /// </summary>
@@ -106,7 +134,8 @@ public readonly struct PoolTable(Tx tx)
             """, r => $"pool {r.GetString(0)}: {r.GetInt64(1)} GiB in {r.GetInt64(2)} volumes, reserved {r.GetInt64(3)} in {r.GetInt64(4)}");
         var rows = await tx.Query($"""
             select coalesce(v.id, r.volume_id), v.host, r.pool from volume v full outer join reservation r on r.volume_id = v.id
-            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '') or (r.volume_id is not null and v.size_gb <> r.size_gb)
+            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '') 
+              or (r.volume_id is not null and r.size_gb <> v.size_gb and r.size_gb <> coalesce(v.growing_to_gb, v.size_gb))
             """, r => $"volume {r.GetString(0)} lies in {r.Text(1) ?? "no pool"}, its room is reserved in {r.Text(2) ?? "none"}");
         return [.. counters, .. rows];
     }

@@ -14,6 +14,7 @@ public static class Scheduler
         foreach (var pool in pools)
         {
             var why = pool.ServiceDown ?? pool.Down;
+            if (request.Backend is { } only && PoolName.Parse(pool.Name).Queue != only) why = $"the source lies on {only}";
             if (why is null)
                 foreach (var filter in filters)
                     if ((why = filter.WhyNot(pool, request)) is not null) { why = $"{filter.Name}: {why}"; break; }

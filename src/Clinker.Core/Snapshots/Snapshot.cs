@@ -22,6 +22,8 @@ public sealed record Snapshot
     public string? EncryptionKeyId { get; init; }
     public string? ProviderLocation { get; init; }
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = Volume.EmptyMetadata;
+    /// <summary>What the image service said of the image that its volume was made from.</summary>
+    public IReadOnlyDictionary<string, string> ImageMetadata { get; init; } = Volume.EmptyMetadata;
     public bool ConsumesQuota { get; init; } = true;
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }

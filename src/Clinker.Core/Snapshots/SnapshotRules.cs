@@ -7,10 +7,15 @@ public static class SnapshotRules
 {
     /// <summary>Cinder: API.delete_snapshot. Not of one that belongs to a group snapshot.</summary>
     public static readonly Rule Delete = new("delete", [Available, Error], Deleting,
-        "Invalid snapshot: Snapshot status must be available or error, and must not be part of a group snapshot.", Needs.Ungrouped);
+        "Invalid snapshot: Snapshot status must be available or error and must not be part of a group.", Needs.Ungrouped);
 
     /// <summary>Cinder: the same with force: in any status.</summary>
-    public static readonly Rule ForceDelete = Delete with { Verb = "force delete", From = null };
+    public static readonly Rule ForceDelete = Delete with
+    {
+        Verb = "force delete",
+        From = null,
+        Refusal = "Invalid snapshot: Snapshot must not be part of a group.",
+    };
 
     /// <summary>Cinder: API.delete with cascade.</summary>
     public static readonly Rule DeleteWithVolume = Delete with
@@ -21,11 +26,14 @@ public static class SnapshotRules
             + "snapshots after volume transfer.",
     };
 
+    /// <summary>Cinder: the same with force: in any status.</summary>
+    public static readonly Rule ForceDeleteWithVolume = DeleteWithVolume with { Verb = "force delete", From = null };
+
     /// <summary>Cinder: API.create with a snapshot as source.</summary>
     public static readonly Rule Clone = new("make a volume from", [Available], null,
         "Invalid snapshot: Originating snapshot status must be one of 'available' values");
 
     /// <summary>Cinder: API.revert_to_snapshot.</summary>
     public static readonly Rule RevertTo = new("revert to", [Available], Restoring,
-        "Snapshot {id} status must be available to be reverted to, but current status is: {status}.") { Conflicts = true };
+        "Invalid snapshot: Can't revert volume {other} to its latest snapshot {id}. Snapshot's status must be 'available'.") { Conflicts = true };
 }

@@ -9,14 +9,14 @@ namespace Clinker.Snapshots;
 public readonly struct SnapshotTable(Tx tx)
 {
     static readonly Sql All = Sql.Raw("id, project_id, user_id, volume_id, size_gb, name, description, status, progress, volume_type_id, "
-        + "group_snapshot_id, encryption_key_id, provider_location, metadata, consumes_quota, created_at, updated_at");
+        + "group_snapshot_id, encryption_key_id, provider_location, metadata, image_metadata, consumes_quota, created_at, updated_at");
 
     public async Task<Snapshot> Insert(Snapshot s)
     {
         await tx.Execute($"""
             insert into snapshot ({All}) values ({s.Id}, {s.ProjectId}, {s.UserId}, {s.VolumeId}, {s.SizeGb}, {s.Name}, {s.Description},
               {s.Status}, {s.Progress}, {s.VolumeTypeId}, {s.GroupSnapshotId}, {s.EncryptionKeyId}, {s.ProviderLocation},
-              {VolumeTable.Json(s.Metadata)}, {s.ConsumesQuota}, {s.CreatedAt}, {s.UpdatedAt})
+              {VolumeTable.Json(s.Metadata)}, {VolumeTable.Json(s.ImageMetadata)}, {s.ConsumesQuota}, {s.CreatedAt}, {s.UpdatedAt})
             """);
         return s;
     }
@@ -97,8 +97,9 @@ public readonly struct SnapshotTable(Tx tx)
         EncryptionKeyId = r.Text(11),
         ProviderLocation = r.Text(12),
         Metadata = VolumeTable.Words(r.GetString(13)),
-        ConsumesQuota = r.GetBoolean(14),
-        CreatedAt = r.Time(15),
-        UpdatedAt = r.TimeOrNull(16),
+        ImageMetadata = VolumeTable.Words(r.GetString(14)),
+        ConsumesQuota = r.GetBoolean(15),
+        CreatedAt = r.Time(16),
+        UpdatedAt = r.TimeOrNull(17),
     };
 }

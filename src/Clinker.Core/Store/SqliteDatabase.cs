@@ -78,7 +78,8 @@ public sealed class SqliteDatabase : Database
             await lockFile.DisposeAsync();
             throw new Fault.Misconfigured($"The database {path} can't be opened: {e.Message}").Thrown(e);
         }
-        return await Migrated(database);
+        // Whoever had leases is dead: the lock was free. Nobody need wait until they have run out.
+        return await Migrated(database, tx => tx.Operations.LetGoAll());
     }
 
     /// <summary>A database in memory, for tests: one connection, reads and writes in turn.</summary>
@@ -88,11 +89,12 @@ public sealed class SqliteDatabase : Database
         return await Migrated(database);
     }
 
-    static async Task<SqliteDatabase> Migrated(SqliteDatabase database)
+    static async Task<SqliteDatabase> Migrated(SqliteDatabase database, Func<Tx, Task>? then = null)
     {
         try
         {
             await Migrations.Apply(database);
+            if (then is not null) await database.Commit(then);
             return database;
         }
         catch

@@ -78,9 +78,14 @@ public readonly struct TypeTable(Tx tx)
         tx.Query($"select project_id from volume_type_access where volume_type_id = {id} order by project_id", r => r.GetString(0));
 
     /// <summary>False when the project had access already.</summary>
-    public async Task<bool> AddAccess(string id, string projectId) => 1 == await tx.Execute($"""
-        insert into volume_type_access (volume_type_id, project_id) values ({id}, {projectId}) on conflict do nothing
-        """);
+    /// <exception cref="FaultException">NotFound: there is no such type (any more).</exception>
+    public async Task<bool> AddAccess(string id, string projectId)
+    {
+        await Keep(id);
+        return 1 == await tx.Execute($"""
+            insert into volume_type_access (volume_type_id, project_id) values ({id}, {projectId}) on conflict do nothing
+            """);
+    }
 
     /// <summary>False when the project had none.</summary>
     public async Task<bool> RemoveAccess(string id, string projectId) =>
@@ -89,6 +94,11 @@ public readonly struct TypeTable(Tx tx)
     /// <summary>The extra specs of a type; none for no type.</summary>
     public async Task<IReadOnlyDictionary<string, string>> SpecsOf(string? id) =>
         id is not null && await Find(id) is { } type ? type.ExtraSpecs : Volume.EmptyMetadata;
+
+    /// <summary>How volumes of a type are encrypted; null when they are not.</summary>
+    public Task<Encryption?> EncryptionOf(string id) => tx.One<Encryption?>(
+        $"select provider, control_location, cipher, key_size from type_encryption where volume_type_id = {id}",
+        r => new(r.GetString(0), r.GetString(1), r.Text(2), r.IsDBNull(3) ? null : r.GetInt32(3)));
 
     static string Json(IReadOnlyDictionary<string, string> specs) =>
         JsonSerializer.Serialize(specs, CoreJson.Default.IReadOnlyDictionaryStringString);

@@ -1,27 +1,45 @@
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Quotas;
 using Clinker.Scheduling;
+using Clinker.Snapshots;
 using Clinker.Store;
 using static Clinker.Volumes.VolumeStatus;
 
 namespace Clinker.Volumes;
 
-/// <summary>Makes the file behind a new, empty volume.</summary>
-public sealed record CreateVolume(string VolumeId) : Operation
+/// <summary>Makes what is behind a new volume: empty, or with the content of its source.</summary>
+/// <param name="Source">Null for an empty one; absent in journals of old.</param>
+public sealed record CreateVolume(
+    string VolumeId, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] VolumeSource? Source = null) : Operation
 {
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
 
-    /// <summary>Accepts a new volume: its row, its quota and the operation, in one transaction.</summary>
-    /// <exception cref="FaultException">OverQuota; NotFound when its type was removed meanwhile.</exception>
-    public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId)
+    /// <summary>Accepts a new volume: its row, its quota, the hold on its source and the operation, in one transaction.</summary>
+    /// <exception cref="FaultException">
+    /// OverQuota; NotFound when its type or source was removed meanwhile; Invalid when the source is in no state for it, or has
+    /// grown larger than the volume.
+    /// </exception>
+    public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId,
+        VolumeSource? source = null)
     {
         if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
+        var size = source switch
+        {
+            VolumeSource.OfSnapshot of => (await tx.Snapshots.Move(of.Id, SnapshotRules.Clone)).SizeGb,
+            VolumeSource.OfVolume of => (await tx.Volumes.Move(of.Id, VolumeRules.Clone)).SizeGb,
+            _ => 0,
+        };
+        if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
         await tx.Volumes.Insert(volume);
         await tx.Quotas.Take(volume, limits);
-        await tx.Operations.Start(operationId, new CreateVolume(volume.Id), Queues.Scheduler, volume.ProjectId, requestId);
+        About[] held = source?.Held is { } about ? [about] : [];
+        await tx.Operations.Start(
+            operationId, new CreateVolume(volume.Id, source), Queues.Scheduler, volume.ProjectId, requestId, holding: held);
         return volume;
     }
 
@@ -32,7 +50,10 @@ public sealed record CreateVolume(string VolumeId) : Operation
         var place = await saga.Commit("place",
             async tx =>
             {
-                var request = new PlaceRequest(volume.SizeGb, volume.AvailabilityZone, await tx.Types.SpecsOf(volume.VolumeTypeId));
+                var request = new PlaceRequest(volume.SizeGb, volume.AvailabilityZone, await tx.Types.SpecsOf(volume.VolumeTypeId))
+                {
+                    Backend = await BackendOf(tx),
+                };
                 var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
                 await tx.Volumes.SetHost(VolumeId, chosen);
                 return chosen;
@@ -47,7 +68,7 @@ public sealed record CreateVolume(string VolumeId) : Operation
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
 
         var disk = await saga.Step("create",
-            () => saga.Driver.Create(volume, saga.Work),
+            () => Make(saga, volume),
             undo: () => saga.Driver.Delete(volume, saga.Work));
 
         await saga.Finish(async tx =>
@@ -55,6 +76,36 @@ public sealed record CreateVolume(string VolumeId) : Operation
             await tx.Volumes.SetOnDisk(VolumeId, disk);
             await tx.Volumes.Settle(VolumeId, Creating, Available);
         });
+    }
+
+    /// <summary>Where the source lies: only there can it be read.</summary>
+    async Task<string?> BackendOf(Tx tx) => Source switch
+    {
+        VolumeSource.OfSnapshot of => PoolName.Parse((await Origin(tx, of)).Volume.Host!).Queue,
+        VolumeSource.OfVolume of => PoolName.Parse((await tx.Volumes.Get(of.Id)).Host!).Queue,
+        _ => null,
+    };
+
+    async Task<VolumeOnDisk> Make(Saga saga, Volume volume)
+    {
+        switch (Source)
+        {
+            case VolumeSource.OfSnapshot of:
+                var (snapshot, origin) = await saga.Read(tx => Origin(tx, of));
+                return await saga.Driver.CreateFromSnapshot(volume, origin, snapshot, saga.Work);
+            case VolumeSource.OfVolume of:
+                var source = await saga.Read(tx => tx.Volumes.Get(of.Id));
+                if (source.AttachStatus != AttachStatus.Detached) saga.Driver.Demand(Abilities.SnapshotsAttached, "clone volumes in use");
+                return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
+            default:
+                return await saga.Driver.Create(volume, saga.Work);
+        }
+    }
+
+    static async Task<(Snapshot Snapshot, Volume Volume)> Origin(Tx tx, VolumeSource.OfSnapshot of)
+    {
+        var snapshot = await tx.Snapshots.Get(of.Id);
+        return (snapshot, await tx.Volumes.Get(snapshot.VolumeId));
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)

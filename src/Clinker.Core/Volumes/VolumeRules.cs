@@ -17,16 +17,15 @@ public static class VolumeRules
     /// <summary>Cinder: API.delete with force. Any status.</summary>
     public static readonly Rule ForceDelete = Delete with { Verb = "force delete", From = null };
 
+    /// <summary>Cinder: API.delete with cascade and force.</summary>
+    public static readonly Rule ForceDeleteCascade = ForceDelete with { Needs = DeleteCascade.Needs };
+
     /// <summary>Cinder: API.extend.</summary>
     public static readonly Rule Extend = new("extend", [Available], Extending,
-        "Invalid volume: Volume {id} status must be '('available',)' to extend, currently {status}.") { Remembers = true };
+        "Invalid volume: Volume {id} status must be '{'status': 'available'}' to extend, currently {status}.") { Remembers = true };
 
     /// <summary>Cinder: API.extend_attached_volume.</summary>
-    public static readonly Rule ExtendEvenInUse = Extend with
-    {
-        From = [Available, InUse],
-        Refusal = "Invalid volume: Volume {id} status must be '('available', 'in-use')' to extend, currently {status}.",
-    };
+    public static readonly Rule ExtendEvenInUse = Extend with { From = [Available, InUse] };
 
     /// <summary>Cinder: API._create_snapshot_in_db; before 3.66, without force.</summary>
     public static readonly Rule Snapshot = new("snapshot", [Available], null,
@@ -36,16 +35,16 @@ public static class VolumeRules
     public static readonly Rule SnapshotEvenInUse = Snapshot with
     {
         From = [Available, InUse],
-        Refusal = "Invalid volume: Volume {id} status must be available or in-use, but current status is: {status}.",
+        Refusal = "Invalid volume: Volume {id} status must be available, in-use, but current status is: {status}.",
     };
 
     /// <summary>Cinder: API.create with a source volume.</summary>
     public static readonly Rule Clone = new("clone", [Available, InUse], null,
-        "Invalid volume: Volume {id} status must be available or in-use, but current status is: {status}.");
+        "Invalid volume: Originating source volume status must be one of 'available, in-use' values");
 
     /// <summary>Cinder: API.revert_to_snapshot.</summary>
     public static readonly Rule Revert = new("revert", [Available], Reverting,
-        "Volume {id} status must be available to be reverted, but current status is: {status}.") { Conflicts = true };
+        "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,

@@ -114,7 +114,24 @@ public readonly struct VolumeTable(Tx tx)
         if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have gone back.");
     }
 
-    public Task SetSize(string id, int sizeGb) => tx.Execute($"update volume set size_gb = {sizeGb} where id = {id}");
+    /// <summary>It has grown to this size.</summary>
+    public Task SetSize(string id, int sizeGb) =>
+        tx.Execute($"update volume set size_gb = {sizeGb}, growing_to_gb = null where id = {id}");
+
+    /// <summary>The size that it is to grow to and whose quota it has; null for that which it has.</summary>
+    public Task SetGrowing(string id, int? toGb) =>
+        tx.Execute($"update volume set growing_to_gb = {(toGb is { } gb ? Sql.Of($"{gb}") : Sql.Raw("null"))} where id = {id}");
+
+    public Task SetBootable(string id, bool bootable) =>
+        tx.Execute($"update volume set bootable = {bootable}, updated_at = {tx.Now} where id = {id}");
+
+    /// <summary>Rewrites what the image service said of its image.</summary>
+    public Task SetImageMetadata(string id, IReadOnlyDictionary<string, string> words) =>
+        tx.Execute($"update volume set image_metadata = {Json(words)}, updated_at = {tx.Now} where id = {id}");
+
+    /// <summary>Rewrites what the service itself notes in its metadata.</summary>
+    public Task SetAdminMetadata(string id, IReadOnlyDictionary<string, string> words) =>
+        tx.Execute($"update volume set admin_metadata = {Json(words)}, updated_at = {tx.Now} where id = {id}");
 
     /// <summary>Notes where it lies, or (null) that it lies nowhere.</summary>
     public Task SetHost(string id, string? host) => tx.Execute($"update volume set host = {host} where id = {id}");
@@ -128,10 +145,6 @@ public readonly struct VolumeTable(Tx tx)
         update volume set name = {v.Name}, description = {v.Description}, metadata = {Json(v.Metadata)}, updated_at = {tx.Now}
         where id = {v.Id}
         """);
-
-    /// <summary>Rewrites what the service itself notes about it.</summary>
-    public Task SetAdminMetadata(string id, IReadOnlyDictionary<string, string> words) =>
-        tx.Execute($"update volume set admin_metadata = {Json(words)} where id = {id}");
 
     /// <summary>An admin's overrides; null leaves as it is.</summary>
     public Task Reset(string id, string? status, string? attachStatus, string? migrationStatus) => tx.Execute($"""

@@ -1,6 +1,7 @@
 using System.Net;
 using Clinker.Attachments;
 using Clinker.Quotas;
+using Clinker.Server.Seeing;
 
 namespace Clinker.Server.Api;
 
@@ -56,8 +57,8 @@ sealed record ApiSettings
     /// <summary>Who is calling (auth_strategy).</summary>
     public Identity Identity { get; init; } = Identities.None;
 
-    /// <summary>Null when all is well; otherwise what /healthcheck tells with 503.</summary>
-    public Func<ValueTask<string?>>? Health { get; init; }
+    /// <summary>What /healthcheck looks at.</summary>
+    public IReadOnlyList<HealthCheck> Health { get; init; } = [];
 
     /// <summary>The text of /metrics; null and there is none.</summary>
     public Func<ValueTask<string>>? Metrics { get; init; }

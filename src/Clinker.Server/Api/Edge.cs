@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
 using Clinker.Host;
 using Clinker.Server.Routes;
+using Clinker.Server.Seeing;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -125,10 +127,12 @@ sealed partial class Edge
                 Write(call, Versions.Document(call), 300, answer);
                 return;
             case "/healthcheck":
-                var trouble = means.Settings.Health is { } health ? await health() : null;
-                http.Response.StatusCode = trouble is null ? 200 : 503;
-                http.Response.ContentType = "text/plain; charset=UTF-8";
-                if (!isHead) FaultResponses.Plain(answer, trouble ?? "OK");
+                var detailed = call.Query["detailed"] is { } asked && (Booleans.Parse(asked) ?? true);
+                var health = await Health.Answer(
+                    means.Settings.Health, http.Request.Method, http.Request.Headers.Accept, detailed, means.Time, http.RequestAborted);
+                http.Response.StatusCode = health.Status;
+                http.Response.ContentType = health.ContentType;
+                answer.Write(health.Body);
                 return;
             case "/metrics" when means.Settings.Metrics is { } metrics && !isHead:
                 http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -88,10 +88,12 @@ static class Behaviour
     public const int LikeFilters = 34;
     public const int PoolTypeFilter = 35;
     public const int SummaryMetadata = 36;
+    public const int ExtendInUse = 42;
     public const int LimitsOfProject = 39;
     public const int WithCount = 45;
     public const int TypeFilters = 52;
     public const int AttachmentMode = 54;
     public const int GroupInCreate = 13;
     public const int BackupAsSource = 47;
+    public const int SnapshotInUse = 66;
 }

@@ -52,6 +52,11 @@ abstract partial class Must
     /// <summary>A name or a description: trimmed, at most 255 characters; said in other words than a plain text.</summary>
     public static Must Trimmed(string what) => new MustTrimmed(what);
 
+    /// <summary>A text of at most 65535 bytes, as upstream's widest column takes.</summary>
+    public static readonly Must LongText = Text(max: int.MaxValue, format: value => System.Text.Encoding.UTF8.GetByteCount(value) <= 65535
+        ? null
+        : $"{Python.Repr(value)} is not a 'mysql_text'");
+
     /// <summary>A text of printable characters.</summary>
     public static readonly Must Description = Text(orNull: true, format: value =>
         value.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.LineSeparator
@@ -88,8 +93,11 @@ abstract partial class Must
     public static readonly Must SizeOrNull = new MustSize(orNull: true);
 
     /// <summary>Texts by key: letters, digits and <c>-_:. /</c>.</summary>
-    public static MustObject Words(bool orNull = false, bool nullValues = false, bool spaces = true) =>
-        new([], Keys: spaces ? KeyPattern.Spaced : KeyPattern.Plain, Values: Text(orNull: nullValues), OrNull: orNull);
+    /// <param name="values">What the texts must be, where that is not at most 255 characters.</param>
+    public static MustObject Words(
+        bool orNull = false, bool nullValues = false, bool spaces = true, bool slashes = true, Must? values = null) =>
+        new([], Keys: !spaces ? KeyPattern.Plain : slashes ? KeyPattern.Spaced : KeyPattern.Unslashed,
+            Values: values ?? Text(orNull: nullValues), OrNull: orNull);
 
     /// <summary>A host as Cinder writes it.</summary>
     public static readonly Must Host = Text(min: 1, orNull: true, format: value =>
@@ -110,6 +118,7 @@ sealed record Field(string Name, Must Value, bool IsRequired, int Since);
 sealed record KeyPattern(string Text, string More)
 {
     public static readonly KeyPattern Spaced = new("^[a-zA-Z0-9-_:. /]{1,255}$", "-_:. /");
+    public static readonly KeyPattern Unslashed = new("^[a-zA-Z0-9-_:. ]{1,255}$", "-_:. ");
     public static readonly KeyPattern Plain = new("^[a-zA-Z0-9-_:.]{1,255}$", "-_:.");
 
     public bool Matches(string key) => key.Length is >= 1 and <= 255

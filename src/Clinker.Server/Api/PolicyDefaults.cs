@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace Clinker.Server.Api;
 
-/// <summary>Cinder's policy rules with their defaults (cinder/policies, scope and new defaults enforced).</summary>
+/// <summary>Cinder's policy rules with their defaults (cinder/policies, scope and new defaults enforced), and ours (<c>clinker:</c>).</summary>
 static class PolicyDefaults
 {
     /// <summary>Admins; readers and members in their own project.</summary>
@@ -98,6 +98,9 @@ static class PolicyDefaults
         "backup:backup-import",
         "backup:backup_project_attribute",
         "backup:export-import",
+        "clinker:operations:get",
+        "clinker:operations:get_all",
+        "clinker:operations:resume",
         "clusters:get",
         "clusters:get_all",
         "clusters:update",

@@ -12,6 +12,11 @@ static class AllRoutes
         VolumeActions.Map(api);
         VolumeUses.Map(api);
         Attachments.Map(api);
+        VolumeGrowth.Map(api);
+        VolumeFlags.Map(api);
+        VolumeEncryption.Map(api);
+        Snapshots.Map(api);
+        SnapshotActions.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);
@@ -20,6 +25,7 @@ static class AllRoutes
         Zones.Map(api);
         Limits.Map(api);
         Messages.Map(api);
+        Operations.Map(api);
         Extensions.Map(api);
         ResourceFilters.Map(api);
         return api;

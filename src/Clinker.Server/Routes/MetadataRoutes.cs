@@ -12,6 +12,9 @@ abstract class MetadataOf<TRow>
     /// <summary>As in "Volume X has no metadata with key Y."</summary>
     public abstract string Kind { get; }
 
+    /// <summary>Whether bodies may hold nothing else, and keys may hold a slash.</summary>
+    public virtual bool IsStrict => true;
+
     /// <summary>The policy rule of get, create, update and delete.</summary>
     public abstract string RuleOf(string verb);
 
@@ -32,11 +35,17 @@ abstract class MetadataOf<TRow>
 /// <summary>The six routes of a metadata sub-resource, the same for whatever has one.</summary>
 static class MetadataRoutes
 {
-    static readonly Form<IReadOnlyDictionary<string, string>> All =
-        new(Must.Object(Must.Required("metadata", Must.Words())), root => root.GetProperty("metadata").Words());
+    static Form<IReadOnlyDictionary<string, string>> All(bool strict) =>
+        new(Whole(strict, "metadata", Must.Words(slashes: strict)), root => root.GetProperty("metadata").Words());
 
-    static readonly Form<IReadOnlyDictionary<string, string>> One =
-        new(Must.Object(Must.Required("meta", Must.Words().WithCount(1, 1))), root => root.GetProperty("meta").Words());
+    static Form<IReadOnlyDictionary<string, string>> One(bool strict) =>
+        new(Whole(strict, "meta", Must.Words(slashes: strict).WithCount(1, 1)), root => root.GetProperty("meta").Words());
+
+    static MustObject Whole(bool strict, string key, Must words)
+    {
+        var whole = Must.Object(Must.Required(key, words));
+        return strict ? whole : whole.Open();
+    }
 
     public static void Metadata<TRow>(this RouteTable api, string noun, string path, MetadataOf<TRow> of)
     {
@@ -45,17 +54,17 @@ static class MetadataRoutes
             call.WithEtag = call.Supports(Behaviour.Etags);
             return new Entries("metadata", await Words(call, of, id));
         }, rule: Row(of.RuleOf("get")));
-        api.Post($"{noun}_metadata_create", path, All, async (Call call, string id, IReadOnlyDictionary<string, string> more) =>
+        api.Post($"{noun}_metadata_create", path, All(of.IsStrict), async (Call call, string id, IReadOnlyDictionary<string, string> more) =>
             new Entries("metadata", await Change(call, of, id, "create", old => Merged(old, more))),
             rule: Row(of.RuleOf("create")), success: 200);
-        api.Put($"{noun}_metadata_update_all", path, All, async (Call call, string id, IReadOnlyDictionary<string, string> all) =>
+        api.Put($"{noun}_metadata_update_all", path, All(of.IsStrict), async (Call call, string id, IReadOnlyDictionary<string, string> all) =>
             new Entries("metadata", await Change(call, of, id, "update", _ => all)),
             rule: Row(of.RuleOf("update")));
         api.Get($"{noun}_metadata_show", path + "/{key}", async (Call call, string id, string key) =>
             (await Words(call, of, id)).TryGetValue(key, out var value)
                 ? new Entries("meta", new Dictionary<string, string> { [key] = value })
                 : throw Missing(of, id, key), rule: Row(of.RuleOf("get")));
-        api.Put($"{noun}_metadata_update", path + "/{key}", One,
+        api.Put($"{noun}_metadata_update", path + "/{key}", One(of.IsStrict),
             async (Call call, string id, string key, IReadOnlyDictionary<string, string> one) =>
         {
             if (!one.ContainsKey(key)) throw Refusal.BadRequest("Request body and URI mismatch");

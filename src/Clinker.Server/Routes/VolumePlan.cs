@@ -12,8 +12,9 @@ namespace Clinker.Server.Routes;
 /// What a request for a volume comes to: names have become rows, size, type and zone are settled. Nothing is written. The
 /// order of the checks is Cinder's (cinder/api/v3/volumes.py create; cinder/volume/flows/api/create_volume.py).
 /// </summary>
+/// <param name="Origin">What it is made from; null for an empty one.</param>
 /// <param name="Named">Whether the request named the type, so that it may have been deleted meanwhile.</param>
-sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Named, string Zone, VolumeView View)
+sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Named, string Zone, VolumeOrigin? Origin, VolumeView View)
 {
     const string MinSize = "provisioning:min_vol_size";
     const string MaxSize = "provisioning:max_vol_size";
@@ -23,22 +24,29 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
     public static Task<VolumePlan> For(Call call, VolumeCreate want) => call.Db.Read(async tx =>
     {
         var named = string.IsNullOrEmpty(want.VolumeType) ? null : await VolumeTypes.Named(tx, call, want.VolumeType);
-        await Source(tx, call, want);
+        var origin = await VolumeOrigin.Find(tx, call, want);
         if (want.Multiattach)
             throw Refusal.BadRequest("multiattach parameter has been removed. The default behavior is to use multiattach enabled "
                 + "volume types. Contact your administrator to create a multiattach enabled volume type and use it to create "
                 + "multiattach volumes.");
-        if (want.Size is not { } size)
+        var services = await tx.Services.List();
+        if (named is not null && origin is not null) await origin.DemandType(tx, named, services);
+        if ((want.Size ?? origin?.SizeGb) is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
-        var type = named ?? await tx.Types.FindByName(call.Settings.DefaultType)
+        origin?.DemandSize(size);
+        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null)
+            ?? await tx.Types.FindByName(call.Settings.DefaultType)
             ?? throw new Fault.Misconfigured(
                 $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
         FitSize(type, size);
         if (IsMultiattach(type)) call.Demand("volume:multiattach");
-        var services = await tx.Services.List();
-        return new VolumePlan(want, size, type, named is not null, Place(call, type, services, want.AvailabilityZone),
+        var zone = Place(call, type, services, want.AvailabilityZone ?? origin?.Zone);
+        origin?.DemandZone(zone);
+        return new VolumePlan(want, size, type, named is not null, zone, origin,
             VolumeView.Of(call, [type], services));
     });
+
+    public VolumeSource? Source => Origin?.Source;
 
     public Volume ToVolume(Call call) => new()
     {
@@ -52,29 +60,17 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
         VolumeTypeId = Type.Id,
         AvailabilityZone = Zone,
         Multiattach = IsMultiattach(Type),
+        SnapshotId = (Source as VolumeSource.OfSnapshot)?.Id,
+        SourceVolumeId = (Source as VolumeSource.OfVolume)?.Id,
+        Bootable = Origin?.Bootable ?? false,
+        ImageMetadata = Origin?.ImageMetadata ?? Volume.EmptyMetadata,
         Metadata = Want.Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
 
-    /// <summary>What a volume may be made from besides nothing: none of it is there to be found, except volumes.</summary>
-    static async Task Source(Tx tx, Call call, VolumeCreate want)
-    {
-        if (want.SnapshotId is { } snapshot) throw new Fault.NotFound("Snapshot", snapshot).Thrown();
-        if (want.SourceVolumeId is { } source)
-        {
-            await Volumes.Visible(tx, call, source);
-            throw Fault.Invalid.Input($"Volume {source} can't be a source: this release makes empty volumes only.").Thrown();
-        }
-        if (want.ConsistencyGroupId is { } consistency) throw new Fault.NotFound("Group", consistency).Thrown();
-        if (want.GroupId is { } group && call.Supports(Behaviour.GroupInCreate)) throw new Fault.NotFound("Group", group).Thrown();
-        if (want.ImageRef is not null)
-            throw Refusal.BadRequest(
-                "Invalid image identifier or unable to access requested image: no image service is configured.");
-        if (!string.IsNullOrEmpty(want.BackupId) && call.Supports(Behaviour.BackupAsSource))
-            throw new Fault.NotFound("Backup", want.BackupId).Thrown();
-    }
-
-    static void FitSize(VolumeType type, int size)
+    /// <summary>Whether a type lets its volumes be so large.</summary>
+    /// <exception cref="FaultException">Invalid.</exception>
+    public static void FitSize(VolumeType type, int size)
     {
         if (type.ExtraSpecs.TryGetValue(MinSize, out var min) && int.TryParse(min, out var least) && size < least)
             throw Fault.Invalid.Input($"Specified volume size of '{size}' is less than the minimum required size of '{min}' for "

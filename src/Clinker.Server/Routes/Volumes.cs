@@ -1,6 +1,7 @@
 using Clinker.Operations;
 using Clinker.Server.Api;
 using Clinker.Server.Shapes;
+using Clinker.Snapshots;
 using Clinker.Store;
 using Clinker.Volumes;
 using static Clinker.Server.Api.PolicyRule;
@@ -62,6 +63,21 @@ static class Volumes
             : throw new Fault.NotFound("Volume", id).Thrown();
     }
 
+    /// <exception cref="FaultException">Invalid: not in this status.</exception>
+    public static void DemandUpdatable(Volume volume)
+    {
+        if (!VolumeRules.MayUpdate(volume.Status))
+            throw Fault.Invalid.Volume("The volume cannot be updated during maintenance.").Thrown();
+    }
+
+    /// <param name="gerund">Updating or Deleting.</param>
+    /// <exception cref="FaultException">Invalid: not in this status.</exception>
+    public static void DemandMetadataChangeable(Volume volume, string gerund)
+    {
+        if (!VolumeRules.MayChangeMetadata(volume.Status))
+            throw Fault.Invalid.Volume($"{gerund} volume metadata is not allowed for volumes in {volume.Status} status.").Thrown();
+    }
+
     static async Task<VolumeShape> Create(Call call, VolumeCreate want)
     {
         var plan = await VolumePlan.For(call, want);
@@ -71,7 +87,7 @@ static class Volumes
         {
             if (plan.Named && await tx.Types.Find(plan.Type.Id, @lock: true) is null)
                 throw new Fault.NotFound("Volume type", plan.Type.Id).Thrown();
-            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId);
+            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source);
         });
         return VolumeShape.Of(volume, plan.View);
     }
@@ -112,8 +128,7 @@ static class Volumes
         {
             var now = await Visible(tx, call, id, @lock: true);
             call.Demand("volume:update", now.ProjectId);
-            if (!VolumeRules.MayUpdate(now.Status))
-                throw Fault.Invalid.Volume("The volume cannot be updated during maintenance.").Thrown();
+            DemandUpdatable(now);
             var changed = now with
             {
                 Name = want.HasName ? want.Name : now.Name,
@@ -131,12 +146,12 @@ static class Volumes
     {
         var cascade = call.Query.Flag("cascade");
         var force = call.Supports(Behaviour.DeleteForce) && call.Query.Flag("force");
-        _ = cascade; // the snapshots to delete first are none
-        return Delete(call, id, force, "volume:force_delete");
+        return Delete(call, id, force, "volume:force_delete", cascade);
     }
 
     /// <summary>Deletes it, or (by force) whatever its status is, if the rule for that lets the caller.</summary>
-    public static async Task Delete(Call call, string id, bool force, string forceRule)
+    /// <param name="cascade">Its snapshots go with it.</param>
+    public static async Task Delete(Call call, string id, bool force, string forceRule, bool cascade = false)
     {
         var operation = call.Ids.New();
         await call.Db.Commit(async tx =>
@@ -144,7 +159,11 @@ static class Volumes
             var volume = await Visible(tx, call, id);
             if (force) call.Demand(forceRule, volume.ProjectId);
             call.Demand("volume:delete", volume.ProjectId);
-            await DeleteVolume.Accept(tx, id, force ? VolumeRules.ForceDelete : VolumeRules.Delete, operation, call.RequestId);
+            if (cascade)
+                await DeleteVolume.AcceptCascade(tx, id, force ? VolumeRules.ForceDeleteCascade : VolumeRules.DeleteCascade,
+                    force ? SnapshotRules.ForceDeleteWithVolume : SnapshotRules.DeleteWithVolume, call.IsAdmin, operation, call.RequestId);
+            else
+                await DeleteVolume.Accept(tx, id, force ? VolumeRules.ForceDelete : VolumeRules.Delete, operation, call.RequestId);
         });
     }
 
@@ -189,11 +208,7 @@ static class Volumes
         public override string ProjectOf(Volume row) => row.ProjectId;
         public override IReadOnlyDictionary<string, string> Of(Volume row) => row.Metadata;
 
-        public override void DemandChangeable(Volume row, string gerund)
-        {
-            if (!VolumeRules.MayChangeMetadata(row.Status))
-                throw Fault.Invalid.Volume($"{gerund} volume metadata is not allowed for volumes in {row.Status} status.").Thrown();
-        }
+        public override void DemandChangeable(Volume row, string gerund) => DemandMetadataChangeable(row, gerund);
 
         public override Task Set(Tx tx, Volume row, IReadOnlyDictionary<string, string> words) =>
             tx.Volumes.SetWords(row with { Metadata = words });

@@ -9,7 +9,8 @@ namespace Clinker.Server.Seeing;
 
 /// <summary>Something that must be well for the daemon to be.</summary>
 /// <param name="WhyNot">Null when it is well; otherwise why not, in words that may be told to anybody.</param>
-sealed record HealthCheck(string Name, Func<CancellationToken, Task<string?>> WhyNot);
+/// <param name="IsDetail">The daemon is well without it: only told, and only with <c>?detailed</c>.</param>
+sealed record HealthCheck(string Name, Func<CancellationToken, Task<string?>> WhyNot, bool IsDetail = false);
 
 /// <summary>What /healthcheck answers.</summary>
 sealed record HealthAnswer(int Status, string ContentType, byte[] Body);
@@ -24,12 +25,13 @@ static class Health
 
     /// <param name="method">HEAD gets no body, and 204 when all is well.</param>
     /// <param name="accept">The header, where there is one.</param>
-    /// <param name="detailed">With <c>?detailed</c>: every check by its name, those that are well too.</param>
+    /// <param name="detailed">With <c>?detailed</c>: every check by its name, those that are well and the details too.</param>
     public static async Task<HealthAnswer> Answer(
         IReadOnlyList<HealthCheck> checks, string method, string? accept, bool detailed, TimeProvider time, CancellationToken token = default)
     {
+        if (!detailed) checks = [.. checks.Where(c => !c.IsDetail)];
         var results = await Task.WhenAll(checks.Select(c => Ask(c, time, token)));
-        var well = results.All(r => r is null);
+        var well = checks.Zip(results).All(c => c.Second is null || c.First.IsDetail);
         if (method == "HEAD") return new(well ? 204 : 503, "text/plain; charset=UTF-8", []);
         var status = well ? 200 : 503;
         return PrefersJson(accept)

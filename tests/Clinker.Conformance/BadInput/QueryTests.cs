@@ -14,6 +14,7 @@ public sealed class QueryTests(Things things)
         ["volume_list_detail"] = 0,
         ["type_list"] = 0,
         ["message_list"] = 5,
+        ["operation_list"] = 0,
     };
 
     /// <summary>Lists that are always given whole, as upstream.</summary>

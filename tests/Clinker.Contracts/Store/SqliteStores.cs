@@ -48,6 +48,20 @@ public sealed class SqliteFileStore : DurableStoreContract
         Assert.Equal(1, await Bumps("a"));
     }
 
+    /// <summary>The file is one process's at a time: who had leases when it is opened again is dead.</summary>
+    [Fact]
+    public async Task What_the_last_daemon_had_begun_goes_on_at_once_and_as_somebody_elses()
+    {
+        await Started();
+        var before = Assert.Single(await Claim("dead"));
+        await Db.DisposeAsync();
+        Db = await OpenAgain();
+        Assert.Equal(OperationStatus.Queued, (await Db.Read(tx => tx.Operations.Get(before.Id)))!.Status);
+        var after = Assert.Single(await Claim("next"));
+        Assert.Equal((before.Id, before.Generation + 1), (after.Id, after.Generation));
+        Assert.False(await Db.Commit(tx => tx.Operations.Fence(before.Id, before.Generation, Lease)));
+    }
+
     [Fact]
     public async Task What_is_no_database_is_named()
     {

@@ -98,6 +98,21 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task Access_to_a_type_that_is_removed_meanwhile_is_access_to_none()
+    {
+        var never = Some.Id();
+        Assert.Equal(new Fault.NotFound("Volume type", never), await Refused(() => Db.Commit(tx => tx.Types.AddAccess(never, "p"))));
+        for (var i = 0; i < 20; i++)
+        {
+            var type = await Typed(Some.Type($"t{i}") with { IsPublic = false });
+            var adding = Enumerable.Range(0, 4).Select(p => Background(() => Outcome(() => Db.Commit(tx => tx.Types.AddAccess(type.Id, $"p{p}"))))).ToList();
+            await Db.Commit(tx => tx.Types.Remove(type.Id));
+            Assert.All(await Task.WhenAll(adding), o => Assert.True(o is null or Fault.NotFound, o?.ToString()));
+        }
+        Assert.Equal(0, await Db.Read(tx => tx.Number($"select count(*) from volume_type_access")));
+    }
+
+    [Fact]
     public async Task A_service_keeps_its_id_and_its_switch_from_beat_to_beat()
     {
         Task Beat(string id, string? down) => Db.Commit(tx => tx.Services.Beat(id, "host@b", ServiceTable.VolumeBinary, "nova", down));

@@ -340,38 +340,6 @@ public abstract partial class StoreContract
         Assert.False(await Holds(1));
     }
 
-    [Fact]
-    public async Task The_journal_keeps_what_was_written_once()
-    {
-        var row = await Claimed();
-        for (var i = 0; i < 5; i++) await Db.Commit(tx => tx.Operations.Journal(row.Id, $"s{i}", "done", $"\"ü{i}\""));
-        await Db.Commit(tx => tx.Operations.Journal(row.Id, "s0", "undone", null));
-        await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(() => Db.Commit(tx => tx.Operations.Journal(row.Id, "s0", "done", "1")));
-        var entries = await Db.Read(tx => tx.Operations.Journal(row.Id));
-        Assert.Equal(["s0", "s1", "s2", "s3", "s4", "s0"], entries.Select(e => e.Step));
-        Assert.Equal(("\"ü4\"", null), (entries[4].Data, entries[5].Data));
-    }
-
-    [Fact]
-    public async Task Old_ends_are_forgotten_with_their_journals_and_nothing_else()
-    {
-        var rows = new List<OperationRow>();
-        for (var i = 0; i < 6; i++) rows.Add(await Claimed());
-        foreach (var row in rows) await Db.Commit(tx => tx.Operations.Journal(row.Id, "s", "done", null));
-        for (var i = 0; i < 4; i++)
-            await Db.Commit(tx => tx.Operations.End(rows[i].Id, rows[i].Generation, i % 2 == 0 ? Done : Failed, null));
-        await Stuck(rows[4]);
-        Task<int> Forget(int most) => Db.Commit(tx => tx.Operations.Forget(tx.Now.AddDays(-1), most));
-        Assert.Equal(0, await Forget(10));
-        Clock.Shift += TimeSpan.FromDays(2);
-        Assert.Equal(3, await Forget(3));
-        Assert.Equal(1, await Forget(10));
-        Assert.Equal(2, await Db.Read(tx => tx.Number($"select count(*) from journal")));
-        Assert.Equal(new[] { rows[4].Id, rows[5].Id }.Order(), (await Db.Read(tx => tx.Operations.List(null, null, 10))).Select(r => r.Id).Order());
-        Assert.Equal(rows[5].Id, Assert.Single(await Db.Read(tx => tx.Operations.List(Running, rows[5].About, 10))).Id);
-        Assert.Empty(await Db.Read(tx => tx.Operations.List(Running, rows[4].About, 10)));
-    }
-
     /// <summary>The claim is what every worker asks all the time: it must not read what has ended.</summary>
     [Fact]
     public async Task A_claim_uses_its_index()

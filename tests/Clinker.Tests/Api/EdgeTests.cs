@@ -164,19 +164,11 @@ public sealed class EdgeTests
     }
 
     [Fact]
-    public async Task Health_and_metrics_are_beside_the_api()
+    public async Task Metrics_are_beside_the_api()
     {
-        string? trouble = null;
-        await using var api = await RunningApi.Start(new() { Health = () => new(trouble), Metrics = () => new("m 1\n") });
-        Assert.Equal((200, "OK"), await Told("/healthcheck"));
-        trouble = "the database is away";
-        Assert.Equal((503, trouble), await Told("/healthcheck"));
-        Assert.Equal((200, "m 1\n"), await Told("/metrics"));
-        async Task<(int, string)> Told(string path)
-        {
-            var answer = await api.Get(path);
-            return (answer.Status, answer.Text);
-        }
+        await using var api = await RunningApi.Start(new() { Metrics = () => new("m 1\n") });
+        var answer = await api.Get("/metrics");
+        Assert.Equal((200, "m 1\n"), (answer.Status, answer.Text));
     }
 
     [Fact]

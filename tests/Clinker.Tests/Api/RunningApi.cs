@@ -7,6 +7,7 @@ using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
+using Clinker.Server.Seeing;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -59,14 +60,15 @@ sealed class RunningApi : IAsyncDisposable
         driver = new MemoryDriver("b1", Shares);
     }
 
-    public static async Task<RunningApi> Start(ApiSettings? settings = null)
+    /// <param name="health">What /healthcheck looks at.</param>
+    public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
         var ids = new Ids();
         await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
         var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
-            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)] });
+            (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
         return new(host, db, time);
     }
 
@@ -138,6 +140,36 @@ sealed class RunningApi : IAsyncDisposable
         await Available(id);
         await driver.Create(await Db.Read(tx => tx.Volumes.Get(id)), new Work(1, CancellationToken.None));
         return id;
+    }
+
+    /// <summary>Takes a snapshot and gives its id.</summary>
+    public async Task<string> Snapshot(string volume, string name = "s", string more = "")
+    {
+        var answer = await Post("snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "{{name}}"{{more}}} }""");
+        Assert.Equal(202, answer.Status);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        return answer.Json.GetProperty("snapshot").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As if its operation had ended so.</summary>
+    public Task SnapshotIs(string id, string status = "available") => Db.Commit(async tx =>
+    {
+        await tx.Execute($"delete from operation where about_id = {id}");
+        await tx.Snapshots.Reset(id, status);
+    });
+
+    /// <summary>A volume that is available, with snapshots that are.</summary>
+    public async Task<(string Volume, string[] Snapshots)> WithSnapshots(int count = 1, int size = 1)
+    {
+        var volume = await Volume(size: size);
+        await Available(volume);
+        var snapshots = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            snapshots[i] = await Snapshot(volume, $"s{i}");
+            await SnapshotIs(snapshots[i]);
+        }
+        return (volume, snapshots);
     }
 
     public async ValueTask DisposeAsync()

@@ -107,6 +107,7 @@ public sealed class DirectoryDriverTests : IAsyncDisposable
             make(File());
             var e = await Assert.ThrowsAsync<FaultException>(() => driver.Create(One, Work));
             Assert.IsType<Fault.DriverFailed>(e.Fault);
+            Assert.True(e.NothingDone); // so that no undo takes away what is not ours
             Assert.Contains($"volume-{Id}", e.Message, StringComparison.Ordinal);
             Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(root, "pool")));
             if (Directory.Exists(File())) Directory.Delete(File()); else System.IO.File.Delete(File());

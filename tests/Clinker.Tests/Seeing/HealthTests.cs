@@ -10,6 +10,7 @@ public sealed class HealthTests
 {
     static readonly HealthCheck Well = new("database", _ => Task.FromResult<string?>(null));
     static readonly HealthCheck Ill = new("gluster1", _ => Task.FromResult<string?>("all shares are down"));
+    static readonly HealthCheck Detail = Ill with { Name = "detail", IsDetail = true };
     static readonly HealthCheck Broken = new("worker", _ => throw new InvalidOperationException("sesame"));
 
     static async Task<(int Status, string Type, string Body)> Ask(HealthCheck[] checks, string? accept = null, bool detailed = false, string method = "GET")
@@ -39,6 +40,15 @@ public sealed class HealthTests
         Assert.True(json.RootElement.GetProperty("detailed").GetBoolean());
         Assert.Equal(["database/OK/", "gluster1/not OK/all shares are down"], json.RootElement.GetProperty("reasons").EnumerateArray()
             .Select(r => $"{r.GetProperty("class").GetString()}/{r.GetProperty("reason").GetString()}/{r.GetProperty("details").GetString()}"));
+    }
+
+    [Fact]
+    public async Task A_detail_that_is_not_well_is_told_to_who_asks_and_harms_nobody()
+    {
+        Assert.Equal((200, "text/plain; charset=UTF-8", "OK"), await Ask([Well, Detail]));
+        Assert.Equal((204, "text/plain; charset=UTF-8", ""), await Ask([Well, Detail], method: "HEAD"));
+        Assert.Equal((200, "text/plain; charset=UTF-8", "database: OK\ndetail: all shares are down"), await Ask([Well, Detail], detailed: true));
+        Assert.Equal((503, "text/plain; charset=UTF-8", "gluster1: all shares are down\ndetail: all shares are down"), await Ask([Ill, Detail], detailed: true));
     }
 
     [Fact]

@@ -19,6 +19,9 @@ alter table volume add column image_metadata text not null default '{}';
 -- What the service itself notes in its metadata: readonly, attached_mode.
 alter table volume add column admin_metadata text not null default '{}';
 
+-- The size that it is being extended to: its quota is that of this size already.
+alter table volume add column growing_to_gb integer;
+
 create index volume_by_group on volume (group_id);
 
 create table snapshot (
@@ -36,6 +39,8 @@ create table snapshot (
   encryption_key_id text,
   provider_location text,
   metadata text not null,
+  -- As the volume's was when it was taken.
+  image_metadata text not null,
   consumes_quota boolean not null,
   created_at bigint not null,
   updated_at bigint

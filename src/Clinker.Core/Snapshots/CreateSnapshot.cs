@@ -1,0 +1,87 @@
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
+using Clinker.Messages;
+using Clinker.Operations;
+using Clinker.Quotas;
+using Clinker.Scheduling;
+using Clinker.Store;
+using Clinker.Volumes;
+using static Clinker.Snapshots.SnapshotStatus;
+
+namespace Clinker.Snapshots;
+
+/// <summary>Takes a snapshot. Its volume is held meanwhile, so it is neither deleted, nor extended, nor reverted.</summary>
+public sealed record CreateSnapshot(string SnapshotId) : Operation
+{
+    protected internal override About About => new("snapshot", SnapshotId);
+    protected internal override JsonTypeInfo Json => CoreJson.Default.CreateSnapshot;
+
+    /// <summary>Accepts a new snapshot of a volume: its row, its quota and the operation, in one transaction.</summary>
+    /// <param name="asked">Without what it has of its volume: that is taken as it is now.</param>
+    /// <param name="rule">Whether of a volume in use too.</param>
+    /// <exception cref="FaultException">NotFound; Invalid: the volume's state forbids it; OverQuota.</exception>
+    public static async Task<Snapshot> Accept(
+        Tx tx, Snapshot asked, Rule rule, QuotaLimits limits, string operationId, string? requestId)
+    {
+        DemandFit(await tx.Volumes.Get(asked.VolumeId, @lock: true));
+        var volume = await tx.Volumes.Move(asked.VolumeId, rule);
+        var snapshot = asked with
+        {
+            SizeGb = volume.SizeGb,
+            VolumeTypeId = volume.VolumeTypeId,
+            EncryptionKeyId = volume.EncryptionKeyId,
+            ImageMetadata = volume.ImageMetadata,
+        };
+        await tx.Snapshots.Insert(snapshot);
+        await tx.Quotas.Take(snapshot, limits);
+        await tx.Operations.Start(operationId, new CreateSnapshot(snapshot.Id), PoolName.Parse(volume.Host!).Queue, snapshot.ProjectId,
+            requestId, holding: new About("volume", volume.Id));
+        return snapshot;
+    }
+
+    /// <summary>What forbids it whatever the request says (Cinder: API._create_snapshot_in_db_validate).</summary>
+    static void DemandFit(Volume volume)
+    {
+        var why = volume switch
+        {
+            { Host: null } => "The snapshot cannot be created because volume has not been scheduled to any host.",
+            { Status: VolumeStatus.Maintenance } => "The snapshot cannot be created when the volume is in maintenance mode.",
+            { MigrationStatus: not (null or "deleting" or "error" or "success") } => "Snapshot cannot be created while volume is migrating.",
+            { Status: VolumeStatus.Error } => "The snapshot cannot be created when the volume is in error status.",
+            _ => null,
+        };
+        if (why is not null) throw Fault.Invalid.Volume(why).Thrown();
+    }
+
+    public override async Task Run(Saga saga)
+    {
+        var (snapshot, volume) = await saga.Read(async tx =>
+        {
+            var s = await tx.Snapshots.Get(SnapshotId);
+            return (s, await tx.Volumes.Get(s.VolumeId));
+        });
+        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await saga.Step("snapshot",
+            () => Take(saga, volume, snapshot),
+            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+        await saga.Finish(async tx =>
+        {
+            await tx.Snapshots.SetProgress(SnapshotId, "100%");
+            await tx.Snapshots.Settle(SnapshotId, Creating, Available);
+        });
+    }
+
+    /// <summary>Of a volume in use only where the backend keeps to one moment then too. The volume is asked for anew: it may be in use by now.</summary>
+    static async Task Take(Saga saga, Volume volume, Snapshot snapshot)
+    {
+        var now = await saga.Read(tx => tx.Volumes.Get(volume.Id));
+        if (now.AttachStatus != AttachStatus.Detached) saga.Driver.Demand(Abilities.SnapshotsAttached, "take snapshots of volumes in use");
+        await saga.Driver.CreateSnapshot(now, snapshot, saga.Work);
+    }
+
+    public override async Task Failed(Tx tx, Fault fault, OperationRow row)
+    {
+        await tx.Snapshots.Settle(SnapshotId, Creating, Error);
+        await tx.Messages.Add(row, "VOLUME_SNAPSHOT", SnapshotId, MessageAction.CreateSnapshot, fault);
+    }
+}

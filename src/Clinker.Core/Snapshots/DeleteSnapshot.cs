@@ -1,0 +1,61 @@
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Messages;
+using Clinker.Operations;
+using Clinker.Scheduling;
+using Clinker.Store;
+using static Clinker.Snapshots.SnapshotStatus;
+
+namespace Clinker.Snapshots;
+
+/// <summary>Removes a snapshot: what it keeps on the storage first, then its row and its quota together.</summary>
+public sealed record DeleteSnapshot(string SnapshotId) : Operation
+{
+    protected internal override About About => new("snapshot", SnapshotId);
+    protected internal override JsonTypeInfo Json => CoreJson.Default.DeleteSnapshot;
+
+    /// <summary>Accepts a delete: the status and the operation, in one transaction.</summary>
+    /// <exception cref="FaultException">
+    /// NotFound; Invalid when its state forbids it, something is under way with it, or a volume is being made from it.
+    /// </exception>
+    public static async Task Accept(Tx tx, string snapshotId, Rule rule, string operationId, string? requestId)
+    {
+        var snapshot = await tx.Snapshots.Move(snapshotId, rule);
+        await DemandFree(tx, snapshotId, rule);
+        var volume = await tx.Volumes.Get(snapshot.VolumeId);
+        await tx.Operations.Start(
+            operationId, new DeleteSnapshot(snapshotId), PoolName.Parse(volume.Host!).Queue, snapshot.ProjectId, requestId);
+    }
+
+    /// <summary>Nothing may be under way with it, and nothing be made from it.</summary>
+    /// <exception cref="FaultException">Invalid.</exception>
+    public static async Task DemandFree(Tx tx, string snapshotId, Rule rule)
+    {
+        var about = new About("snapshot", snapshotId);
+        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
+    }
+
+    public override async Task Run(Saga saga)
+    {
+        var (snapshot, volume) = await saga.Read(async tx =>
+        {
+            var s = await tx.Snapshots.Get(SnapshotId);
+            return (s, await tx.Volumes.Get(s.VolumeId));
+        });
+        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await saga.Step("delete", () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work)); // what is gone stays gone: no undo
+        await saga.Finish(tx => Forget(tx, snapshot));
+    }
+
+    /// <summary>The rows of a snapshot of which nothing is left on the storage, all in one transaction.</summary>
+    public static async Task Forget(Tx tx, Snapshot snapshot)
+    {
+        await tx.Snapshots.Remove(snapshot.Id);
+        await tx.Quotas.GiveBack(snapshot);
+    }
+
+    public override async Task Failed(Tx tx, Fault fault, OperationRow row)
+    {
+        await tx.Snapshots.Settle(SnapshotId, Deleting, ErrorDeleting);
+        await tx.Messages.Add(row, "VOLUME_SNAPSHOT", SnapshotId, MessageAction.DeleteSnapshot, fault);
+    }
+}

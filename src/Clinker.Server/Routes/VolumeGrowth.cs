@@ -1,0 +1,67 @@
+using Clinker.Operations;
+using Clinker.Server.Api;
+using Clinker.Volumes;
+using static Clinker.Server.Api.PolicyRule;
+
+namespace Clinker.Server.Routes;
+
+/// <summary>A volume's being made larger, and its being put back to a snapshot.</summary>
+static class VolumeGrowth
+{
+    const string CompletionRule = "volume_extension:volume_admin_actions:extend_volume_completion";
+
+    static readonly Form<int> NewSize = new(Must.Object(Must.Required("new_size", Must.Size)), body => body.Number("new_size")!.Value);
+
+    static readonly Form<bool> Completion = new(
+        Must.Object(Must.Optional("error", Must.FlagOrNull)), body => body.Flag("error") ?? false);
+
+    static readonly Form<string?> SnapshotId = new(
+        Must.Object(Must.Optional("snapshot_id", Must.Text(max: int.MaxValue, orNull: true))).Open(), body => body.Text("snapshot_id"));
+
+    public static void Map(RouteTable api)
+    {
+        api.Action("volume_extend", "/volumes/{id}", "os-extend", NewSize, Extend, rule: Row("volume:extend"));
+        // Not before 3.71: that older versions know it upstream is an oversight there.
+        api.Action("volume_extend_completion", "/volumes/{id}", "os-extend_volume_completion", Completion, Complete,
+            rule: Row(CompletionRule), since: 71);
+        api.Action("volume_revert", "/volumes/{id}", "revert", SnapshotId, Revert, rule: Row("volume:revert_to_snapshot"), since: 40);
+    }
+
+    static async Task Extend(Call call, string id, int size)
+    {
+        var operation = call.Ids.New();
+        await call.Db.Commit(async tx =>
+        {
+            var volume = await Volumes.Visible(tx, call, id, @lock: true);
+            var inUse = volume.Status == VolumeStatus.InUse && call.Supports(Behaviour.ExtendInUse);
+            call.Demand(inUse ? "volume:extend_attached_volume" : "volume:extend", volume.ProjectId);
+            if (size > volume.SizeGb && volume.VolumeTypeId is { } type && await tx.Types.Find(type) is { } bounds) VolumePlan.FitSize(bounds, size);
+            await ExtendVolume.Accept(tx, id, size, inUse ? VolumeRules.ExtendEvenInUse : VolumeRules.Extend, call.Settings.Quotas,
+                operation, call.RequestId);
+        });
+    }
+
+    /// <summary>
+    /// For backends whose volumes Nova grows, and which wait to be told: none of ours does, so there is never anything to complete.
+    /// </summary>
+    static async Task Complete(Call call, string id, bool error)
+    {
+        _ = error;
+        var volume = await call.Db.Read(tx => Volumes.Visible(tx, call, id));
+        call.Demand(CompletionRule, volume.ProjectId);
+        throw Fault.Invalid.Volume(volume.Status == VolumeStatus.Extending
+            ? "Required volume admin metadata is malformed or missing."
+            : "Volume is not being extended.").Thrown();
+    }
+
+    static async Task Revert(Call call, string id, string? snapshotId)
+    {
+        var operation = call.Ids.New();
+        await call.Db.Commit(async tx =>
+        {
+            var volume = await Volumes.Visible(tx, call, id, @lock: true);
+            call.Demand("volume:revert_to_snapshot", volume.ProjectId);
+            await RevertVolume.Accept(tx, id, snapshotId, operation, call.RequestId);
+        });
+    }
+}

@@ -1,0 +1,90 @@
+using Clinker.Operations;
+using Clinker.Server.Api;
+using Clinker.Services;
+using Clinker.Snapshots;
+using Clinker.Store;
+using Clinker.Types;
+using Clinker.Volumes;
+
+namespace Clinker.Server.Routes;
+
+/// <summary>What a new volume is made from, and what it has from there unless the request says otherwise.</summary>
+/// <param name="SizeGb">It can't be smaller.</param>
+/// <param name="Zone">Where the source lies: the volume can't lie elsewhere.</param>
+/// <param name="Words">Cinder's words about this kind of source.</param>
+sealed record VolumeOrigin(
+    VolumeSource Source, int SizeGb, string? TypeId, string Zone, bool Bootable, IReadOnlyDictionary<string, string> ImageMetadata,
+    OriginWords Words)
+{
+    static readonly OriginWords OfSnapshot = new("snapshot", "recommend omitting the type argument", (size, least) =>
+        $"Volume size '{size}'GB cannot be smaller than the snapshot size {least}GB. They must be >= original snapshot size.");
+
+    static readonly OriginWords OfVolume = new("source volume", "either match source volume, or omit type argument", (size, least) =>
+        $"Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size.");
+
+    /// <summary>The source that the request names, if it names one of those that are there to be found; null for an empty volume.</summary>
+    /// <exception cref="FaultException">NotFound; Invalid: several, or it is in no state for it.</exception>
+    /// <exception cref="Refusal">400.</exception>
+    public static async Task<VolumeOrigin?> Find(Tx tx, Call call, VolumeCreate want)
+    {
+        var snapshot = want.SnapshotId is { } id ? await Snapshots.Visible(tx, call, id) : null;
+        var volume = want.SourceVolumeId is { } source ? await Volumes.Visible(tx, call, source) : null;
+        if (want.ConsistencyGroupId is { } consistency) throw new Fault.NotFound("Group", consistency).Thrown();
+        if (want.GroupId is { } group && call.Supports(Behaviour.GroupInCreate)) throw new Fault.NotFound("Group", group).Thrown();
+        if (want.ImageRef is not null)
+            throw Refusal.BadRequest(
+                "Invalid image identifier or unable to access requested image: no image service is configured.");
+        if (!string.IsNullOrEmpty(want.BackupId) && call.Supports(Behaviour.BackupAsSource))
+            throw new Fault.NotFound("Backup", want.BackupId).Thrown();
+        if (snapshot is not null && volume is not null)
+            throw Fault.Invalid.Input("May specify only one of backup, imageRef, snapshot, source volume").Thrown();
+        if (snapshot is not null) return Of(snapshot, await tx.Volumes.Get(snapshot.VolumeId));
+        return volume is null ? null : Of(volume);
+    }
+
+    static VolumeOrigin Of(Snapshot snapshot, Volume taken)
+    {
+        if (!SnapshotRules.Clone.Allows(snapshot.Status)) throw SnapshotRules.Clone.Refused(snapshot.Id, snapshot.Status);
+        return new(new VolumeSource.OfSnapshot(snapshot.Id), snapshot.SizeGb, snapshot.VolumeTypeId, taken.AvailabilityZone,
+            taken.Bootable, snapshot.ImageMetadata, OfSnapshot);
+    }
+
+    static VolumeOrigin Of(Volume volume)
+    {
+        if (!VolumeRules.Clone.Allows(volume.Status)) throw VolumeRules.Clone.Refused(volume.Id, volume.Status);
+        return new(new VolumeSource.OfVolume(volume.Id), volume.SizeGb, volume.VolumeTypeId, volume.AvailabilityZone, volume.Bootable,
+            volume.ImageMetadata, OfVolume);
+    }
+
+    /// <summary>Whether a volume of another type can have this content (cinder/volume/api.py, _retype_is_possible).</summary>
+    /// <exception cref="FaultException">Invalid.</exception>
+    public async Task DemandType(Tx tx, VolumeType type, IReadOnlyList<Service> services)
+    {
+        if (type.Id == TypeId) return;
+        var own = TypeId is { } id ? await tx.Types.Find(id) : null;
+        var alike = own is null || await tx.Types.EncryptionOf(own.Id) == await tx.Types.EncryptionOf(type.Id);
+        const string backend = "volume_backend_name";
+        var near = services.Count(s => s.Binary == ServiceTable.VolumeBinary) == 1
+            || (type.ExtraSpecs.TryGetValue(backend, out var name) && name == own?.ExtraSpecs.GetValueOrDefault(backend));
+        if (alike && near) return;
+        throw Fault.Invalid.Input(
+            $"Invalid volume_type provided: {type.Id} (requested type is not compatible; {Words.OtherType}).").Thrown();
+    }
+
+    /// <exception cref="FaultException">Invalid.</exception>
+    public void DemandSize(int size)
+    {
+        if (size < SizeGb) throw Fault.Invalid.Input(Words.TooSmall(size, SizeGb)).Thrown();
+    }
+
+    /// <exception cref="FaultException">Invalid.</exception>
+    public void DemandZone(string zone)
+    {
+        if (zone != Zone) throw Fault.Invalid.Input($"Volume must be in the same availability zone as the {Words.Kind}").Thrown();
+    }
+}
+
+/// <summary>How Cinder speaks of a kind of source.</summary>
+/// <param name="OtherType">What to do about a type that does not fit.</param>
+/// <param name="TooSmall">Told the wanted and the least size.</param>
+sealed record OriginWords(string Kind, string OtherType, Func<int, int, string> TooSmall);

@@ -1,0 +1,81 @@
+using System.IO.Enumeration;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Clinker.Conformance.Samples;
+
+/// <summary>
+/// The samples of the public API reference, said to a running daemon: a request is to be accepted, an answer to have the same members
+/// of the same types. What differs for a reason stands in <c>differences.txt</c>, what has no route yet in <c>uncovered.txt</c>;
+/// a line that is needed no longer fails, so both only shrink.
+/// </summary>
+[Collection(SampleDaemon.Name)]
+public sealed class SampleTests(Clinkerd daemon)
+{
+    static readonly ILookup<string, string> Known = Resource.Lines("differences.txt").ToLookup(c => c[0], c => c[1]);
+
+    public static TheoryData<string> Exchanges => [.. Exchange.All.Where(HasRoute).Select(e => e.ToString())];
+
+    [Theory]
+    [MemberData(nameof(Exchanges))]
+    public async Task A_sample(string name)
+    {
+        var exchange = Exchange.All.Single(e => e.ToString() == name);
+        await using var stage = new Stage(daemon);
+        var answer = await stage.Send(exchange, exchange.Minor);
+        var wanted = exchange.Route?.Success ?? (exchange.Path == "/" ? 300 : 200);
+        IReadOnlyList<string> differences = answer.Status != wanted ? [$"the status is {answer.Status}, not {wanted}"]
+            : exchange.Answer is null ? []
+            : Likeness.Differences(JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Exchange.Folder, exchange.Answer))), answer.Json);
+        var known = Known[exchange.Sample].ToList();
+        var unknown = differences.Where(d => !known.Exists(k => Says(k, d))).ToList();
+        var needless = known.Where(k => !differences.Any(d => Says(k, d))).ToList();
+        Assert.True(unknown.Count == 0 && needless.Count == 0, $"""
+            {name}
+            not in differences.txt: {string.Join("; ", unknown)}
+            there, but needed no longer: {string.Join("; ", needless)}
+            {answer}
+            """);
+    }
+
+    [Fact]
+    public void Every_sample_is_in_an_exchange() => Assert.Equal(
+        Directory.EnumerateFiles(Exchange.Folder, "*.json", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Exchange.Folder, f))
+            .Order(StringComparer.Ordinal),
+        Exchange.All.SelectMany(e => (string?[])[e.Request, e.Answer]).OfType<string>().Distinct().Order(StringComparer.Ordinal));
+
+    /// <summary>A route that comes takes its samples with it: they leave the list, and with that become tests.</summary>
+    [Fact]
+    public void What_has_no_route_stands_in_the_list()
+    {
+        var without = Exchange.All.Where(e => !HasRoute(e)).Select(e => e.ToString()).ToHashSet();
+        var listed = Resource.Lines("uncovered.txt").Select(c => c[0]).ToHashSet();
+        Assert.True(without.SetEquals(listed), $"""
+            in uncovered.txt, but there is a route: {string.Join("; ", listed.Except(without))}
+            not there, and no route: {string.Join("; ", without.Except(listed))}
+            """);
+    }
+
+    [Fact]
+    public void Every_difference_has_a_reason_and_a_sample_that_is_tried()
+    {
+        var tried = Exchange.All.Where(HasRoute).Select(e => e.Sample).ToHashSet();
+        Assert.All(Resource.Lines("differences.txt"), c =>
+        {
+            Assert.Equal(3, c.Length);
+            Assert.Contains(c[0], tried);
+        });
+    }
+
+    static bool Says(string known, string difference) =>
+        FileSystemName.MatchesSimpleExpression(known, difference, ignoreCase: false);
+
+    static bool HasRoute(Exchange exchange) => exchange.OfVersions || exchange.Route is not null;
+}
+
+/// <summary>A daemon for samples: each test has a project of its own there.</summary>
+[CollectionDefinition(Name)]
+public sealed class SampleDaemon : ICollectionFixture<Clinkerd>
+{
+    public const string Name = "samples";
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Clinker.Server.Api;
+using Xunit;
+
+namespace Clinker.Conformance.Samples;
+
+/// <summary>A project of its own on the daemon, with the things that a request is about.</summary>
+sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
+{
+    /// <summary>Statuses in which nobody is at work.</summary>
+    static readonly HashSet<string> AtRest = ["attaching", "detaching"];
+
+    static int count;
+
+    readonly Dictionary<string, string> made = new() { ["project"] = Project(Interlocked.Increment(ref count)) };
+
+    public string Root => $"/v3/{made["project"]}";
+
+    /// <summary>Sends an exchange's request at a minor of the API.</summary>
+    public async Task<Answer> Send(Exchange exchange, int minor)
+    {
+        foreach (var thing in exchange.Set.Where(s => !s.Contains('=', StringComparison.Ordinal))) await Filled(thing);
+        if (exchange.OfVersions) return await daemon.Wire.Get(exchange.Path);
+        var path = await Filled(exchange.Path) + (exchange.Key is null ? "" : "/action");
+        return await Send(exchange.Method, path, await Body(exchange), minor);
+    }
+
+    /// <summary>Makes one more of something; its id.</summary>
+    /// <param name="n">Which it is.</param>
+    public async Task<string> Make(string name, int n = 0)
+    {
+        string? id = null;
+        foreach (var cells in Resource.Lines("Made.tsv").Where(c => c[0] == name))
+        {
+            var (method, target) = cells[1].Split(' ') is [var m, var t] ? (m, t) : throw new FormatException(cells[1]);
+            var path = await Filled(target, n);
+            var answer = await Send(method, path, cells[2] == "-" ? null : await Filled(cells[2], n), Microversion.Newest);
+            Assert.True(answer.Status is 200 or 202, $"{name}: {cells[1]} {answer}");
+            id ??= made[name] = (string)Item(answer.Json)[cells.ElementAtOrDefault(3) ?? "id"]!;
+            if (method != "GET" && !cells[2].Contains("os-reset_status", StringComparison.Ordinal)) await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
+        }
+        return id ?? throw new InvalidOperationException($"Made.tsv does not say how {name} is made.");
+    }
+
+    /// <summary>What an answer is about: behind the one key, and the first of a list.</summary>
+    public static JsonNode Item(JsonNode answer)
+    {
+        var inner = Inner(answer);
+        return inner is JsonArray several ? several[0]! : inner;
+    }
+
+    /// <summary>What an answer is about: behind the one key, if there is one.</summary>
+    public static JsonNode Inner(JsonNode answer)
+    {
+        var members = answer.AsObject().Where(m => m.Key != "count" && !m.Key.EndsWith("_links", StringComparison.Ordinal)).ToList();
+        return members is [{ Value: JsonObject or JsonArray }] ? members[0].Value! : answer;
+    }
+
+    public Task<Answer> Send(string method, string path, string? body, int minor) =>
+        daemon.Wire.Send(method, Root + path, body, $"3.{minor}");
+
+    async Task<string?> Body(Exchange exchange)
+    {
+        if (exchange.Request is null) return null;
+        var body = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Exchange.Folder, exchange.Request)))!;
+        foreach (var change in exchange.Set.Where(s => s.Contains('=', StringComparison.Ordinal)))
+        {
+            var (path, value) = change.Split('=', 2) is [var p, var v] ? (p.Split('.'), await Filled(v)) : throw new FormatException(change);
+            var at = body;
+            foreach (var step in path[..^1]) at = at is JsonArray list ? list[int.Parse(step, CultureInfo.InvariantCulture)]! : at[step]!;
+            JsonNode? node = value == "null" ? null : long.TryParse(value, out var number) ? number : value;
+            if (at is JsonArray items) items[int.Parse(path[^1], CultureInfo.InvariantCulture)] = node;
+            else at[path[^1]] = node;
+        }
+        return body.ToJsonString();
+    }
+
+    /// <summary>A text in which ids stand for the names of things.</summary>
+    async Task<string> Filled(string text, int n = 0)
+    {
+        foreach (var name in Thing().Matches(text).Select(m => m.Groups[1].Value).Distinct())
+        {
+            var value = name == "unique" ? $"{made["project"]}-{Interlocked.Increment(ref count)}"
+                : name == "n" ? n.ToString(CultureInfo.InvariantCulture)
+                : name.StartsWith("n%", StringComparison.Ordinal) ? (n % int.Parse(name.AsSpan(2), CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture)
+                : made.GetValueOrDefault(name) ?? await Make(name);
+            text = text.Replace($"{{{name}}}", value, StringComparison.Ordinal);
+        }
+        return text;
+    }
+
+    async Task Settled(string path)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(3))
+        {
+            var answer = await Send("GET", path, null, Microversion.Newest);
+            if (answer.Status != 200 || Item(answer.Json)["status"] is not { } status) return;
+            if (!((string)status!).EndsWith("ing", StringComparison.Ordinal) || AtRest.Contains((string)status!)) return;
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), $"{path} is still {status}:\n{daemon.Log}");
+        }
+    }
+
+    /// <summary>Gives the room back: what comes later is to find a place too.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
+        foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
+        foreach (var id in volumes) await Settled($"/volumes/{id}");
+    }
+
+    static string Project(int number) => $"{number:x32}";
+
+    [GeneratedRegex(@"\{([a-z][a-z_%0-9-]*)\}")]
+    private static partial Regex Thing();
+}

@@ -1,0 +1,121 @@
+using Clinker.Attachments;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+
+namespace Clinker.Simulation;
+
+/// <summary>What is there when an operation is accepted.</summary>
+public sealed record Scene(Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null);
+
+/// <summary>An operation from its being accepted to its end.</summary>
+/// <param name="Ends">
+/// How all may be then (<see cref="World.Outcome"/>). The first is what comes unless something fails that is not meant to.
+/// </param>
+sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Scene, Task> Accept, params IReadOnlyList<string> Ends)
+{
+    /// <summary>The act of the driver that always fails.</summary>
+    public string? FailsForGood { get; init; }
+
+    public static Story Of(string name) => All.Single(s => s.Name == name);
+
+    static readonly Story create = new("Create", Nothing, (w, _) => w.Create(), "available 1", "error 1");
+    static readonly Story delete = new("Delete", AVolume, (w, s) => w.Delete(s.Volume!), "", "error_deleting 1 old", "error_deleting 1");
+    static readonly Story snapshot = new("Snapshot", AVolume, (w, s) => w.Snapshot(s.Volume!),
+        "available 1 old; available 1 old", "available 1 old; error 1");
+    static readonly Story deleteSnapshot = new("DeleteSnapshot", ASnapshot, (w, s) => w.Delete(s.Snapshot!),
+        "available 1 new", "available 1 new; error_deleting 1 old", "available 1 new; error_deleting 1");
+    static readonly Story cascade = new("DeleteWithSnapshots", TwoSnapshots, (w, s) => w.DeleteWithSnapshots(s.Volume!), "",
+        "error_deleting 1 new; error_deleting 1 old; error_deleting 1 new", "error_deleting 1 new; error_deleting 1 old; error_deleting 1",
+        "error_deleting 1 new; error_deleting 1 old", "error_deleting 1 new; error_deleting 1", "error_deleting 1 new", "error_deleting 1");
+    static readonly Story clone = new("Clone", AVolume,
+        (w, s) => w.Create(sizeGb: 2, source: new VolumeSource.OfVolume(s.Volume!.Id)),
+        "available 1 old; available 2 old", "available 1 old; error 2");
+    static readonly Story fromSnapshot = new("CreateFromSnapshot", ASnapshot,
+        (w, s) => w.Create(sizeGb: 2, source: new VolumeSource.OfSnapshot(s.Snapshot!.Id)),
+        "available 1 new; available 2 old; available 1 old", "available 1 new; error 2; available 1 old");
+    static readonly Story extend = new("Extend", AVolume, (w, s) => w.Extend(s.Volume!, 3),
+        "available 3 old", "error_extending 1 old", "available 1 old");
+    static readonly Story revert = new("Revert", ASnapshot, (w, s) => w.Revert(s.Volume!, s.Snapshot!),
+        "available 1 old; available 1 old", "error 1 old; available 1 old", "error 1 new; available 1 old", "available 1 new; available 1 old");
+
+    static readonly Story connect = new("Connect", AVolume, (w, s) => w.Connect(s.Volume!), "attaching 1 old", "available 1 old");
+    static readonly Story move = new("Move", AUse, (w, s) => w.Connect(s.Volume!, "h2", s.Attachment), "attaching 1 old", "in-use 1 old");
+    static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
+
+    public static readonly IReadOnlyList<Story> All =
+    [
+        create,
+        new("CreateWithoutRoom", Nothing, (w, _) => w.Create(sizeGb: 1_000_000), "error 1000000"),
+        ThatFails(create, "create: publish", "error 1"),
+        delete,
+        ThatFails(delete, "delete: file", "error_deleting 1 old"),
+        snapshot,
+        ThatFails(snapshot, "snapshot: publish", "available 1 old; error 1"),
+        deleteSnapshot,
+        ThatFails(deleteSnapshot, "delete snapshot: file", "available 1 new; error_deleting 1 old"),
+        cascade,
+        ThatFails(cascade, "delete: file", "error_deleting 1 new", "error_deleting 1 new; error_deleting 1 old",
+            "error_deleting 1 new; error_deleting 1", "error_deleting 1 new; error_deleting 1 old; error_deleting 1 new",
+            "error_deleting 1 new; error_deleting 1 old; error_deleting 1"),
+        clone,
+        ThatFails(clone, "create from volume: publish", "available 1 old; error 2"),
+        fromSnapshot,
+        ThatFails(fromSnapshot, "create from snapshot: publish", "available 1 new; error 2; available 1 old"),
+        extend,
+        ThatFails(extend, "extend: grow", "error_extending 1 old", "available 1 old"),
+        new("ExtendWithoutRoom", AVolume, (w, s) => w.Extend(s.Volume!, 1_000_000), "available 1 old", "error_extending 1 old"),
+        connect,
+        ThatFails(connect, "connect: answer", "available 1 old"),
+        move,
+        ThatFails(move, "connect: answer", "in-use 1 old"),
+        detach,
+        ThatFails(detach, "disconnect", "in-use 1 old"),
+        new("DetachWhileConnecting", AVolume, async (w, s) => await w.Detach(await w.Connect(s.Volume!)),
+            "available 1 old", "attaching 1 old", "reserved 1 old"),
+        revert,
+        ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
+    ];
+
+    static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>
+        story with { Name = story.Name + "ThatFails", FailsForGood = act, Ends = ends };
+
+    static Task<Scene> Nothing(World world) => Task.FromResult(new Scene());
+
+    static async Task<Scene> AVolume(World world)
+    {
+        var volume = await world.Create();
+        await world.RunUntroubled();
+        world.Shares.Write(volume.Id, "old");
+        return new(volume);
+    }
+
+    /// <summary>A volume that was written to since its snapshot.</summary>
+    static async Task<Scene> ASnapshot(World world)
+    {
+        var volume = (await AVolume(world)).Volume!;
+        var snapshot = await world.Snapshot(volume);
+        await world.RunUntroubled();
+        world.Shares.Write(volume.Id, "new");
+        return new(volume, snapshot);
+    }
+
+    /// <summary>A volume that a server has.</summary>
+    static async Task<Scene> AUse(World world)
+    {
+        var volume = (await AVolume(world)).Volume!;
+        var attachment = await world.Connect(volume);
+        await world.RunUntroubled();
+        await world.Complete(attachment);
+        return new(volume, Attachment: attachment);
+    }
+
+    static async Task<Scene> TwoSnapshots(World world)
+    {
+        var scene = await ASnapshot(world);
+        await world.Snapshot(scene.Volume!);
+        await world.RunUntroubled();
+        return scene;
+    }
+
+    public override string ToString() => Name;
+}

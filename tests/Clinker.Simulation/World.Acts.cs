@@ -1,0 +1,71 @@
+using Clinker.Quotas;
+using Clinker.Snapshots;
+using Clinker.Store;
+using Clinker.Volumes;
+
+namespace Clinker.Simulation;
+
+/// <summary>What users ask for, accepted as the API accepts it.</summary>
+sealed partial class World
+{
+    public Task<Snapshot> Snapshot(Volume volume, QuotaLimits? limits = null)
+    {
+        Later();
+        return Db.Commit(tx => CreateSnapshot.Accept(
+            tx, NewSnapshot(tx, volume), VolumeRules.Snapshot, limits ?? QuotaLimits.None, ids.New(), "req-3"));
+    }
+
+    public Task Delete(Snapshot snapshot, bool force = false)
+    {
+        Later();
+        return Db.Commit(tx => DeleteSnapshot.Accept(
+            tx, snapshot.Id, force ? SnapshotRules.ForceDelete : SnapshotRules.Delete, ids.New(), "req-4"));
+    }
+
+    public Task DeleteWithSnapshots(Volume volume)
+    {
+        Later();
+        return Db.Commit(tx => DeleteVolume.AcceptCascade(
+            tx, volume.Id, VolumeRules.DeleteCascade, SnapshotRules.DeleteWithVolume, others: true, ids.New(), "req-2"));
+    }
+
+    public Task Extend(Volume volume, int toGb, QuotaLimits? limits = null)
+    {
+        Later();
+        return Db.Commit(tx => ExtendVolume.Accept(
+            tx, volume.Id, toGb, VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
+    }
+
+    public Task Revert(Volume volume, Snapshot to)
+    {
+        Later();
+        return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, ids.New(), "req-6"));
+    }
+
+    /// <summary>
+    /// How all volumes and then all snapshots are, the oldest first: status, size and what is written in them, as
+    /// <c>available 1 old; available 1 old</c>.
+    /// </summary>
+    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", await tx.Query($"""
+        select id, status, size_gb, created_at, 0 from volume union all select id, status, size_gb, created_at, 1 from snapshot order by 5, 4, 1
+        """, r => $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())));
+
+    /// <summary>How many operations of each kind ended how.</summary>
+    public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(
+        $"select kind, status, count(*) from operation group by kind, status order by kind, status", r => $"{r.GetInt64(2)} {r.GetString(0)} {r.GetString(1)}")));
+
+    Snapshot NewSnapshot(Tx tx, Volume volume) => new()
+    {
+        Id = ids.New(),
+        ProjectId = "p",
+        UserId = "u",
+        VolumeId = volume.Id,
+        SizeGb = volume.SizeGb,
+        Status = SnapshotStatus.Creating,
+        Progress = "0%",
+        CreatedAt = tx.Now,
+    };
+
+    /// <summary>What is accepted next is the newer one.</summary>
+    void Later() => Time.Advance(TimeSpan.FromMilliseconds(1));
+}
