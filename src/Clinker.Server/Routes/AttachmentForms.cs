@@ -58,7 +58,7 @@ sealed record DetachNow(string? AttachmentId, Connector? Connector)
         Must.Object(
             Must.Optional("connector", Must.Kind("string", "object", "null")),
             Must.Optional("attachment_id", Must.Text(max: int.MaxValue, orNull: true))),
-        d => new(d.Text("attachment_id"), AttachmentForms.ConnectorIn(d)));
+        d => new(d.Text("attachment_id"), AttachmentForms.HostIn(d)));
 }
 
 /// <summary>Words that several bodies have.</summary>
@@ -76,7 +76,7 @@ static class AttachmentForms
 
     /// <summary>Null: whichever there is.</summary>
     public static readonly Form<Connector?> Terminate = new(
-        Must.Object(Must.Required("connector", Must.Kind("string", "object", "null"))), ConnectorIn);
+        Must.Object(Must.Required("connector", Must.Kind("string", "object", "null"))), HostIn);
 
     /// <summary>The member <c>connector</c>; null when it is none.</summary>
     /// <exception cref="FaultException">Invalid: it does not say which host it is.</exception>
@@ -84,8 +84,13 @@ static class AttachmentForms
     {
         if (!of.TryGetProperty("connector", out var value) || value.ValueKind != JsonValueKind.Object || value.GetPropertyCount() == 0)
             return null;
-        return value.Text("host") is { Length: > 0 and <= 255 } host ? new(host, value.GetRawText()) : throw NoHost();
+        return HostIn(of) ?? throw NoHost();
     }
+
+    /// <summary>The same, null also when it does not say which host it is: of such a one there is nothing to take back.</summary>
+    public static Connector? HostIn(JsonElement of) =>
+        of.TryGetProperty("connector", out var value) && value.ValueKind == JsonValueKind.Object
+            && value.Text("host") is { Length: > 0 and <= 255 } host ? new(host, value.GetRawText()) : null;
 
     static FaultException NoHost() => Fault.Invalid.Input("Connector doesn't have required information: host").Thrown();
 }

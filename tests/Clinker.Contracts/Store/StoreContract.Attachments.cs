@@ -193,7 +193,7 @@ public abstract partial class StoreContract
         foreach (var id in (string[])[first, second, third])
             await Db.Commit(async tx =>
                 await ConnectVolume.Accept(tx, await tx.Volumes.Get(volume.Id, @lock: true), null, new Connector("h1", "{}"), false, id, null));
-        var rows = await Db.Read(async tx => (await tx.Operations.List(null, about, 10)).ToDictionary(o => o.Id));
+        var rows = await Db.Read(async tx => (await tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume.Id)] })).ToDictionary(o => o.Id));
         Assert.All(rows.Values, r => Assert.Equal(("h@b", true), (r.Queue, r.HandedAt is not null)));
         Assert.False(await Db.Read(tx => tx.Operations.AnyLive(about, ["ConnectVolume"], rows[first])));
         Assert.True(await Db.Read(tx => tx.Operations.AnyLive(about, ["ConnectVolume"], rows[second])));
