@@ -1,3 +1,4 @@
+using Clinker.Attachments;
 using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Quotas;
@@ -19,6 +20,7 @@ public static class Tables
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
         public TransferTable Transfers => new(tx);
+        public AttachmentTable Attachments => new(tx);
         public TypeTable Types => new(tx);
         public QosTable QosSpecs => new(tx);
         public EncryptionTable Encryptions => new(tx);

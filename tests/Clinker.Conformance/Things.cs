@@ -45,6 +45,8 @@ public sealed class Things : Clinkerd
             (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
         ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
         ids["clusters"] = "none";
+        var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
+        ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;
     }
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>

@@ -31,6 +31,7 @@ public sealed record MessageAction(string Id, string Text)
     public static readonly MessageAction CreateGroup = new("022", "create group");
     public static readonly MessageAction CreateGroupSnapshot = new("023", "create group snapshot");
     public static readonly MessageAction DeleteGroup = new("024", "delete group");
+    public static readonly MessageAction DetachVolume = new("025", "detach volume");
 
     /// <summary>What failed, where the driver could not (message_field.py, Detail).</summary>
     public string FailedDetail => Id switch
@@ -44,6 +45,7 @@ public sealed record MessageAction(string Id, string Text)
         "014" => "025",
         "015" => "026",
         "016" => "028",
+        "025" => "022",
         "001" or "005" or "008" => "012",
         _ => "001",
     };

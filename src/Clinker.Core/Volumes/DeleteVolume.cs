@@ -83,6 +83,7 @@ public sealed record DeleteVolume(
     public static async Task Forget(Tx tx, Volume volume)
     {
         await tx.Transfers.Forget(volume.Id);
+        await tx.Attachments.RemoveOf(volume.Id);
         await tx.Volumes.Remove(volume.Id);
         await tx.Pools.Release(volume.Id);
         await tx.Quotas.GiveBack(volume);

@@ -113,6 +113,20 @@ sealed record Linked<T>(T Item, Links Links) : IShaped where T : IShape<T>
     }
 }
 
+/// <summary>JSON as it is, under a key.</summary>
+sealed record Verbatim(string Key, string Json) : IShaped
+{
+    public static Type? Shape => null;
+
+    public void Write(AnswerWriter to)
+    {
+        to.Json.WriteStartObject();
+        to.Json.WritePropertyName(Key);
+        to.Json.WriteRawValue(Json, skipInputValidation: true);
+        to.Json.WriteEndObject();
+    }
+}
+
 /// <summary>Words under a key: <c>{"metadata": {"a": "b"}}</c>; without one, only the object.</summary>
 sealed record Entries(string? Key, IReadOnlyDictionary<string, string> Words) : IShaped
 {

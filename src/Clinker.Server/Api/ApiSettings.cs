@@ -1,4 +1,5 @@
 using System.Net;
+using Clinker.Attachments;
 using Clinker.Quotas;
 using Clinker.Server.Seeing;
 using Clinker.Services;
@@ -49,6 +50,15 @@ sealed record ApiSettings
 
     /// <summary>Those of this process.</summary>
     public LogLevels LogLevels { get; init; } = new(debug: false);
+    /// <summary>How long a request waits for work of a backend that its answer depends on (rpc_response_timeout).</summary>
+    public TimeSpan BackendTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Whether the compute service still uses a volume through this attachment, so that taking it away would leave a device behind
+    /// that leads to somebody else's data (CVE-2023-2088). Asked outside of transactions; may throw Unavailable. Without a compute
+    /// service nobody does.
+    /// </summary>
+    public Func<Attachment, ValueTask<bool>> ServerUses { get; init; } = _ => new(false);
 
     /// <summary>What lists may be filtered by, from 3.31 on (resource_query_filters_file).</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> ResourceFilters { get; init; } = ListFilters.Configured;

@@ -80,6 +80,13 @@ abstract partial class Must
     /// <summary>A UUID in any usual spelling, or null.</summary>
     public static readonly Must UuidOrNull = new MustUuidOrNull();
 
+    /// <summary>A UUID in any usual spelling.</summary>
+    public static readonly Must Uuid = Text(max: int.MaxValue, format: value =>
+        Python.IsUuid(value) ? null : $"{Python.Repr(value)} is not a 'uuid'");
+
+    /// <summary>Anything of these JSON types.</summary>
+    public static Must Kind(params string[] types) => new MustKind(types);
+
     /// <summary>A boolean or one of the words for it.</summary>
     public static readonly Must Flag = new MustFlag(orNull: false);
 

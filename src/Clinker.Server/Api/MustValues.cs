@@ -14,6 +14,23 @@ partial class Must
         }
     }
 
+    sealed class MustKind(string[] types) : Must
+    {
+        public override void Check(JsonElement value, Spot at)
+        {
+            var type = value.ValueKind switch
+            {
+                JsonValueKind.Object => "object",
+                JsonValueKind.String => "string",
+                JsonValueKind.Null => "null",
+                JsonValueKind.Array => "array",
+                JsonValueKind.Number => "number",
+                _ => "boolean",
+            };
+            if (!types.Contains(type)) throw WrongType(value, at, types);
+        }
+    }
+
     sealed class MustText(int min, int max, bool orNull, Func<string, string?>? format) : Must
     {
         public override void Check(JsonElement value, Spot at)

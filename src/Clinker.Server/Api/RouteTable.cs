@@ -83,6 +83,9 @@ sealed class RouteTable
         int success = 202) =>
         Add("PUT", name, path, null, rule, since, success, null, Checked(form),
             async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+    public void Delete<T>(string name, string path, Func<Call, string, Task<T>> run, PolicyRule rule = default, int since = 0,
+        int success = 200) where T : IShaped =>
+        Add("DELETE", name, path, null, rule, since, success, T.Shape, null, async call => await run(call, call.Arg0));
 
     /// <summary>An action: <c>POST …/action</c>, told from the others on that path by the one key of its body.</summary>
     public void Action(string name, string path, string key, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0,

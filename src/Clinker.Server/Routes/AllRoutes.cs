@@ -10,6 +10,8 @@ static class AllRoutes
         var api = new RouteTable();
         Volumes.Map(api);
         VolumeActions.Map(api);
+        VolumeUses.Map(api);
+        Attachments.Map(api);
         VolumeGrowth.Map(api);
         VolumeFlags.Map(api);
         VolumeEncryption.Map(api);

@@ -12,6 +12,8 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(VolumeDetail))]
 [JsonSerializable(typeof(VolumeBrief))]
 [JsonSerializable(typeof(VolumeSummary))]
+[JsonSerializable(typeof(AttachmentShape))]
+[JsonSerializable(typeof(AttachmentBrief))]
 [JsonSerializable(typeof(SnapshotShape))]
 [JsonSerializable(typeof(SnapshotDetail))]
 [JsonSerializable(typeof(SnapshotBrief))]

@@ -66,7 +66,6 @@ create table attachment (
   connector text,
   connection_info text,
   attached_at bigint,
-  detached_at bigint,
   created_at bigint not null,
   updated_at bigint
 );
