@@ -39,7 +39,8 @@ public sealed class Things : Clinkerd
     internal string[] Variables(Route route)
     {
         var segments = route.Path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        return [.. segments.Where(s => s[0] == '{').Select((s, i) => i > 0 ? "key" : ids.TryGetValue(segments[0], out var id)
+        var key = segments is ["volumes", _, "encryption", ..] ? "encryption_key_id" : "key";
+        return [.. segments.Where(s => s[0] == '{').Select((s, i) => i > 0 ? key : ids.TryGetValue(segments[0], out var id)
             ? id
             : throw new InvalidOperationException($"Nothing stands for {s} in {route.Path}: the daemon of the tests needs one of {segments[0]}."))];
     }
