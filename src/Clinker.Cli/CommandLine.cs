@@ -89,15 +89,19 @@ internal static class CommandLine
         root.With(
             new Command("volume", "Volumes").With(
                 VolumeCreate.Make(session), VolumeRead.List(session), VolumeRead.Show(session), VolumeChange.Set(session),
-                VolumeChange.Unset(session), VolumeChange.Delete(session), VolumeRead.Summary(session),
-                VolumeTypes.Make(session),
+                VolumeChange.Unset(session), VolumeChange.Delete(session), VolumeChange.Migrate(session), VolumeRead.Summary(session),
+                VolumeTypes.Make(session), Snapshots.Make(session), Snapshots.Revert(session), Transfers.Make(session), Attachments.Make(session),
+                QosSpecs.Make(session), Admin.Message(session), Admin.Host(session),
                 new Command("service", "Services").With(Hosts.ServiceList(session), Hosts.ServiceSet(session)),
                 new Command("pool", "Pools").With(Hosts.PoolList(session, brief: false)),
-                new Command("backend", "Backends").With(new Command("pool", "Pools").With(Hosts.PoolList(session, brief: true)))),
+                new Command("backend", "Backends").With(
+                    new Command("pool", "Pools").With(Hosts.PoolList(session, brief: true)), Admin.Capability(session))),
             new Command("service", "Services").With(Hosts.ServiceList(session), Hosts.ServiceSet(session)),
             new Command("pool", "Pools").With(Hosts.PoolList(session, brief: false)),
             new Command("availability", "Availability zones").With(new Command("zone", "Availability zones").With(Hosts.ZoneList(session))),
             new Command("limits", "Limits").With(Hosts.LimitsShow(session)),
+            Quotas.Make(session),
+            Admin.BlockStorage(session),
             Operations.Make(session),
             RawApi.Make(session),
             ConfigCommands.Make(terminal),

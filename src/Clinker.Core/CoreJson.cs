@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Operations;
 using Clinker.Snapshots;
@@ -14,6 +15,11 @@ namespace Clinker;
 [JsonSerializable(typeof(VolumeOnDisk))]
 [JsonSerializable(typeof(CreateVolume))]
 [JsonSerializable(typeof(DeleteVolume))]
+[JsonSerializable(typeof(ConnectVolume))]
+[JsonSerializable(typeof(DetachVolume))]
+[JsonSerializable(typeof(ConnectTurn))]
+[JsonSerializable(typeof(Connector))]
+[JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
 [JsonSerializable(typeof(CreateSnapshot))]
@@ -25,5 +31,5 @@ public sealed partial class CoreJson : JsonSerializerContext
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
         Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
-        Default.CreateSnapshot, Default.DeleteSnapshot);
+        Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume);
 }

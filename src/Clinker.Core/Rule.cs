@@ -49,4 +49,6 @@ public enum Needs
     Ungrouped = 4,
     /// <summary>It has no snapshots.</summary>
     WithoutSnapshots = 8,
+    /// <summary>Its backend is not frozen. Refused in words of its own, before anything else is looked at.</summary>
+    Thawed = 16,
 }

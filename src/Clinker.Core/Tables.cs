@@ -1,9 +1,12 @@
+using Clinker.Attachments;
+using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Transfers;
 using Clinker.Types;
 using Clinker.Volumes;
 
@@ -16,7 +19,12 @@ public static class Tables
     {
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
+        public TransferTable Transfers => new(tx);
+        public AttachmentTable Attachments => new(tx);
         public TypeTable Types => new(tx);
+        public QosTable QosSpecs => new(tx);
+        public EncryptionTable Encryptions => new(tx);
+        public GroupTypeTable GroupTypes => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);
         public PoolTable Pools => new(tx);

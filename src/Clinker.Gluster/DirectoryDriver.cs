@@ -1,3 +1,4 @@
+using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,12 @@ public sealed class DirectoryDriver : FileDriver
         new(places.Find(p => p.Name == pool) ?? throw new Fault.BackendDown(
             Backend, $"it has no directory called {pool} now; its pools are {string.Join(", ", places.Select(p => p.Name))}.").Thrown());
 
+    // os-brick's connector for a file or device that is on the host already (brick/initiator/connectors/local.py).
+    private protected override ConnectionInfo Connection(Place place, string name, VolumeFormat format) =>
+        new("local", Json(w => w.WriteString("device_path", Path.Combine(places.Find(p => p == place)!.Directory, name))));
+
+    private protected override bool AllReflink => places.TrueForAll(p => p.Reflinks);
+
     public override async ValueTask DisposeAsync()
     {
         foreach (var place in places) await place.DisposeAsync();
@@ -46,10 +53,37 @@ public sealed class DirectoryDriver : FileDriver
     /// </summary>
     sealed class DirectoryPlace(string name, string path, Lane lane, TimeSpan deadline) : Place(name)
     {
-        volatile Tuple<uint, uint, ulong>? seen;
+        const int ProbedBytes = 4096;
 
+        volatile Tuple<uint, uint, ulong>? seen;
+        bool? reflinks;
+
+        public string Directory => path;
         public override string? Location => null;
         public override Lane Lane => lane;
+        public override bool Reflinks => reflinks ?? false;
+
+        public override Task<Room> Measure(TimeSpan deadline, CancellationToken token) => Lane.Run(_ =>
+        {
+            using var dir = Open();
+            reflinks ??= Probe(dir);
+            return Libc.Statvfs(dir);
+        }, deadline, token, probe: true);
+
+        // Nameless files: nothing is left of them.
+        static bool? Probe(SafeFileHandle dir)
+        {
+            try
+            {
+                using var from = Libc.OpenAt(dir, ".", Libc.O_TMPFILE | Libc.O_RDWR, 0x180);
+                using var to = Libc.OpenAt(dir, ".", Libc.O_TMPFILE | Libc.O_RDWR, 0x180);
+                Libc.Write(from, new byte[ProbedBytes], 0);
+                Libc.Reflink(to, from);
+                return true;
+            }
+            catch (ErrnoException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT or Errno.EMFILE) { return null; /* asked again */ }
+            catch (ErrnoException) { return false; }
+        }
 
         public override SafeFileHandle Open()
         {
@@ -78,7 +112,7 @@ public sealed class DirectoryDriver : FileDriver
             if (seen is not null) return;
             try
             {
-                await Lane.Run(_ => Directory.CreateDirectory(path), deadline, token);
+                await Lane.Run(_ => System.IO.Directory.CreateDirectory(path), deadline, token);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

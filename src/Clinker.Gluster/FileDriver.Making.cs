@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Clinker.Gluster;
 
-// The ways in which a volume's file comes to be: sparse and thick raw, and qcow2.
+// The ways in which a new file comes to be: sparse and thick raw, and qcow2.
 public abstract partial class FileDriver
 {
     const int ZeroesAtOnce = 16 * 1024 * 1024;
@@ -18,7 +18,7 @@ public abstract partial class FileDriver
         try
         {
             return await Make(
-                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, file => Libc.Allocate(file, spec.Bytes));
+                on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, (_, file) => Libc.Allocate(file, spec.Bytes));
         }
         catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EOPNOTSUPP })
         {
@@ -45,12 +45,12 @@ public abstract partial class FileDriver
     /// </summary>
     async Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change)
     {
-        var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec.Id, spec.Generation)}-{Environment.ProcessId}");
+        var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec)}-{Environment.ProcessId}");
         try
         {
             await LayOut(on, scratch, spec);
             using var image = File.OpenHandle(scratch);
-            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, file =>
+            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, (_, file) =>
             {
                 if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
                 VolumeFiles.CopyData(image, file, on.Token);
@@ -59,17 +59,25 @@ public abstract partial class FileDriver
         finally { File.Delete(scratch); }
     }
 
-    async Task LayOut(Errand on, string path, VolumeSpec spec)
+    Task LayOut(Errand on, string path, VolumeSpec spec) => QemuImg(on,
+        ["create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, Number(spec.Bytes)],
+        options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), $"lay out a qcow2 image in {options.ScratchDirectory} (is there room?)", on.Token);
+
+    static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
+
+    /// <param name="what">For the words of a fault: "qemu-img could not …".</param>
+    /// <param name="kill">Ends the program; the deadline does in any case.</param>
+    async Task QemuImg(Errand on, IReadOnlyList<string> arguments, TimeSpan deadline, string what, CancellationToken kill)
     {
         try
         {
-            var result = await Processes.Run(options.QemuImg,
-                ["create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, spec.Bytes.ToString(CultureInfo.InvariantCulture)],
-                options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), on.Token);
+            var result = await Processes.Run(options.QemuImg, arguments, deadline, kill).WaitAsync(on.Token);
             if (result.ExitCode == 0) return;
             Log.ToolFailed(log, options.QemuImg, result.ExitCode, result.Error);
-            throw new Fault.DriverFailed(
-                on.Verb, $"qemu-img could not lay out a qcow2 image in {options.ScratchDirectory} (is there room?); the log has its words.").Thrown();
+            // QEMU locks what it has open, across hosts: most likely the one of a lease before this, which ends by itself.
+            if (result.Error.Contains(" lock", StringComparison.Ordinal))
+                throw new Fault.BackendDown(backend, $"qemu-img could not {what}: another program has the image open.").Thrown();
+            throw new Fault.DriverFailed(on.Verb, $"qemu-img could not {what}; the log has its words.").Thrown();
         }
         catch (Win32Exception e)
         {
@@ -77,19 +85,19 @@ public abstract partial class FileDriver
         }
         catch (TimeoutException e)
         {
-            throw new Fault.BackendDown(backend, $"qemu-img did not end in time in {options.ScratchDirectory}.").Thrown(e);
+            throw new Fault.BackendDown(backend, $"qemu-img did not {what} in time.").Thrown(e);
         }
     }
 
     /// <summary>
-    /// Makes a volume's file, with one open directory through all acts: begin and fill it, ask whether the lease is still ours,
-    /// publish it.
+    /// Makes the file of a volume or snapshot, with one open directory through all acts: begin and fill it, ask whether the lease
+    /// is still ours, publish it.
     /// </summary>
     /// <param name="change">Told before the first thing is made.</param>
-    /// <param name="fill">What is done in the first act, on the open work file.</param>
+    /// <param name="fill">What is done in the first act, on the open directory and the open work file.</param>
     /// <param name="more">What takes acts of its own.</param>
     async Task<bool> Make(
-        Errand on, VolumeSpec spec, Work work, Change change, Action<SafeFileHandle>? fill, Func<SafeFileHandle, Task>? more = null)
+        Errand on, VolumeSpec spec, Work work, Change change, Action<SafeFileHandle, SafeFileHandle>? fill, Func<SafeFileHandle, Task>? more = null)
     {
         var place = on.Place;
         var begun = await Act(on, token =>
@@ -97,12 +105,12 @@ public abstract partial class FileDriver
             var dir = place.Open();
             try
             {
-                if (VolumeFiles.Exists(dir, layout, spec)) { dir.Dispose(); return null; }
+                if (spec.Replacing is null && VolumeFiles.Exists(dir, layout, spec)) { dir.Dispose(); return null; }
                 if (!change.Begin()) throw new OperationCanceledException("It was given up while the storage hung.");
                 using var file = VolumeFiles.Begin(dir, layout, spec);
                 try
                 {
-                    fill?.Invoke(file);
+                    fill?.Invoke(dir, file);
                     token.ThrowIfCancellationRequested(); // nobody waits for it any more: nobody else would tidy up
                 }
                 catch { TidyUp(dir, spec); throw; }

@@ -55,25 +55,26 @@ public abstract partial class FileDriver : Driver
             {
                 { Format: VolumeFormat.Qcow2 } => Image(errand, spec, work, change),
                 { Provisioning: Provisioning.Thick } => Thick(errand, spec, work, change),
-                _ => Make(errand, spec, work, change, file => Libc.Truncate(file, spec.Bytes)),
+                _ => Make(errand, spec, work, change, (_, file) => Libc.Truncate(file, spec.Bytes)),
             });
         }
         catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
-        return new(place.Location, spec.Format == VolumeFormat.Qcow2 ? "qcow2" : "raw");
+        return new(place.Location, Words(spec.Format));
     }
 
     public sealed override async Task Delete(Volume volume, Work work)
     {
         if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
-        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var spec = Spec(volume, work);
-        await Act(new(place, "delete the volume", options.ActDeadline + ThickPerGib * volume.SizeGb, work.Token), _ =>
+        await Remove(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), "delete the volume", Spec(volume, work), work);
+    }
+
+    Task Remove(Place place, string verb, VolumeSpec spec, Work work) =>
+        Act(new(place, verb, options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), work.Token), _ =>
         {
             using var dir = place.Open();
             VolumeFiles.Remove(dir, layout, spec);
             return true;
         });
-    }
 
     public sealed override async Task<Inventory> List(string pool, CancellationToken token)
     {
@@ -87,8 +88,8 @@ public abstract partial class FileDriver : Driver
 
     public sealed override async Task RemoveLitter(string pool, string name, CancellationToken token)
     {
-        if (layout.Parse(name) is not { Kind: FileKind.Work })
-            throw new Fault.Invalid($"'{name}' is no work file of a volume; only such may be removed.").Thrown();
+        if (layout.Parse(name) is not { Kind: FileKind.Work or FileKind.SnapshotWork })
+            throw new Fault.Invalid($"'{name}' is no work file of a volume or snapshot; only such may be removed.").Thrown();
         var place = await PlaceOf(pool, null, token);
         await Act(new(place, "remove a work file", options.ActDeadline, token), _ =>
         {
@@ -98,9 +99,18 @@ public abstract partial class FileDriver : Driver
         });
     }
 
+    /// <summary>As <see cref="PlaceOf"/>, before anything is done.</summary>
+    async ValueTask<Place> Untouched(string? pool, string? location, Work work)
+    {
+        try { return await PlaceOf(pool, location, work.Token); }
+        catch (FaultException e) when (e.Fault.Transient) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
+    }
+
     VolumeSpec Spec(Volume volume, Work work) => new(
-        volume.Id, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
+        volume.NameId ?? volume.Id, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
         options.SecureFilePermissions ? 0x1b0u /* 0660 */ : 0x1b6u /* 0666: Cinder's, for QEMU under whichever user */, work.Generation);
+
+    private protected static string Words(VolumeFormat format) => format == VolumeFormat.Qcow2 ? "qcow2" : "raw";
 
     async Task<PoolReport> Report(Place place, CancellationToken token)
     {
@@ -173,7 +183,7 @@ public abstract partial class FileDriver : Driver
     readonly record struct Errand(Place Place, string Verb, TimeSpan Deadline, CancellationToken Token);
 
     /// <summary>
-    /// Whether one create has begun to change the storage. An act that was given up goes on in its thread, and a share that hung may
+    /// Whether one create or copy has begun to change the storage. An act that was given up goes on in its thread, and a share that hung may
     /// let it go on after hours: either it comes first to where it makes something, or it never may.
     /// </summary>
     sealed class Change
@@ -207,7 +217,7 @@ public abstract partial class FileDriver : Driver
         [LoggerMessage(5, LogLevel.Error, "{Tool} failed with exit code {ExitCode}: {Error}")]
         public static partial void ToolFailed(ILogger log, string tool, int exitCode, string error);
 
-        [LoggerMessage(6, LogLevel.Warning, "Backend {Backend}: a work file of volume {Volume} could not be removed ({Error}); the sweep will")]
+        [LoggerMessage(6, LogLevel.Warning, "Backend {Backend}: a work file of {Volume} could not be removed ({Error}); the sweep will")]
         public static partial void LitterLeft(ILogger log, string backend, string volume, string error);
     }
 }

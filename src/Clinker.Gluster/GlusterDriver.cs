@@ -1,3 +1,4 @@
+using Clinker.Drivers;
 using Clinker.Operations;
 using Microsoft.Extensions.Logging;
 
@@ -45,6 +46,19 @@ public sealed partial class GlusterDriver : FileDriver
         var name = location ?? pool;
         return (await Shares(token)).FirstOrDefault(s => s.Name == name) ?? throw new Fault.BackendDown(
             Backend, $"{name} is not among its shares now. Put it back into {Source}, or move the volumes that lie there.").Thrown();
+    }
+
+    private protected override ConnectionInfo Connection(Place place, string name, VolumeFormat format)
+    {
+        var share = ((GlusterShare)place).Share;
+        return new("glusterfs", Json(w =>
+        {
+            w.WriteString("export", share.Text);
+            w.WriteString("name", name);
+            if (share.Options.Count > 0) w.WriteString("options", $"-o {string.Join(',', share.Options)}");
+            else w.WriteNull("options");
+            w.WriteString("format", Words(format));
+        }), mountBase);
     }
 
     public override async ValueTask DisposeAsync()

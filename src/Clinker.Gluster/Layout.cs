@@ -8,10 +8,14 @@ namespace Clinker.Gluster;
 
 /// <summary>
 /// Which name a thing has on a share. These are the names of Cinder's GlusterFS driver, so that what it left is found and
-/// what we leave is found by it; only the work files (<c>….g&lt;generation&gt;</c>) are ours.
+/// what we leave is found by it; only snapshots (<c>snapshot-&lt;id&gt;</c>: Cinder's template, for a file where Cinder has none) and
+/// the work files (<c>….g&lt;generation&gt;</c>) are ours.
 /// </summary>
 internal sealed class Layout
 {
+    const string SnapshotHead = "snapshot-";
+    const int IdLength = 36;
+
     readonly string head, tail;
 
     /// <param name="volumeNameTemplate">A file name with one <c>%s</c> in it.</param>
@@ -22,6 +26,7 @@ internal sealed class Layout
             throw new Fault.Misconfigured(
                 $"volume_name_template is '{volumeNameTemplate}': it must be a file name with one %s for the volume's id, such as volume-%s.").Thrown();
         (head, tail) = (parts[0], parts[1]);
+        if (head == SnapshotHead) throw new Fault.Misconfigured($"volume_name_template is '{volumeNameTemplate}': snapshots' files are called so.").Thrown();
     }
 
     /// <summary>Where a share is mounted: the MD5, in hex, of the share as the shares file writes it (os-brick's remotefs does so).</summary>
@@ -35,36 +40,59 @@ internal sealed class Layout
     /// <summary>Which file of a chain is the active one, as Cinder notes it once there are snapshots.</summary>
     public string Info(string volumeId) => Volume(volumeId) + ".info";
 
-    /// <summary>A file under work; the generation is that of the lease under which it is made.</summary>
-    public string Work(string volumeId, long generation) => $"{Volume(volumeId)}.g{generation}";
+    /// <summary>The file of a snapshot: all of its content, whatever becomes of the volume.</summary>
+    public static string Snapshot(string snapshotId) => SnapshotHead + Checked(snapshotId);
+
+    /// <summary>The file that is to be.</summary>
+    public string Final(VolumeSpec spec) => spec.IsSnapshot ? Snapshot(spec.Id) : Volume(spec.Id);
+
+    /// <summary>Its file under work; the generation is that of the lease under which it is made.</summary>
+    public string Work(VolumeSpec spec, long generation) =>
+        spec.Replacing is { } operation ? $"{Final(spec)}.{Checked(operation)}.g{generation}" : $"{Final(spec)}.g{generation}";
+
+    /// <inheritdoc cref="Work(VolumeSpec, long)"/>
+    public string Work(VolumeSpec spec) => Work(spec, spec.Generation);
 
     /// <summary>What a name on a share means; null for what is none of ours.</summary>
     public FileName? Parse(string name)
     {
-        const int idLength = 36;
-        if (name.Length < head.Length + idLength + tail.Length || !name.StartsWith(head, StringComparison.Ordinal)) return null;
-        var id = name.Substring(head.Length, idLength);
-        var rest = name.AsSpan(head.Length + idLength);
-        if (!IsId(id) || !rest.StartsWith(tail, StringComparison.Ordinal)) return null;
-        rest = rest[tail.Length..];
+        if (After(name, SnapshotHead) is { } snapshot)
+            return name.Length == snapshot ? new(FileKind.Snapshot, IdBefore(name, snapshot))
+                : Generation(name.AsSpan(snapshot)) is { } of ? new(FileKind.SnapshotWork, IdBefore(name, snapshot), of)
+                : null;
+        if (After(name, head) is not { } end || !name.AsSpan(end).StartsWith(tail, StringComparison.Ordinal)) return null;
+        var id = IdBefore(name, end);
+        var rest = name.AsSpan(end + tail.Length);
         if (rest.IsEmpty) return new(FileKind.Volume, id);
         if (rest is ".info") return new(FileKind.Info, id);
-        if (rest.StartsWith(".g") && long.TryParse(rest[2..], NumberStyles.None, CultureInfo.InvariantCulture, out var generation))
-            return new(FileKind.Work, id, generation);
-        var overlay = rest[1..];
-        if (overlay.StartsWith("tmp-snap-")) overlay = overlay["tmp-snap-".Length..];
-        return rest[0] == '.' && IsId(overlay) ? new(FileKind.Overlay, id) : null;
+        if (Generation(rest) is { } generation) return new(FileKind.Work, id, generation);
+        if (rest[0] != '.') return null;
+        var more = rest[1..];
+        if (more.Length > IdLength && IsId(more[..IdLength]) && Generation(more[IdLength..]) is { } replacing)
+            return new(FileKind.Work, id, replacing, more[..IdLength].ToString());
+        if (more.StartsWith("tmp-snap-")) more = more["tmp-snap-".Length..];
+        return IsId(more) ? new(FileKind.Overlay, id) : null;
     }
 
+    /// <summary>Where an id that follows the prefix ends; null when there is none.</summary>
+    static int? After(string name, string prefix) =>
+        name.Length >= prefix.Length + IdLength && name.StartsWith(prefix, StringComparison.Ordinal) && IsId(name.AsSpan(prefix.Length, IdLength))
+            ? prefix.Length + IdLength
+            : null;
+
+    static string IdBefore(string name, int end) => name[(end - IdLength)..end];
+
+    static long? Generation(ReadOnlySpan<char> rest) =>
+        rest.StartsWith(".g") && long.TryParse(rest[2..], NumberStyles.None, CultureInfo.InvariantCulture, out var generation) ? generation : null;
+
     // An id becomes part of a path: nothing but a UUID may.
-    static string Checked(string volumeId) =>
-        IsId(volumeId) ? volumeId : throw new Fault.Invalid($"'{volumeId}' is not the id of a volume.").Thrown();
+    static string Checked(string id) => IsId(id) ? id : throw new Fault.Invalid($"'{id}' is not the id of a volume or snapshot.").Thrown();
 
     // Not Guid.TryParse, which takes spaces around and signs within.
     static bool IsId(ReadOnlySpan<char> text)
     {
-        if (text.Length != 36) return false;
-        for (var i = 0; i < text.Length; i++)
+        if (text.Length != IdLength) return false;
+        for (var i = 0; i < IdLength; i++)
             if (i is 8 or 13 or 18 or 23 ? text[i] != '-' : !char.IsAsciiHexDigit(text[i])) return false;
         return true;
     }
@@ -73,11 +101,15 @@ internal sealed class Layout
 internal enum FileKind
 {
     Volume,
-    /// <summary>What was written since a snapshot (<c>volume-….&lt;snapshot id&gt;</c>).</summary>
+    /// <summary>What was written since a snapshot of Cinder's driver (<c>volume-….&lt;snapshot id&gt;</c>).</summary>
     Overlay,
     Info,
     Work,
+    Snapshot,
+    SnapshotWork,
 }
 
 /// <summary>A name on a share, understood.</summary>
-internal readonly record struct FileName(FileKind Kind, string VolumeId, long Generation = 0);
+/// <param name="Id">Of the volume or snapshot.</param>
+/// <param name="Replacing">The operation that is to put a work file in its volume's place; null: it is to be a new file.</param>
+internal readonly record struct FileName(FileKind Kind, string Id, long Generation = 0, string? Replacing = null);

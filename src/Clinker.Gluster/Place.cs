@@ -40,6 +40,9 @@ internal abstract class Place(string name) : IAsyncDisposable
         return Libc.Statvfs(dir);
     }, deadline, token, probe: true);
 
+    /// <summary>Whether its files can be made twins that share blocks; known once it was measured. Never on GlusterFS.</summary>
+    public virtual bool Reflinks => false;
+
     /// <summary>What was measured last.</summary>
     public Room Last { get; set; }
 

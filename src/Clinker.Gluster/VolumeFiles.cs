@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -8,7 +7,7 @@ using static Clinker.Gluster.Native.Libc;
 namespace Clinker.Gluster;
 
 /// <summary>
-/// What is done to the files of one volume, relative to a proven directory. The order of events is what others trust in:
+/// What is done to the file of one volume or snapshot, relative to a proven directory. The order of events is what others trust in:
 ///
 ///  1. The file is made under a work name, that of the volume with the lease's generation. A leftover of that name is
 ///     unlinked, never truncated: after a crash between 3 and 4 it is another name of the published file.
@@ -16,7 +15,9 @@ namespace Clinker.Gluster;
 ///  3. The token is asked, the mount proven again, and the final name made with link(2). link fails where the name exists;
 ///     rename would replace, and a worker that lost its lease long ago must not put an empty file over a volume in use.
 ///     (RENAME_NOREPLACE would do it in one call, but GlusterFS answers EINVAL to it over FUSE.) Where links can't be made,
-///     a rename after a look has to do.
+///     a rename after a look has to do. Reverting is the exception: there the volume's file is to be replaced, by rename(2).
+///     Its work name carries the operation's id too, so a late worker can only ever rename the file that it made itself, and
+///     that is gone once another lease or an undo has come (docs/adr/0005).
 ///  4. The work name is unlinked, and the file's fsync makes both durable: fsync of a directory is answered by GlusterFS
 ///     without a word to the brick's file system, while that of a file flushes the journal which holds its names too.
 ///
@@ -34,7 +35,6 @@ internal static class VolumeFiles
     /// <summary>Until it is done.</summary>
     const uint OwnerOnly = 0x180; // 0600
     const int CopiedAtOnce = 1024 * 1024;
-    const int Qcow2HeaderBytes = 32;
     /// <summary>gluster:// can't open an image whose size is no multiple of 512; qcow2's own unit is a cluster of 64 KiB.</summary>
     const int Qcow2Unit = 64 * 1024;
 
@@ -42,7 +42,7 @@ internal static class VolumeFiles
     /// <exception cref="FaultException">A file is there that is something else. It is left alone.</exception>
     public static bool Exists(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
-        var name = layout.Volume(spec.Id);
+        var name = layout.Final(spec);
         SafeFileHandle file;
         try { file = OpenAt(dir, name, O_RDWR | O_NONBLOCK); }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
@@ -51,8 +51,8 @@ internal static class VolumeFiles
         {
             var facts = Facts(file);
             if (!facts.IsRegular) throw Occupied(name, "is no regular file");
-            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Size(file) : facts.Size;
-            if (size != spec.Bytes) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
+            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(file)?.Bytes : facts.Size;
+            if (size is null || (size != spec.Bytes && !spec.IsSnapshot)) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
             ChangeMode(file, spec.Mode);
             Sync(file);
         }
@@ -61,15 +61,16 @@ internal static class VolumeFiles
         return true;
 
         FaultException Occupied(string name, string what) => new Fault.DriverFailed(
-            "create the volume", $"{name} exists on the share already and {what}, not the new {spec.Bytes} bytes. It was left alone: move it away if nobody needs it.")
+            "make the file", $"{name} exists on the share already and {what}, not the new {spec.Bytes} bytes. It was left alone: move it away if nobody needs it.")
             .Thrown();
     }
 
     /// <summary>Opens the volume's work file, new and empty. What earlier attempts left goes first: it may hold the room needed.</summary>
     public static SafeFileHandle Begin(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
-        var work = layout.Work(spec.Id, spec.Generation);
-        Forget(dir, layout, spec, spec.Generation - 1);
+        var work = layout.Work(spec);
+        if (spec.Replacing is null) Forget(dir, layout, spec, spec.Generation - 1);
+        else ForgetAll(dir, layout, spec.Id, of => of.Replacing != spec.Replacing || of.Generation < spec.Generation);
         try { return OpenAt(dir, work, O_RDWR | O_CREAT | O_EXCL, OwnerOnly); }
         catch (ErrnoException e) when (e.Errno == Errno.EEXIST)
         {
@@ -80,17 +81,24 @@ internal static class VolumeFiles
 
     /// <summary>Opens the work file that another program has filled meanwhile.</summary>
     public static SafeFileHandle Resume(SafeFileHandle dir, Layout layout, VolumeSpec spec) =>
-        OpenAt(dir, layout.Work(spec.Id, spec.Generation), O_RDWR | O_NONBLOCK);
+        OpenAt(dir, layout.Work(spec), O_RDWR | O_NONBLOCK);
 
     /// <summary>Sees to rights and durability of the work file and gives it its final name.</summary>
     public static void Publish(Place place, SafeFileHandle dir, SafeFileHandle file, Layout layout, VolumeSpec spec, CancellationToken token)
     {
-        if (spec.Format == VolumeFormat.Qcow2) Truncate(file, (Facts(file).Size + Qcow2Unit - 1) / Qcow2Unit * Qcow2Unit);
+        if (spec.Format == VolumeFormat.Qcow2) Truncate(file, Padded(file));
         ChangeMode(file, spec.Mode);
         Sync(file);
         token.ThrowIfCancellationRequested();
         place.Prove(dir);
-        var (work, final) = (layout.Work(spec.Id, spec.Generation), layout.Volume(spec.Id));
+        var (work, final) = (layout.Work(spec), layout.Final(spec));
+        if (spec.Replacing is not null)
+        {
+            Rename(dir, work, final);
+            Sync(file);
+            SyncNames(dir);
+            return;
+        }
         try { Link(dir, work, final); }
         catch (ErrnoException e) when (e.Errno == Errno.EEXIST && Exists(dir, layout, spec)) { return; /* another worker was first */ }
         catch (ErrnoException e) when (e.Errno is Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK)
@@ -104,35 +112,92 @@ internal static class VolumeFiles
         SyncNames(dir);
     }
 
+    /// <summary>Makes a published image's file end with a whole cluster, where that can be done without ever making it shorter.</summary>
+    public static void Pad(SafeFileHandle image)
+    {
+        try { Grow(image, Padded(image), allocate: false); }
+        catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { /* then gluster:// can't open it, which nobody here does */ }
+    }
+
+    static long Padded(SafeFileHandle image) => (Facts(image).Size + Qcow2Unit - 1) / Qcow2Unit * Qcow2Unit;
+
     /// <summary>Unlinks the work files of this generation and of all before it: whoever works on one of those can't publish it any more.</summary>
-    public static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec) => Forget(dir, layout, spec, spec.Generation);
+    public static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec)
+    {
+        if (spec.Replacing is null) Forget(dir, layout, spec, spec.Generation);
+        else Gone(dir, layout.Work(spec)); // others' are left: this worker may be the late one
+    }
+
+    /// <summary>Unlinks every work file of a volume, of whichever operation.</summary>
+    public static void Abandon(SafeFileHandle dir, Layout layout, string volumeId)
+    {
+        if (ForgetAll(dir, layout, volumeId, _ => true)) SyncNames(dir);
+    }
+
+    static bool ForgetAll(SafeFileHandle dir, Layout layout, string volumeId, Func<FileName, bool> which)
+    {
+        var any = false;
+        foreach (var name in Names(dir))
+            if (layout.Parse(name) is { Kind: FileKind.Work } of && of.Id == volumeId && which(of)) any |= Gone(dir, name);
+        return any;
+    }
 
     static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec, long upTo)
     {
         if (upTo <= GenerationsByName)
-            for (var g = 1L; g <= upTo; g++) Gone(dir, layout.Work(spec.Id, g));
+            for (var g = 1L; g <= upTo; g++) Gone(dir, layout.Work(spec, g));
         else
-            foreach (var name in Names(dir).Where(n => layout.Parse(n) is { Kind: FileKind.Work } of && of.VolumeId == spec.Id && of.Generation <= upTo))
-                Gone(dir, name);
+            foreach (var name in Names(dir))
+                if (layout.Parse(name) is { Replacing: null } of && of.Kind == spec.WorkKind && of.Id == spec.Id && of.Generation <= upTo) Gone(dir, name);
     }
 
-    /// <summary>Takes away all that the volume has under its names. What isn't there is as good.</summary>
+    /// <summary>Takes away all that the volume or snapshot has under its names. What isn't there is as good.</summary>
     public static void Remove(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
         // Work files first: once they are gone, no late worker can make the volume appear again.
         Forget(dir, layout, spec, Math.Max(spec.Generation, UsualGenerations));
-        Gone(dir, layout.Info(spec.Id));
+        if (!spec.IsSnapshot) Gone(dir, layout.Info(spec.Id));
         SafeFileHandle? file = null;
-        try { file = OpenAt(dir, layout.Volume(spec.Id), O_RDWR | O_NONBLOCK); }
+        try { file = OpenAt(dir, layout.Final(spec), O_RDWR | O_NONBLOCK); }
         catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.ENXIO or Errno.EACCES) { /* unlink says more */ }
         using (file)
         {
-            if (!Gone(dir, layout.Volume(spec.Id)) || file is null) { SyncNames(dir); return; }
+            if (!Gone(dir, layout.Final(spec)) || file is null) { SyncNames(dir); return; }
             // The unlinked file's fsync is what makes the unlink durable on a brick. Emptied first: nobody wants its bytes flushed.
             Truncate(file, 0);
             Sync(file);
         }
         SyncNames(dir);
+    }
+
+    /// <summary>Opens the published file of a volume or snapshot of which the whole content is wanted, and says how large a user sees it.</summary>
+    /// <exception cref="FaultException">It is not there, or not whole by itself. Nothing of it was read.</exception>
+    public static (SafeFileHandle File, long Bytes) OpenWhole(SafeFileHandle dir, Layout layout, VolumeSpec spec, string verb, int flags = O_RDONLY)
+    {
+        var name = layout.Final(spec);
+        SafeFileHandle file;
+        try { file = OpenAt(dir, name, flags | O_NONBLOCK); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { throw Refused("is not there"); }
+        catch (ErrnoException e) when (e.Errno is Errno.ELOOP or Errno.EISDIR or Errno.ENXIO) { throw Refused("is no regular file"); }
+        try
+        {
+            var facts = Facts(file);
+            if (!facts.IsRegular) throw Refused("is no regular file");
+            if (!spec.IsSnapshot && Has(dir, layout.Info(spec.Id)))
+                throw Refused("is part of a chain of snapshots that Cinder's own driver took: delete those with it first");
+            if (spec.Format == VolumeFormat.Raw) return (file, facts.Size);
+            var header = Qcow2Header.Read(file) ?? throw Refused("is no qcow2 image, as it should be");
+            return header.NeedsOthers ? throw Refused("is a qcow2 image that needs other files") : (file, header.Bytes);
+        }
+        catch { file.Dispose(); throw; }
+
+        FaultException Refused(string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
+    }
+
+    static bool Has(SafeFileHandle dir, string name)
+    {
+        try { Facts(dir, name); return true; }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
     }
 
     /// <summary>Copies what is data and leaves holes holes: plain reads and writes, the only way that every Gluster volume does right.</summary>
@@ -157,16 +222,18 @@ internal static class VolumeFiles
     /// <summary>What lies in the directory.</summary>
     public static Inventory List(SafeFileHandle dir, Layout layout)
     {
-        var ids = new SortedSet<string>(StringComparer.Ordinal);
+        var (volumes, snapshots) = (new SortedSet<string>(StringComparer.Ordinal), new SortedSet<string>(StringComparer.Ordinal));
         var litter = new List<Litter>();
         foreach (var name in Names(dir))
             switch (layout.Parse(name))
             {
-                case { Kind: FileKind.Volume or FileKind.Overlay } of: ids.Add(of.VolumeId); break;
-                case { Kind: FileKind.Work } of: litter.Add(new(name, new("volume", of.VolumeId))); break;
+                case { Kind: FileKind.Volume or FileKind.Overlay } of: volumes.Add(of.Id); break;
+                case { Kind: FileKind.Snapshot } of: snapshots.Add(of.Id); break;
+                case { Kind: FileKind.Work } of: litter.Add(new(name, new("volume", of.Id))); break;
+                case { Kind: FileKind.SnapshotWork } of: litter.Add(new(name, new("snapshot", of.Id))); break;
             }
         litter.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
-        return new(ids.ToList(), [], litter);
+        return new(volumes.ToList(), snapshots.ToList(), litter);
     }
 
     /// <summary>Unlinks a work file by its name.</summary>
@@ -186,20 +253,16 @@ internal static class VolumeFiles
         using var open = OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
         Sync(open);
     }
-
-    // docs/interop/qcow2.txt of QEMU: magic "QFI\xfb" at 0, the size in bytes at 24, big-endian.
-    static long? Qcow2Size(SafeFileHandle file)
-    {
-        Span<byte> header = stackalloc byte[Qcow2HeaderBytes];
-        return Read(file, header, 0) == header.Length && header.StartsWith(Qcow2Magic)
-            ? BinaryPrimitives.ReadInt64BigEndian(header[24..])
-            : null;
-    }
-
-    static ReadOnlySpan<byte> Qcow2Magic => [(byte)'Q', (byte)'F', (byte)'I', 0xfb];
 }
 
-/// <summary>A volume's file as it is to be.</summary>
+/// <summary>A file as it is to be.</summary>
+/// <param name="Id">Of the volume, or of the snapshot.</param>
+/// <param name="Bytes">Its size as a user sees it.</param>
 /// <param name="Generation">Of the lease under which it is made.</param>
 /// <param name="Mode">Rights, as chmod takes them.</param>
-internal sealed record VolumeSpec(string Id, long Bytes, VolumeFormat Format, Provisioning Provisioning, uint Mode, long Generation);
+/// <param name="Replacing">The operation that puts it in the place of the file that there is; null: nothing is replaced.</param>
+internal sealed record VolumeSpec(
+    string Id, long Bytes, VolumeFormat Format, Provisioning Provisioning, uint Mode, long Generation, bool IsSnapshot = false, string? Replacing = null)
+{
+    public FileKind WorkKind => IsSnapshot ? FileKind.SnapshotWork : FileKind.Work;
+}

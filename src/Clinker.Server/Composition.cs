@@ -29,11 +29,12 @@ static partial class Composition
         var time = TimeProvider.System;
         using var meter = new Meter(Metrics.MeterName);
         using var metrics = new Metrics(version, time);
+        var levels = new LogLevels(settings.Logs.Debug);
         Logs logs;
         try
         {
             Embedded.Prepare(settings);
-            logs = Logs.Open(settings.Logs, settings.Roles, time, meter);
+            logs = Logs.Open(settings.Logs, settings.Roles, time, meter, levels: levels);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -46,7 +47,7 @@ static partial class Composition
             foreach (var note in settings.Notes) Log.Note(log, note);
             try
             {
-                await Run(settings, time, meter, metrics, logs, log);
+                await Run(settings, time, meter, metrics, logs, levels, log);
                 Log.Ended(log);
                 return 0;
             }
@@ -58,7 +59,7 @@ static partial class Composition
         }
     }
 
-    static async Task Run(Settings settings, TimeProvider time, Meter meter, Metrics metrics, Logs logs, ILogger log)
+    static async Task Run(Settings settings, TimeProvider time, Meter meter, Metrics metrics, Logs logs, LogLevels levels, ILogger log)
     {
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
@@ -71,7 +72,11 @@ static partial class Composition
 
         var ids = new Ids();
         await using var db = await Open(settings.Database, time);
-        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        await db.Commit(async tx =>
+        {
+            await tx.Types.EnsureDefault(ids.New());
+            await tx.GroupTypes.EnsureReserved(ids.New());
+        });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
         var means = new Means(db, drivers, Scheduling(settings), Lease);
         Instruments(meter, db, stop.Token);
@@ -80,11 +85,14 @@ static partial class Composition
         if ((settings.Roles & (Roles.Scheduler | Roles.Volume)) != 0)
         {
             var node = new Node(means,
-                new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler)),
+                new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler))
+                {
+                    LogLevels = levels,
+                },
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter)) : null;
+        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter, levels)) : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
         // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
@@ -112,12 +120,12 @@ static partial class Composition
             NasSharePath = g.NasSharePath,
             NasMountOptions = g.NasMountOptions,
             ClientLogDirectory = settings.Logs.Directory ?? settings.StatePath,
-        }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)),
+        }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)) { Capabilities = g.Capabilities },
         BackendSettings.Directory d => new DirectoryDriver(d.Name, (DirectoryOptions)Files(d, settings, new DirectoryOptions
         {
             Paths = d.Paths,
-        }), time, logs.CreateLogger(typeof(DirectoryDriver).FullName!)),
-        BackendSettings.Memory m => new MemoryDriver(m.Name, new MemoryShares(m.Name)),
+        }), time, logs.CreateLogger(typeof(DirectoryDriver).FullName!)) { Capabilities = d.Capabilities },
+        BackendSettings.Memory m => new MemoryDriver(m.Name, new MemoryShares(m.Name)) { Capabilities = m.Capabilities },
         _ => throw new ArgumentOutOfRangeException(nameof(backend)),
     };
 
@@ -134,10 +142,14 @@ static partial class Composition
 
     static SchedulingSettings Scheduling(Settings settings) => new(
         [.. settings.Scheduler.Filters.Select(f => Filters.All[f])],
-        [.. settings.Scheduler.Weighers.Select(w => Weighers.All[w](settings.Scheduler.CapacityMultiplier))],
-        settings.ServiceDownTime);
+        [.. settings.Scheduler.Weighers.Select(w => Weighers.All[w](settings.Scheduler.Multipliers.GetValueOrDefault(w, 1.0)))],
+        settings.ServiceDownTime)
+    {
+        Handler = settings.Scheduler.Handler,
+    };
 
-    static Clinker.Server.Api.ApiSettings Api(Settings settings, Database db, Metrics metrics, Meter meter)
+    static Clinker.Server.Api.ApiSettings Api(
+        Settings settings, Database db, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
@@ -149,9 +161,13 @@ static partial class Composition
             MaxBodyBytes = settings.Api.MaxBodyBytes,
             Quotas = new QuotaLimits(q.Volumes, q.Gigabytes, q.PerVolumeGigabytes, q.Snapshots, q.Backups, q.BackupGigabytes, q.Groups),
             DefaultType = settings.DefaultVolumeType,
+            DefaultGroupType = settings.DefaultGroupType,
             DefaultZone = settings.Zones.Default,
             ZoneFallback = settings.Zones.Fallback,
             ServiceDownTime = settings.ServiceDownTime,
+            Host = settings.Host,
+            LogLevels = levels,
+            ResourceFilters = settings.ResourceFilters ?? ListFilters.Configured,
             Health = [HealthChecks.Database(db), .. settings.Backends.Select(
                 b => HealthChecks.Backend(db, b.Name, $"{b.Host}@{b.Name}", settings.ServiceDownTime))],
             Metrics = () =>

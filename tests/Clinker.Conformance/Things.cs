@@ -30,16 +30,41 @@ public sealed class Things : Clinkerd
         ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
         ids["operations"] = (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!;
         ids["extensions"] = "backups";
+        await Made($"types/{ids["types"]}/encryption", """{"encryption": {"provider": "luks", "control_location": "front-end"}}""");
+        ids["qos-specs"] = (string)(await Made("qos-specs", """{"qos_specs": {"name": "kept", "key": "value"}}"""))["qos_specs"]!["id"]!;
+        ids["group_types"] = (string)(await Made("group_types", """
+            {"group_type": {"name": "kept", "group_specs": {"key": "value"}}}
+            """))["group_type"]!["id"]!;
+        ids["os-quota-sets"] = "admin";
+        ids["os-quota-class-sets"] = "default";
+        ids["default-types"] = "guest";
+        var own = await Wire.Send("PUT", "/v3/admin/default-types/guest", """{"default_type": {"volume_type": "nowhere"}}""", "3.62");
+        Assert.Equal(200, own.Status);
+        var offered = await Volume("\"size\": 1");
+        ids["volume-transfers"] = ids["os-volume-transfer"] =
+            (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
+        ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
+        ids["clusters"] = "none";
+        var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
+        ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;
     }
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>
     internal string Path(Route route) => Path(route, Variables(route));
 
+    /// <summary>
+    /// Whether a variable is a name that need not be known: a project's, a class's; or one that is not looked at (clients say
+    /// "provider" for the id of a type's encryption).
+    /// </summary>
+    internal static bool TakesAnything(Route route, int variable) => variable == 0
+        ? route.Path.Split('/')[1] is "os-quota-sets" or "os-quota-class-sets" || route.Name is "default_type_set" or "default_type_unset"
+        : route.Name is "type_encryption_update" or "type_encryption_delete";
+
     /// <summary>What stands for a route's variables, in order.</summary>
     internal string[] Variables(Route route)
     {
         var segments = route.Path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var key = segments is ["volumes", _, "encryption", ..] ? "encryption_key_id" : "key";
+        var key = !segments.Contains("encryption") ? "key" : segments[0] == "volumes" ? "encryption_key_id" : "provider";
         return [.. segments.Where(s => s[0] == '{').Select((s, i) => i > 0 ? key : ids.TryGetValue(segments[0], out var id)
             ? id
             : throw new InvalidOperationException($"Nothing stands for {s} in {route.Path}: the daemon of the tests needs one of {segments[0]}."))];

@@ -10,7 +10,9 @@ public class DirectoryDriverContract : DriverContract
 {
     readonly string root = Directory.CreateTempSubdirectory("clinker-contract-").FullName;
 
-    protected virtual DirectoryOptions Options => new() { Paths = [Path.Combine(root, "a"), Path.Combine(root, "b")] };
+    protected string Root => root;
+    protected virtual string Pools => root;
+    protected virtual DirectoryOptions Options => new() { Paths = [Path.Combine(Pools, "a"), Path.Combine(Pools, "b")] };
 
     protected override ValueTask<Driver> Open() =>
         ValueTask.FromResult<Driver>(new DirectoryDriver("dir", Options, TimeProvider.System, NullLogger.Instance));
@@ -43,8 +45,14 @@ public class DirectoryDriverContract : DriverContract
         await DiskContent.Size(Path.Combine(pool, $"volume-{volumeId}"), Options.Format);
 }
 
+/// <summary>The contract with all room taken beforehand.</summary>
+public sealed class ThickDirectoryDriverContract : DirectoryDriverContract
+{
+    protected override DirectoryOptions Options => base.Options with { Provisioning = Provisioning.Thick };
+}
+
 /// <summary>The contract with qcow2 images, made by the real qemu-img.</summary>
-public sealed class Qcow2DirectoryDriverContract : DirectoryDriverContract
+public class Qcow2DirectoryDriverContract : DirectoryDriverContract
 {
     protected override DirectoryOptions Options => base.Options with { Format = VolumeFormat.Qcow2 };
 
@@ -58,4 +66,10 @@ public sealed class Qcow2DirectoryDriverContract : DirectoryDriverContract
         }
         return await base.Open();
     }
+}
+
+/// <summary>The contract with qcow2 images that take all their room beforehand.</summary>
+public sealed class ThickQcow2DirectoryDriverContract : Qcow2DirectoryDriverContract
+{
+    protected override DirectoryOptions Options => base.Options with { Provisioning = Provisioning.Thick };
 }

@@ -36,27 +36,34 @@ public static class DiskContent
     /// <exception cref="Xunit.Sdk.XunitException">It is not the same at all places.</exception>
     public static async ValueTask<string> Read(string path, VolumeFormat format)
     {
-        var raw = path;
+        if (format == VolumeFormat.Qcow2) await Run("qemu-img", ["check", "-q", "-f", "qcow2", path]);
+        var found = new List<string>();
+        foreach (var place in Places)
+        {
+            var bytes = format == VolumeFormat.Qcow2 ? await Image(path, place) : await Raw(path, place);
+            found.Add(Encoding.UTF8.GetString(bytes).TrimEnd('\0'));
+        }
+        Assert.Single(found.Distinct());
+        return found[0];
+    }
+
+    static async Task<byte[]> Raw(string path, long place)
+    {
+        var bytes = new byte[Room];
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        Assert.Equal(Room, await RandomAccess.ReadAsync(file, bytes, place));
+        return bytes;
+    }
+
+    static async Task<byte[]> Image(string path, long place)
+    {
+        var raw = Path.GetTempFileName();
         try
         {
-            if (format == VolumeFormat.Qcow2)
-            {
-                raw = Path.GetTempFileName();
-                await Run("qemu-img", ["check", "-q", "-f", "qcow2", path]);
-                await Run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, raw]);
-            }
-            using var file = File.OpenHandle(raw, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            var found = new List<string>();
-            foreach (var place in Places)
-            {
-                var bytes = new byte[Room];
-                Assert.Equal(Room, await RandomAccess.ReadAsync(file, bytes, place));
-                found.Add(Encoding.UTF8.GetString(bytes).TrimEnd('\0'));
-            }
-            Assert.Single(found.Distinct());
-            return found[0];
+            await Run("qemu-img", ["dd", "-f", "qcow2", "-O", "raw", $"bs={Room}", $"skip={place / Room}", $"count={place / Room + 2}", $"if={path}", $"of={raw}"]);
+            return (await File.ReadAllBytesAsync(raw)).AsSpan((int)(place % Room), Room).ToArray();
         }
-        finally { if (raw != path) File.Delete(raw); }
+        finally { File.Delete(raw); }
     }
 
     /// <summary>The size that a user sees, in bytes.</summary>

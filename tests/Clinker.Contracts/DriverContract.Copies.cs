@@ -255,7 +255,7 @@ public abstract partial class DriverContract
         var volume = await Made(First, 1, "old");
         var snapshot = await Taken(volume);
         await Write(First, volume.Id, "new");
-        var ended = new Work(1, new CancellationToken(true));
+        var ended = Under(1) with { Token = new CancellationToken(true) };
         foreach (var act in new Func<Task>[]
         {
             () => Driver.CreateSnapshot(volume, NewSnapshot(volume), ended),

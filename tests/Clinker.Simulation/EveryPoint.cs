@@ -66,6 +66,20 @@ public sealed class DeleteAtEveryPoint(ITestOutputHelper output) : EveryPoint("D
 
 public sealed class DeleteThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteThatFails", output, inFull: true);
 
+public sealed class ConnectAtEveryPoint(ITestOutputHelper output) : EveryPoint("Connect", output);
+
+public sealed class ConnectThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ConnectThatFails", output);
+
+public sealed class MoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("Move", output);
+
+public sealed class MoveThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("MoveThatFails", output);
+
+public sealed class DetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("Detach", output);
+
+public sealed class DetachThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DetachThatFails", output);
+
+public sealed class DetachWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("DetachWhileConnecting", output);
+
 public sealed class SnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("Snapshot", output);
 
 public sealed class SnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotThatFails", output);

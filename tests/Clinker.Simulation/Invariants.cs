@@ -13,6 +13,8 @@ static class Invariants
     {
         await world.Sweep();
         await world.HoldCounts(what);
+        if (await world.Db.Read(tx => tx.Number($"select count(*) from transfer where volume_id not in (select id from volume)")) is > 0 and var offers)
+            Assert.Fail($"{what}: {offers} offers of volumes that are gone");
         var (volumes, snapshots, operations, holds, growing) = await world.Db.Read(async tx => (
             await tx.Query($"select id, status, host, size_gb from volume", r => new Kept(
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
@@ -25,10 +27,14 @@ static class Invariants
             Assert.Fail($"{what}: left under way: {string.Join(", ", operations.Select(o => $"{o.Kind} {o.Status} {o.Fault}"))}");
         if (holds != 0) Assert.Fail($"{what}: {holds} holds left");
         if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to");
+        var connected = await world.Db.Read(tx => tx.Query(
+            $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
+        if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
+            Assert.Fail($"{what}: attachments are connected to {string.Join(", ", connected)}, exports are {string.Join(", ", world.Shares.Exports.Keys)}");
         if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
         Hold(world, what, volumes, world.Shares.Volumes.ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
         {
-            VolumeStatus.Available or VolumeStatus.ErrorExtending => Files.One,
+            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending => Files.One,
             // Not undone to nothing where it failed while there was one already: being reverted.
             VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
             VolumeStatus.ErrorDeleting => Files.Any,
@@ -71,12 +77,31 @@ static class Invariants
                 Assert.Fail($"{what}: file of {file.Key} in {string.Join(", ", file)} without a row");
     }
 
+    /// <summary>What must be true at any time: the statuses of volumes say what their attachments say.</summary>
+    static async Task HoldUses(this World world, string what)
+    {
+        var (uses, orphans) = await world.Db.Read(async tx => (
+            await tx.Query($"""
+                select id, status, attach_status, coalesce((select min(a.status) from attachment a where a.volume_id = volume.id), 'detached')
+                from volume
+                """, r => (Id: r.GetString(0), Status: r.GetString(1), AttachStatus: r.GetString(2), Use: r.GetString(3))),
+            await tx.Number($"select count(*) from attachment where volume_id not in (select id from volume)")));
+        if (orphans != 0) Assert.Fail($"{what}: {orphans} attachments without a volume");
+        foreach (var (id, status, attachStatus, use) in uses)
+        {
+            var expected = use switch { AttachStatus.Attached => VolumeStatus.InUse, AttachStatus.Detached => VolumeStatus.Available, _ => use };
+            var follows = status is VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.Detaching;
+            if (attachStatus != use || (follows && status != expected)) Assert.Fail($"{what}: {id} is {status}, {attachStatus}, but its attachments say {use}");
+        }
+    }
+
     /// <summary>What must be true at any time: counters say what the rows say.</summary>
     public static async Task HoldCounts(this World world, string what)
     {
         var (quota, pools) = await world.Db.Read(async tx => (await tx.Quotas.Recount(), await tx.Pools.Recount()));
         if (quota.Count != 0) Assert.Fail($"{what}: {string.Join("; ", quota)}");
         if (pools.Count != 0) Assert.Fail($"{what}: {string.Join("; ", pools)}");
+        await world.HoldUses(what);
     }
 
     /// <param name="Host">Where its file is to be: a snapshot's where its volume's is.</param>

@@ -22,13 +22,14 @@ public sealed class OldJournals
     [
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
-        "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails",
+        "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
+        "ConnectThatFails", "Move", "Detach", "DetachThatFails",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
     const string BackendDown = "WithTheBackendDown";
 
-    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message"];
+    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>
@@ -113,6 +114,8 @@ public sealed class OldJournals
         state["files"] = new JsonArray([.. world.Shares.Files.OrderBy(f => f.Key).Select(f => f.Value.SizeGb == 1
             ? new JsonArray(f.Key.Pool, f.Key.File)
             : new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb))]);
+        if (!world.Shares.Exports.IsEmpty)
+            state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
     }
 
@@ -151,6 +154,7 @@ public sealed class OldJournals
         });
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] =
             new(file.AsArray().Count > 2 ? (int)file[2]! : 1);
+        foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

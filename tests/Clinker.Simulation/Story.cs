@@ -1,10 +1,11 @@
+using Clinker.Attachments;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker.Simulation;
 
 /// <summary>What is there when an operation is accepted.</summary>
-public sealed record Scene(Volume? Volume = null, Snapshot? Snapshot = null);
+public sealed record Scene(Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">
@@ -37,6 +38,10 @@ sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Sc
     static readonly Story revert = new("Revert", ASnapshot, (w, s) => w.Revert(s.Volume!, s.Snapshot!),
         "available 1 old; available 1 old", "error 1 old; available 1 old", "error 1 new; available 1 old", "available 1 new; available 1 old");
 
+    static readonly Story connect = new("Connect", AVolume, (w, s) => w.Connect(s.Volume!), "attaching 1 old", "available 1 old");
+    static readonly Story move = new("Move", AUse, (w, s) => w.Connect(s.Volume!, "h2", s.Attachment), "attaching 1 old", "in-use 1 old");
+    static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
+
     public static readonly IReadOnlyList<Story> All =
     [
         create,
@@ -59,6 +64,14 @@ sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Sc
         extend,
         ThatFails(extend, "extend: grow", "error_extending 1 old", "available 1 old"),
         new("ExtendWithoutRoom", AVolume, (w, s) => w.Extend(s.Volume!, 1_000_000), "available 1 old", "error_extending 1 old"),
+        connect,
+        ThatFails(connect, "connect: answer", "available 1 old"),
+        move,
+        ThatFails(move, "connect: answer", "in-use 1 old"),
+        detach,
+        ThatFails(detach, "disconnect", "in-use 1 old"),
+        new("DetachWhileConnecting", AVolume, async (w, s) => await w.Detach(await w.Connect(s.Volume!)),
+            "available 1 old", "attaching 1 old", "reserved 1 old"),
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
     ];
@@ -84,6 +97,16 @@ sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Sc
         await world.RunUntroubled();
         world.Shares.Write(volume.Id, "new");
         return new(volume, snapshot);
+    }
+
+    /// <summary>A volume that a server has.</summary>
+    static async Task<Scene> AUse(World world)
+    {
+        var volume = (await AVolume(world)).Volume!;
+        var attachment = await world.Connect(volume);
+        await world.RunUntroubled();
+        await world.Complete(attachment);
+        return new(volume, Attachment: attachment);
     }
 
     static async Task<Scene> TwoSnapshots(World world)

@@ -74,7 +74,7 @@ public sealed class Walk(ITestOutputHelper output)
         readonly List<Snapshot> snapshots = [];
         readonly Queue<string> way = new();
         Node house = world.Node;
-        int started, created, deleted, refused, killed, rests, failed;
+        int started, created, deleted, used, refused, killed, rests, failed;
 
         public int Act { get; private set; }
         public string Last { get; private set; } = "";
@@ -101,7 +101,8 @@ public sealed class Walk(ITestOutputHelper output)
         {
             switch (random.Next(1000))
             {
-                case < 640: await Step(Pick(daemons)); break;
+                case < 615: await Step(Pick(daemons)); break;
+                case < 640: await Use(); break;
                 case < 690: await Create(null); break;
                 case < 700: await Create(Pick(volumes) is { } of ? new VolumeSource.OfVolume(of.Id) : null); break;
                 case < 710: await Create(Pick(snapshots) is { } taken ? new VolumeSource.OfSnapshot(taken.Id) : null); break;
@@ -184,6 +185,23 @@ public sealed class Walk(ITestOutputHelper output)
             });
         }
 
+        /// <summary>Somebody asks for a volume, has it, moves with it or gives it back.</summary>
+        async Task Use()
+        {
+            if (Pick(volumes) is not { } volume) return;
+            var host = random.Next(3) == 0 ? "h2" : "h1";
+            Last = $"{volume.Id} is used on {host}";
+            await Try(async () =>
+            {
+                var all = await world.Db.Read(tx => tx.Attachments.Of(volume.Id));
+                if (all.Count == 0 || random.Next(4) == 0) await world.Connect(volume, host);
+                else if (random.Next(2) == 0) await world.Detach(Pick(all)!);
+                else if (random.Next(2) == 0) await world.Complete(Pick(all)!);
+                else await world.Connect(volume, host, Pick(all));
+                used++;
+            });
+        }
+
         async Task Revert()
         {
             if (Pick(snapshots) is not { } some || volumes.Find(v => v.Id == some.VolumeId) is not { } volume) return;
@@ -222,7 +240,7 @@ public sealed class Walk(ITestOutputHelper output)
         /// <summary>From here on an act of the driver always fails, or none does any more.</summary>
         void Fail()
         {
-            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "snapshot: ", "extend: ", "revert: ", "delete snapshot: ", "create from ", ""]) : null;
+            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "snapshot: ", "extend: ", "revert: ", "delete snapshot: ", "create from ", "connect: answer", "disconnect", ""]) : null;
             Last = $"fails for good: {world.FailsForGood}";
         }
 
@@ -281,6 +299,6 @@ public sealed class Walk(ITestOutputHelper output)
         T Pick<T>(IReadOnlyList<T> list) => list.Count == 0 ? default! : list[random.Next(list.Count)];
 
         public override string ToString() =>
-            $"{Act} acts, {created} created, {deleted} deleted, {refused} refused, {killed} daemons ended, {failed} in error at one of {rests} rests";
+            $"{Act} acts, {created} created, {deleted} deleted, {used} uses, {refused} refused, {killed} daemons ended, {failed} in error at one of {rests} rests";
     }
 }

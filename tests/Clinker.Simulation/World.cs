@@ -1,3 +1,4 @@
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Drivers.Memory;
 using Clinker.Host;
@@ -119,6 +120,43 @@ sealed partial class World : IAsyncDisposable
             DeleteVolume.Accept(tx, volume.Id, force ? VolumeRules.ForceDelete : VolumeRules.Delete, ids.New(), "req-2"));
     }
 
+    /// <summary>Asks for a volume on a host: for a new attachment, or for one that is there.</summary>
+    public Task<Attachment> Connect(Volume volume, string host = "h1", Attachment? has = null)
+    {
+        Time.Advance(TimeSpan.FromMilliseconds(1));
+        var (id, operation) = (ids.New(), ids.New());
+        return Db.Commit(async tx =>
+        {
+            var row = await tx.Volumes.Get(volume.Id, @lock: true);
+            var attachment = has ?? new Attachment
+            {
+                Id = id, ProjectId = "p", VolumeId = volume.Id, ServerId = "server", Status = AttachStatus.Reserved, CreatedAt = tx.Now,
+            };
+            if (has is null) await Attaching.Reserve(tx, row, attachment);
+            await ConnectVolume.Accept(tx, row, attachment, new(host, $$"""{"host":"{{host}}"}"""), has is null, operation, "req-3");
+            return attachment;
+        });
+    }
+
+    /// <summary>The server has it.</summary>
+    public Task Complete(Attachment attachment) => Db.Commit(async tx =>
+    {
+        await tx.Volumes.Get(attachment.VolumeId, @lock: true);
+        await Attaching.Complete(tx, await tx.Attachments.Get(attachment.Id));
+    });
+
+    /// <summary>The server gives it back.</summary>
+    public Task Detach(Attachment attachment)
+    {
+        Time.Advance(TimeSpan.FromMilliseconds(1));
+        var operation = ids.New();
+        return Db.Commit(async tx =>
+        {
+            var volume = await tx.Volumes.Get(attachment.VolumeId, @lock: true);
+            return await DetachVolume.Accept(tx, volume, await tx.Attachments.Get(attachment.Id), null, operation, "req-4");
+        });
+    }
+
     public Task<string?> StatusOf(Volume volume) => Db.Read(async tx => (await tx.Volumes.Find(volume.Id))?.Status);
 
     /// <summary>The newest operation about a volume.</summary>
@@ -132,9 +170,10 @@ sealed partial class World : IAsyncDisposable
     public async Task<string> Dump()
     {
         var text = new List<string>();
-        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "reservation", "quota_usage", "message" })
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "attachment", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
+        text.AddRange(Shares.Exports.Keys.Select(e => e.ToString()).Order(StringComparer.Ordinal));
         text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
     }

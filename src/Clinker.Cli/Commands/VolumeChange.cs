@@ -84,6 +84,22 @@ internal static class VolumeChange
         };
     });
 
+    public static Command Migrate(Session session) => session.Command("migrate", "Migrate volume to a new host", command =>
+    {
+        var volume = Opt.One("volume", "Volume to migrate (name or ID)");
+        var host = Opt.Text("--host", "host", "Destination host (takes the form: host@backend-name#pool)");
+        host.Required = true;
+        var copy = Opt.Flag("--force-host-copy", "Copy by the host, whatever the driver could do better");
+        var locked = Opt.Flag("--lock-volume", "Let nothing else end the migration");
+        command.With(volume, host, copy, locked);
+        return async (parse, api, token) =>
+            await api.Act($"volumes/{(string?)(await Names.Volume(api, parse.GetRequiredValue(volume), token))["id"]}", "os-migrate_volume",
+                new JsonObject
+                {
+                    ["host"] = parse.GetValue(host), ["force_host_copy"] = parse.GetValue(copy), ["lock_volume"] = parse.GetValue(locked),
+                }, token);
+    });
+
     public static Command Unset(Session session) => session.Command("unset", "Unset volume properties", command =>
     {
         var volume = Opt.One("volume", "Volume to modify (name or ID)");

@@ -16,6 +16,9 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>The backend's section in the configuration; the middle of <c>host@backend#pool</c>.</summary>
     public abstract string Backend { get; }
 
+    /// <summary>What its section in the configuration says that it can, by name; reported with every pool.</summary>
+    public IReadOnlyDictionary<string, string> Capabilities { get; init; } = Volume.EmptyMetadata;
+
     /// <summary>
     /// What this backend is, and how its pools are now. Never throws for a pool that is down: it says so in the report.
     /// Called at start and then regularly; mounts what is to be mounted, so that a dead pool comes back by itself.

@@ -31,6 +31,7 @@ public sealed record MessageAction(string Id, string Text)
     public static readonly MessageAction CreateGroup = new("022", "create group");
     public static readonly MessageAction CreateGroupSnapshot = new("023", "create group snapshot");
     public static readonly MessageAction DeleteGroup = new("024", "delete group");
+    public static readonly MessageAction DetachVolume = new("025", "detach volume");
 
     /// <summary>What failed, where the driver could not (message_field.py, Detail).</summary>
     public string FailedDetail => Id switch
@@ -43,7 +44,10 @@ public sealed record MessageAction(string Id, string Text)
         "013" => "020",
         "014" => "025",
         "015" => "026",
-        _ => "012",
+        "016" => "028",
+        "025" => "022",
+        "001" or "005" or "008" => "012",
+        _ => "001",
     };
 }
 
@@ -66,8 +70,10 @@ public readonly struct MessageTable(Tx tx)
     {
         var detail = fault switch
         {
+            Fault.BackendDown => "002",
             Fault.NoValidBackend => "003",
             Fault.OverQuota => "006",
+            Fault.ShareFull when action == MessageAction.CopyImageToVolume => "007",
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",
         };

@@ -239,6 +239,17 @@ public readonly struct OperationTable(Tx tx)
           and status in ('queued', 'running', 'unwinding', 'stuck')
         """);
 
+    /// <summary>Whether something of these kinds is under way about a resource: anything, or what was accepted before an operation.</summary>
+    public async Task<bool> AnyLive(About about, IReadOnlyCollection<string> kinds, OperationRow? before = null)
+    {
+        Sql older = before is null ? Sql.Nothing
+            : $" and (created_at < {before.CreatedAt} or (created_at = {before.CreatedAt} and id < {before.Id}))";
+        return 0 < await tx.Number($"""
+            select count(*) from operation
+            where about_kind = {about.Kind} and about_id = {about.Id} and kind in ({Sql.List(kinds)}) and {Live}{older}
+            """);
+    }
+
     /// <summary>Whether an operation reads from the resource and so keeps it from being deleted.</summary>
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");

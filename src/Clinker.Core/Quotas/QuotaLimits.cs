@@ -24,6 +24,13 @@ public sealed record QuotaLimits(
     };
 }
 
+/// <summary>The limits that hold for somebody: those of his own, else the configured ones.</summary>
+public sealed record Limits(IReadOnlyDictionary<string, long> Own, QuotaLimits Configured)
+{
+    /// <summary>-1: no limit.</summary>
+    public long Of(string resource) => Own.TryGetValue(resource, out var own) ? own : Configured.Of(resource);
+}
+
 /// <summary>What is counted. Of a volume type by its id, so that the counts stay when it is renamed.</summary>
 public static class QuotaResource
 {
@@ -35,6 +42,10 @@ public static class QuotaResource
     public const string Groups = "groups";
     /// <summary>A limit only: nothing is counted.</summary>
     public const string PerVolumeGigabytes = "per_volume_gigabytes";
+
+    /// <summary>All that have a limit, whatever the volume types.</summary>
+    public static readonly IReadOnlyList<string> All =
+        [BackupGigabytes, Backups, Gigabytes, Groups, PerVolumeGigabytes, Snapshots, Volumes];
 
     /// <summary>Those that have a count for each volume type too.</summary>
     public static readonly IReadOnlyList<string> ByType = [Volumes, Snapshots, Gigabytes];

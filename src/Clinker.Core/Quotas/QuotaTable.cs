@@ -12,14 +12,14 @@ namespace Clinker.Quotas;
 /// </summary>
 public readonly struct QuotaTable(Tx tx)
 {
+    /// <summary>The class whose limits are everybody's.</summary>
+    public const string DefaultClass = "default";
+
     /// <summary>Takes what a new volume uses.</summary>
     /// <param name="configured">What holds where neither the project nor the class <c>default</c> has a limit of its own.</param>
     /// <exception cref="FaultException">OverQuota; sizes are looked at before counts, as in Cinder.</exception>
-    public async Task Take(Volume volume, QuotaLimits configured)
-    {
-        await DemandSize(volume.ProjectId, volume.SizeGb, configured);
-        await Take(volume.ProjectId, Uses.Of(volume), configured);
-    }
+    public Task Take(Volume volume, QuotaLimits configured) =>
+        Take(volume.ProjectId, Uses.Of(volume), configured, volume.SizeGb);
 
     /// <summary>Takes what a new snapshot uses.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
@@ -27,11 +27,8 @@ public readonly struct QuotaTable(Tx tx)
 
     /// <summary>Takes what a volume will use more once it is larger.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
-    public async Task TakeGrowth(Volume volume, int toGb, QuotaLimits configured)
-    {
-        await DemandSize(volume.ProjectId, toGb, configured);
-        await Take(volume.ProjectId, Uses.OfGrowth(volume, toGb), configured);
-    }
+    public Task TakeGrowth(Volume volume, int toGb, QuotaLimits configured) =>
+        Take(volume.ProjectId, Uses.OfGrowth(volume, toGb), configured, toGb);
 
     /// <summary>Returns what a volume used.</summary>
     public Task GiveBack(Volume volume) => GiveBack(volume.ProjectId, Uses.Of(volume));
@@ -42,22 +39,29 @@ public readonly struct QuotaTable(Tx tx)
     /// <summary>Returns what was taken for a growth that did not come about.</summary>
     public Task GiveBackGrowth(Volume volume, int toGb) => GiveBack(volume.ProjectId, Uses.OfGrowth(volume, toGb));
 
-    /// <summary>Takes all of it, in order, or throws.</summary>
+    /// <summary>Takes all of it, or throws. The first that is over, in order, is the reason.</summary>
+    /// <param name="sizeGb">The size of a single volume, which has a limit of its own.</param>
     /// <exception cref="FaultException">OverQuota.</exception>
-    public async Task Take(string projectId, IEnumerable<Use> uses, QuotaLimits configured)
+    public async Task Take(string projectId, IEnumerable<Use> uses, QuotaLimits configured, int sizeGb = 0)
     {
-        var own = await Own(projectId);
+        var taken = new List<(Use Use, long InUse)>();
         foreach (var use in uses)
-        {
-            var most = own.TryGetValue(use.Resource, out var set) ? set : configured.Of(use.Resource);
-            if (await Add(projectId, use, most)) continue;
-            throw (await Over(use, most, await InUse(projectId, use.Resource))).Thrown();
-        }
+            if (use.Amount != 0) taken.Add((use, await Add(projectId, use)));
+        // The rows of the usage are ours from here on, and whoever sets a limit takes them too: what is read now still holds when
+        // this is committed. Read before, a limit could be lowered while this waits for the rows.
+        var limits = new Limits(await Own(projectId), configured);
+        if (limits.Of(QuotaResource.PerVolumeGigabytes) is >= 0 and var largest && sizeGb > largest)
+            throw new Fault.OverQuota($"VolumeSizeExceedsLimit: Requested volume size {sizeGb}G is larger than maximum allowed limit "
+                + $"{largest}G.").Thrown();
+        foreach (var (use, inUse) in taken)
+            if (use.Amount > 0 && limits.Of(use.Resource) is >= 0 and var most && inUse > most)
+                throw (await Over(use, most, inUse - use.Amount)).Thrown();
     }
 
     public async Task GiveBack(string projectId, IEnumerable<Use> uses)
     {
-        foreach (var use in uses) await Add(projectId, use with { Amount = -use.Amount }, -1);
+        foreach (var use in uses)
+            if (use.Amount != 0) await Add(projectId, use with { Amount = -use.Amount });
     }
 
     public Task<long> InUse(string projectId, string resource) =>
@@ -67,6 +71,57 @@ public readonly struct QuotaTable(Tx tx)
     public async Task<Dictionary<string, long>> Usage(string projectId) => (await tx.Query(
         $"select resource, in_use from quota_usage where project_id = {projectId}", r => (r.GetString(0), r.GetInt64(1)))).ToDictionary();
 
+    /// <summary>What a project may use.</summary>
+    public async Task<Limits> LimitsOf(string projectId, QuotaLimits configured) => new(await Own(projectId), configured);
+
+    /// <summary>What a project may use that has no limits of its own.</summary>
+    public async Task<Limits> Defaults(QuotaLimits configured) => new(await OfClass(DefaultClass), configured);
+
+    /// <summary>
+    /// Gives a project limits of its own. None is below what it uses: the usage is kept as it is until the transaction ends.
+    /// </summary>
+    /// <exception cref="FaultException">Invalid: more is in use; in the name that the caller gives a resource.</exception>
+    public async Task SetOwn(string projectId, IReadOnlyDictionary<string, long> most, Func<string, string> named)
+    {
+        // The order is that of Take, so that nobody waits for each other in circles.
+        foreach (var (resource, limit) in most.OrderBy(m => m.Key, StringComparer.Ordinal))
+        {
+            var inUse = await Add(projectId, new(resource, 0));
+            if (limit >= 0 && limit < inUse)
+                throw new Fault.Invalid($"Quota {named(resource)} limit must be equal or greater than existing resources. Current usage is "
+                    + $"{inUse} and the requested limit is {limit}.").Thrown();
+            await tx.Execute($"""
+                insert into quota_limit (project_id, resource, most) values ({projectId}, {resource}, {limit})
+                on conflict (project_id, resource) do update set most = excluded.most
+                """);
+        }
+    }
+
+    /// <summary>Takes a project's own limits away.</summary>
+    public Task RemoveOwn(string projectId) => tx.Execute($"delete from quota_limit where project_id = {projectId}");
+
+    /// <summary>The limits of a class. What is in use is no bound to them.</summary>
+    public async Task<Dictionary<string, long>> OfClass(string name) => (await tx.Query(
+        $"select resource, most from quota_class_limit where class = {name}", r => (r.GetString(0), r.GetInt64(1)))).ToDictionary();
+
+    public async Task SetOfClass(string name, IReadOnlyDictionary<string, long> most)
+    {
+        foreach (var (resource, limit) in most.OrderBy(m => m.Key, StringComparer.Ordinal))
+            await tx.Execute($"""
+                insert into quota_class_limit (class, resource, most) values ({name}, {resource}, {limit})
+                on conflict (class, resource) do update set most = excluded.most
+                """);
+    }
+
+    /// <summary>Forgets a volume type that nothing has any more: limits and usage.</summary>
+    public async Task ForgetType(string typeId)
+    {
+        var its = Sql.List(QuotaResource.ByType.Select(r => QuotaResource.OfType(r, typeId)));
+        await tx.Execute($"delete from quota_limit where resource in ({its})");
+        await tx.Execute($"delete from quota_class_limit where resource in ({its})");
+        await tx.Execute($"delete from quota_usage where in_use = 0 and resource in ({its})");
+    }
+
     /// <summary>
     /// The limits of a project that differ from the configured ones: its own, or those of the class <c>default</c>, which is
     /// everybody's.
@@ -74,7 +129,7 @@ public readonly struct QuotaTable(Tx tx)
     public async Task<Dictionary<string, long>> Own(string projectId)
     {
         var all = await tx.Query($"""
-            select resource, most, 1 from quota_class_limit where class = 'default'
+            select resource, most, 1 from quota_class_limit where class = {DefaultClass}
             union all select resource, most, 2 from quota_limit where project_id = {projectId} order by 3
             """, r => (Resource: r.GetString(0), Most: r.GetInt64(1)));
         var own = new Dictionary<string, long>();
@@ -112,25 +167,11 @@ public readonly struct QuotaTable(Tx tx)
         """, r => $"project {r.GetString(0)}: {r.GetString(1)} in use {r.GetInt64(2)}, counted "
             + Convert.ToInt64(r.GetValue(3), CultureInfo.InvariantCulture));
 
-    async Task DemandSize(string projectId, int sizeGb, QuotaLimits configured)
-    {
-        var own = await Own(projectId);
-        var most = own.TryGetValue(QuotaResource.PerVolumeGigabytes, out var set) ? set : configured.PerVolumeGigabytes;
-        if (most >= 0 && sizeGb > most)
-            throw new Fault.OverQuota($"VolumeSizeExceedsLimit: Requested volume size {sizeGb}G is larger than maximum allowed limit "
-                + $"{most}G.").Thrown();
-    }
-
-    async Task<bool> Add(string projectId, Use use, long most)
-    {
-        if (use.Amount == 0) return true;
-        if (most >= 0 && use.Amount > most) return false; // also for a project without a row yet
-        Sql within = most < 0 ? Sql.Nothing : $" where quota_usage.in_use + {use.Amount} <= {most}";
-        return 1 == await tx.Execute($"""
-            insert into quota_usage (project_id, resource, in_use) values ({projectId}, {use.Resource}, {use.Amount})
-            on conflict (project_id, resource) do update set in_use = quota_usage.in_use + excluded.in_use{within}
-            """);
-    }
+    /// <summary>Counts it; gives what is in use with it. The row is kept from others until the transaction ends.</summary>
+    async Task<long> Add(string projectId, Use use) => await tx.Number($"""
+        insert into quota_usage (project_id, resource, in_use) values ({projectId}, {use.Resource}, {use.Amount})
+        on conflict (project_id, resource) do update set in_use = quota_usage.in_use + excluded.in_use returning in_use
+        """);
 
     /// <summary>Cinder's words (cinder/exception.py).</summary>
     async Task<Fault> Over(Use use, long most, long inUse)

@@ -30,8 +30,52 @@ public static class Filters
         return null;
     });
 
+    public static readonly Filter Json = new("JsonFilter", (pool, request) =>
+        request.Hints.Query is { } query ? JsonQuery.WhyNot(pool, query) : null);
+
+    public static readonly Filter SameBackend = new("SameBackendFilter", (pool, request) => request.Hints.SameHost switch
+    {
+        null => "same_host is to be the id of a volume, or a list of them",
+        [] => null,
+        var beside when beside.Any(id => request.Neighbours.GetValueOrDefault(id) == pool.Name) => null,
+        _ => "none of the volumes of same_host lies in it",
+    });
+
+    public static readonly Filter DifferentBackend = new("DifferentBackendFilter", (pool, request) => request.Hints.DifferentHost switch
+    {
+        null => "different_host is to be the id of a volume, or a list of them",
+        var away when away.FirstOrDefault(id => request.Neighbours.GetValueOrDefault(id) == pool.Name) is { } id =>
+            $"volume {id} of different_host lies in it",
+        _ => null,
+    });
+
+    public static readonly Filter InstanceLocality = new("InstanceLocalityFilter", (pool, request) => request.Hints.LocalToInstance switch
+    {
+        null => null,
+        var id when !Guid.TryParse(id, out _) => "local_to_instance is to be the id of a server",
+        var id => $"nobody can say where server {id} runs: no compute service is configured",
+    });
+
+    public static readonly Filter Driver = new("DriverFilter", (pool, request) =>
+    {
+        if (!pool.Capabilities.TryGetValue(FilterFunction, out var function)) return null;
+        try
+        {
+            var says = Expression.Parse(function).Evaluate((scope, name) => Facts.Of(pool, request, scope, name));
+            return Values.IsTrue(says) ? null : $"its {FilterFunction} says no";
+        }
+        catch (FormatException e)
+        {
+            return $"its {FilterFunction} has no value: {e.Message}";
+        }
+    });
+
+    /// <summary>The capability that holds a backend's own condition.</summary>
+    public const string FilterFunction = "filter_function";
+
     public static readonly IReadOnlyDictionary<string, Filter> All =
-        new[] { AvailabilityZone, Capacity, Capabilities }.ToDictionary(f => f.Name);
+        new[] { AvailabilityZone, Capacity, Capabilities, Json, SameBackend, DifferentBackend, InstanceLocality, Driver }
+            .ToDictionary(f => f.Name);
 
     public static readonly IReadOnlyList<Filter> Default = [AvailabilityZone, Capacity, Capabilities];
 
@@ -58,21 +102,4 @@ public static class Filters
     }
 
     static string Number(double gb) => gb.ToString("0.##", CultureInfo.InvariantCulture);
-}
-
-/// <summary>The weighers by Cinder's names (cinder/scheduler/weights).</summary>
-public static class Weighers
-{
-    /// <summary>Each takes its multiplier.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<double, Weigher>> All =
-        new Dictionary<string, Func<double, Weigher>> { ["CapacityWeigher"] = m => Capacity(m) };
-
-    /// <summary>More room first: virtual room for thin pools, free room for thick ones.</summary>
-    public static Weigher Capacity(double multiplier = 1.0) => new("CapacityWeigher", (pool, request) =>
-    {
-        var room = pool.TotalGb - Math.Floor(pool.TotalGb * pool.ReservedPercentage / 100.0);
-        return pool.Thin && request.Specs.GetValueOrDefault("provisioning:type") != "thick"
-            ? room * pool.MaxOverSubscriptionRatio - pool.AllocatedGb
-            : Math.Min(pool.FreeGb - pool.ReservedSinceGb, room - pool.AllocatedGb);
-    }, multiplier);
 }

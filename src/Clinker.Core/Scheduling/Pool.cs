@@ -16,6 +16,20 @@ public sealed record Pool(
 /// <param name="Specs">The volume type's extra specs.</param>
 public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<string, string> Specs)
 {
+    /// <summary>For what is left to chance: the same volume always draws the same lot.</summary>
+    public string VolumeId { get; init; } = "";
+
+    public Hints Hints { get; init; } = Hints.None;
+
+    /// <summary>The pools of those volumes that the hints name, as far as they are the project's own and lie somewhere.</summary>
+    public IReadOnlyDictionary<string, string> Neighbours { get; init; } = Volumes.Volume.EmptyMetadata;
+
+    /// <summary>The specs of the type's QoS.</summary>
+    public IReadOnlyDictionary<string, string> Qos { get; init; } = Volumes.Volume.EmptyMetadata;
+
+    /// <summary>What functions may ask of the volume itself.</summary>
+    public IReadOnlyDictionary<string, string> Volume { get; init; } = Volumes.Volume.EmptyMetadata;
+
     /// <summary>The only backend that will do (<c>host@backend</c>): where the source lies. Null for any.</summary>
     public string? Backend { get; init; }
 }

@@ -17,6 +17,34 @@ public readonly struct PoolTable(Tx tx)
     static readonly Sql All = Sql.Raw("name, down, zone, total_gb, free_gb, thin, reserved_percentage, max_over_subscription_ratio, "
         + "capabilities, allocated_gb, volumes, version, reported_at");
 
+    /// <summary>What is to be placed with a volume, and what filters and weighers may ask of it.</summary>
+    /// <param name="hints">As they came with the request: JSON, or null.</param>
+    public async Task<PlaceRequest> RequestFor(Volume volume, string? hints = null)
+    {
+        var wishes = Hints.Parse(hints);
+        var named = (string[])[.. wishes.SameHost ?? [], .. wishes.DifferentHost ?? []];
+        var lie = named.Length == 0 ? [] : await tx.Query($"""
+            select id, host from volume where project_id = {volume.ProjectId} and host is not null and id in ({Sql.List(named)})
+            """, r => KeyValuePair.Create(r.GetString(0), r.GetString(1)));
+        return new(volume.SizeGb, volume.AvailabilityZone, await tx.Types.SpecsOf(volume.VolumeTypeId))
+        {
+            VolumeId = volume.Id,
+            Hints = wishes,
+            Neighbours = new Dictionary<string, string>(lie),
+            Qos = await tx.QosSpecs.SpecsOf(volume.VolumeTypeId),
+            Volume = new Dictionary<string, string>
+            {
+                ["id"] = volume.Id,
+                ["project_id"] = volume.ProjectId,
+                ["user_id"] = volume.UserId,
+                ["display_name"] = volume.Name ?? "",
+                ["availability_zone"] = volume.AvailabilityZone,
+                ["volume_type_id"] = volume.VolumeTypeId ?? "",
+                ["multiattach"] = volume.Multiattach ? "True" : "False",
+            },
+        };
+    }
+
     /// <summary>Chooses a pool for a volume and reserves the room; gives its name. Repeating it gives the same answer.</summary>
     /// <exception cref="FaultException">NoValidBackend with what is against each pool; BackendDown (transient) when one would do
     /// but is down at the moment.</exception>
@@ -27,7 +55,7 @@ public readonly struct PoolTable(Tx tx)
         for (var race = 0; race < MaxRaces; race++)
         {
             var pools = await ForPlacing(settings.ServiceDownTime);
-            var placement = Scheduler.Place(pools, request, settings.Filters, settings.Weighers);
+            var placement = Scheduler.Place(pools, request, settings.Filters, settings.Weighers, settings.Handler);
             if (placement.Chosen is not { } pool) throw Refusal(pools, request, settings, placement).Thrown();
             var taken = await tx.Execute($"""
                 update pool set allocated_gb = allocated_gb + {request.SizeGb}, volumes = volumes + 1, version = version + 1
@@ -148,6 +176,7 @@ public readonly struct PoolTable(Tx tx)
               p.capabilities, p.allocated_gb, p.volumes, p.version, p.reported_at,
               (select coalesce(sum(size_gb), 0) from reservation r where r.pool = p.name and r.at > p.reported_at),
               case when s.id is null or s.updated_at < {alive} then 'its service is down'
+                   when s.frozen then 'its backend is frozen'
                    when s.disabled then 'its service is disabled' end
             from pool p left join service s on s.host = p.queue and s.binary_name = {ServiceTable.VolumeBinary}
             order by p.name
@@ -160,7 +189,7 @@ public readonly struct PoolTable(Tx tx)
         if (pools.Count == 0) return new Fault.NoValidBackend("No backend has reported a pool yet.", MayPass: true);
         var why = string.Join(" ", placement.Against.Select(a => $"{a.Pool}: {a.Why}."));
         var waiting = pools.Where(p => p.ServiceDown is null && p.Down is not null).Select(p => p with { Down = null }).ToList();
-        return Scheduler.Place(waiting, request, settings.Filters, settings.Weighers).Chosen is { } down
+        return Scheduler.Place(waiting, request, settings.Filters, settings.Weighers, settings.Handler).Chosen is { } down
             ? new Fault.BackendDown(down.Name, why)
             : new Fault.NoValidBackend(why);
     }

@@ -7,7 +7,9 @@ public static class Scheduler
 {
     /// <param name="filters">In order; the first that objects is the reason.</param>
     /// <param name="weighers">Each is scaled to 0…1 over the pools that are left (Cinder: min-max), times its multiplier, and summed.</param>
-    public static Placement Place(IReadOnlyList<Pool> pools, PlaceRequest request, IReadOnlyList<Filter> filters, IReadOnlyList<Weigher> weighers)
+    /// <param name="handler">What becomes of the sums.</param>
+    public static Placement Place(IReadOnlyList<Pool> pools, PlaceRequest request, IReadOnlyList<Filter> filters,
+        IReadOnlyList<Weigher> weighers, WeightHandler handler = WeightHandler.Ordered)
     {
         var against = new List<(string, string)>();
         var left = new List<Pool>();
@@ -24,6 +26,13 @@ public static class Scheduler
         if (left.Count == 0) return new(null, against);
 
         var sums = new double[left.Count];
+        if (handler == WeightHandler.Stochastic)
+        {
+            foreach (var weigher in weighers)
+                for (var i = 0; i < sums.Length; i++) sums[i] += weigher.Multiplier * weigher.Weigh(left[i], request);
+            var drawn = Draw(sums, Weighers.Lot(request.VolumeId));
+            return new(left[drawn], [.. against, .. left.Where((_, i) => i != drawn).Select(p => (p.Name, "the lot fell on another one"))]);
+        }
         foreach (var weigher in weighers)
         {
             var weights = left.ConvertAll(p => weigher.Weigh(p, request));
@@ -38,6 +47,20 @@ public static class Scheduler
             if (i != best) against.Add((left[i].Name, $"weighed {sums[i]:0.###}, the chosen one {sums[best]:0.###}"));
         return new(left[best], against);
     }
+
+    /// <summary>
+    /// Each has as much of a chance as it weighs (cinder/scheduler/weights/stochastic.py); what weighs less than nothing has none,
+    /// and where nothing weighs anything all are alike.
+    /// </summary>
+    static int Draw(double[] weights, double lot)
+    {
+        var chances = weights.Select(w => Math.Max(0, w)).ToArray();
+        if (chances.Sum() is not (> 0 and < double.PositiveInfinity)) Array.Fill(chances, 1.0);
+        var left = lot * chances.Sum();
+        for (var i = 0; i < chances.Length; i++)
+            if ((left -= chances[i]) < 0) return i;
+        return Array.FindLastIndex(chances, c => c > 0); // the last one, should rounding have left something
+    }
 }
 
 /// <summary>A named reason against a pool, or null.</summary>
@@ -46,10 +69,21 @@ public sealed record Filter(string Name, Func<Pool, PlaceRequest, string?> WhyNo
 /// <summary>A named number for how good a pool is; more is better.</summary>
 public sealed record Weigher(string Name, Func<Pool, PlaceRequest, double> Weigh, double Multiplier = 1.0);
 
+/// <summary>How the pool is found by what the pools weigh.</summary>
+public enum WeightHandler
+{
+    /// <summary>The one that weighs most.</summary>
+    Ordered,
+    /// <summary>By lot.</summary>
+    Stochastic,
+}
+
 /// <summary>How this deployment schedules.</summary>
 /// <param name="ServiceDownTime">A service without a heartbeat for longer is down (Cinder: service_down_time).</param>
 public sealed record SchedulingSettings(IReadOnlyList<Filter> Filters, IReadOnlyList<Weigher> Weighers, TimeSpan ServiceDownTime)
 {
+    public WeightHandler Handler { get; init; }
+
     /// <summary>As Cinder comes.</summary>
     public static readonly SchedulingSettings Default =
         new(Scheduling.Filters.Default, [Scheduling.Weighers.Capacity()], TimeSpan.FromSeconds(60));

@@ -16,6 +16,9 @@ public sealed record NodeSettings(string Host, string Zone, TimeSpan ReportInter
 {
     /// <summary>How long a stopping daemon waits for running steps.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Those of this process.</summary>
+    public LogLevels LogLevels { get; init; } = new(debug: false);
 }
 
 /// <summary>
@@ -51,6 +54,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// </summary>
     (DateTime First, DateTime Last)? watching;
 
+    /// <summary>The log levels that its services' rows were last given; null until the first time.</summary>
+    volatile string? levelsWritten;
+
     /// <summary>Works until <paramref name="stop"/>, then lets running steps end or puts them back.</summary>
     public async Task Run(CancellationToken stop)
     {
@@ -74,12 +80,34 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             tasks.Add(Every(settings.ReportInterval, "report", () => Report(queue, driver, stop), stop));
             tasks.Add(Every(SweepInterval, "sweep", () => Sweep(queue, driver, stop), stop, atOnce: true));
         }
+        tasks.Add(Every(settings.ReportInterval, "agree on log levels", AgreeOnLogLevels, stop, atOnce: true));
         tasks.Add(worker.Work(settings.Grace, stop));
-        await Task.WhenAll(tasks);
+        void Woken(string what)
+        {
+            if (what == ServiceTable.LogLevelsChanged) _ = Background.Start(() => Safely("agree on log levels", AgreeOnLogLevels));
+        }
+        means.Db.Woken += Woken;
+        try { await Task.WhenAll(tasks); }
+        finally { means.Db.Woken -= Woken; }
     }
 
     Task BeatScheduler() => means.Db.Commit(tx =>
         tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
+
+    /// <summary>
+    /// Takes over the log levels that were asked for of one of its services, and writes down for all of them what holds then:
+    /// they share a process. What is found at the first time was meant for the process before.
+    /// </summary>
+    public async Task AgreeOnLogLevels() => levelsWritten = await means.Db.Commit(async tx =>
+    {
+        var own = (await tx.Services.List()).Where(s => s.Binary == ServiceTable.VolumeBinary
+            ? means.Drivers.ContainsKey(s.Host) : settings.Scheduler && s.Host == settings.Host).ToList();
+        if (levelsWritten is { } before && own.Find(s => s.LogLevels is not null && s.LogLevels != before) is { LogLevels: { } asked })
+            settings.LogLevels.Take(asked);
+        var now = settings.LogLevels.ToString();
+        foreach (var service in own.Where(s => s.LogLevels != now)) await tx.Services.NoteLogLevels(service, now);
+        return now;
+    });
 
     /// <summary>Beats for a backend and writes down how its pools are; what was stuck since it was away goes on.</summary>
     public async Task Report(string queue, Driver driver, CancellationToken stop)
@@ -102,6 +130,10 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             });
             return;
         }
+        report = report with
+        {
+            Pools = [.. report.Pools.Select(p => p with { Capabilities = Configured(driver, p) })],
+        };
         foreach (var pool in report.Pools.Where(p => p.Down is not null)) Log.PoolDown(log, queue, pool.Name, pool.Down!);
         var down = report.Pools.Count == 0 ? "it has no pool"
             : report.Pools.All(p => p.Down is not null) ? string.Join(" ", report.Pools.Select(p => $"{p.Name}: {p.Down}"))
@@ -113,6 +145,14 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             return down is null ? await tx.Operations.ResumeStuck(queue, MaxResumed) : 0;
         });
         if (resumed > 0) Log.Resumed(log, resumed, queue);
+    }
+
+    /// <summary>What a pool can, and on top of that what the backend's section says.</summary>
+    static Dictionary<string, string> Configured(Driver driver, PoolReport pool)
+    {
+        var all = new Dictionary<string, string>(pool.Capabilities);
+        foreach (var (name, value) in driver.Capabilities) all[name] = value;
+        return all;
     }
 
     /// <summary>What scheduler roles do beside placing: work that no host takes goes back, what is over is forgotten.</summary>

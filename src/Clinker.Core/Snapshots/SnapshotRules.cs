@@ -7,7 +7,7 @@ public static class SnapshotRules
 {
     /// <summary>Cinder: API.delete_snapshot. Not of one that belongs to a group snapshot.</summary>
     public static readonly Rule Delete = new("delete", [Available, Error], Deleting,
-        "Invalid snapshot: Snapshot status must be available or error and must not be part of a group.", Needs.Ungrouped);
+        "Invalid snapshot: Snapshot status must be available or error and must not be part of a group.", Needs.Ungrouped | Needs.Thawed);
 
     /// <summary>Cinder: the same with force: in any status.</summary>
     public static readonly Rule ForceDelete = Delete with

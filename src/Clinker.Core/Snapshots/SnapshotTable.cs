@@ -36,6 +36,7 @@ public readonly struct SnapshotTable(Tx tx)
     /// <inheritdoc cref="VolumeTable.Move"/>
     public async Task<Snapshot> Move(string id, Rule rule)
     {
+        if (rule.Needs.HasFlag(Needs.Thawed) && await Find(id) is { } now) await tx.Services.DemandThawed(now.VolumeId);
         Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
         Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
         Sql touched = rule.Via is null ? Sql.Raw("updated_at") : $"{tx.Now}";

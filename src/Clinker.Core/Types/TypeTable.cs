@@ -9,14 +9,14 @@ namespace Clinker.Types;
 /// <summary>Which type rows change, under which condition.</summary>
 public readonly struct TypeTable(Tx tx)
 {
-    static readonly Sql All = Sql.Raw("id, name, description, is_public, extra_specs, created_at, updated_at");
+    static readonly Sql All = Sql.Raw("id, name, description, is_public, extra_specs, created_at, updated_at, qos_spec_id");
 
     /// <exception cref="FaultException">Conflict: the name is taken.</exception>
     public async Task<VolumeType> Insert(VolumeType t)
     {
         var inserted = await tx.Execute($"""
             insert into volume_type ({All}) values ({t.Id}, {t.Name}, {t.Description}, {t.IsPublic}, {Json(t.ExtraSpecs)},
-              {t.CreatedAt}, {t.UpdatedAt}) on conflict do nothing
+              {t.CreatedAt}, {t.UpdatedAt}, {t.QosSpecId}) on conflict do nothing
             """);
         if (inserted == 0) throw new Fault.Conflict($"Volume Type {t.Name} already exists.").Thrown();
         return t;
@@ -24,7 +24,7 @@ public readonly struct TypeTable(Tx tx)
 
     /// <summary>Makes the default type if it is not there.</summary>
     public Task EnsureDefault(string id) => tx.Execute($"""
-        insert into volume_type ({All}) values ({id}, {VolumeType.DefaultName}, 'Default Volume Type', {true}, {"{}"}, {tx.Now}, {null as string})
+        insert into volume_type ({All}) values ({id}, {VolumeType.DefaultName}, 'Default Volume Type', {true}, {"{}"}, {tx.Now}, {null as string}, {null as string})
         on conflict do nothing
         """);
 
@@ -69,10 +69,22 @@ public readonly struct TypeTable(Tx tx)
         }
     }
 
-    public Task Remove(string id) => tx.Execute($"delete from volume_type where id = {id}");
+    /// <summary>Removes a type that nothing has, with its accesses, its encryption and its limits.</summary>
+    public async Task Remove(string id)
+    {
+        await tx.Execute($"delete from volume_type where id = {id}");
+        await tx.Quotas.ForgetType(id);
+    }
 
     public async Task<bool> InUse(string id) =>
         0 < await tx.Number($"select count(*) from (select 1 from volume where volume_type_id = {id} limit 1) v");
+
+    /// <summary>Whether groups may have volumes of this type.</summary>
+    public async Task<bool> InGroups(string id)
+    {
+        var listed = $"%\"{id}\"%"; // a JSON list of ids
+        return 0 < await tx.Number($"select count(*) from volume_group where volume_types like {listed}");
+    }
 
     public Task<List<string>> Access(string id) =>
         tx.Query($"select project_id from volume_type_access where volume_type_id = {id} order by project_id", r => r.GetString(0));
@@ -95,6 +107,25 @@ public readonly struct TypeTable(Tx tx)
     public async Task<IReadOnlyDictionary<string, string>> SpecsOf(string? id) =>
         id is not null && await Find(id) is { } type ? type.ExtraSpecs : Volume.EmptyMetadata;
 
+    /// <summary>The type that a project's volumes get when nobody names one; null for the configured one.</summary>
+    public Task<VolumeType?> DefaultOf(string projectId) => tx.One<VolumeType?>($"""
+        select {All} from volume_type where id = (select volume_type_id from default_type where project_id = {projectId})
+        """, Read);
+
+    /// <summary>Every project that has a default type of its own, by project.</summary>
+    public Task<List<(string ProjectId, string TypeId)>> Defaults() => tx.Query(
+        $"select project_id, volume_type_id from default_type order by project_id", r => (r.GetString(0), r.GetString(1)));
+
+    public async Task<bool> IsDefault(string id) =>
+        0 < await tx.Number($"select count(*) from default_type where volume_type_id = {id}");
+
+    public Task SetDefault(string projectId, string typeId) => tx.Execute($"""
+        insert into default_type (project_id, volume_type_id) values ({projectId}, {typeId})
+        on conflict (project_id) do update set volume_type_id = excluded.volume_type_id
+        """);
+
+    public Task RemoveDefault(string projectId) => tx.Execute($"delete from default_type where project_id = {projectId}");
+
     /// <summary>How volumes of a type are encrypted; null when they are not.</summary>
     public Task<Encryption?> EncryptionOf(string id) => tx.One<Encryption?>(
         $"select provider, control_location, cipher, key_size from type_encryption where volume_type_id = {id}",
@@ -112,5 +143,6 @@ public readonly struct TypeTable(Tx tx)
         ExtraSpecs = VolumeTable.Words(r.GetString(4)),
         CreatedAt = r.Time(5),
         UpdatedAt = r.TimeOrNull(6),
+        QosSpecId = r.Text(7),
     };
 }

@@ -11,6 +11,7 @@ public sealed record VolumeType
     public string? Description { get; init; }
     public bool IsPublic { get; init; } = true;
     public IReadOnlyDictionary<string, string> ExtraSpecs { get; init; } = Volumes.Volume.EmptyMetadata;
+    public string? QosSpecId { get; init; }
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }
 }

@@ -16,16 +16,20 @@ namespace Clinker.Volumes;
 public sealed record CreateVolume(
     string VolumeId, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] VolumeSource? Source = null) : Operation
 {
+    /// <summary>The scheduler hints of the request, as they came: JSON.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Hints { get; init; }
+
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
 
     /// <summary>Accepts a new volume: its row, its quota, the hold on its source and the operation, in one transaction.</summary>
+    /// <param name="hints">What is asked of the scheduler: a JSON object.</param>
     /// <exception cref="FaultException">
     /// OverQuota; NotFound when its type or source was removed meanwhile; Invalid when the source is in no state for it, or has
     /// grown larger than the volume.
     /// </exception>
     public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId,
-        VolumeSource? source = null)
+        VolumeSource? source = null, string? hints = null)
     {
         if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
         var size = source switch
@@ -39,7 +43,7 @@ public sealed record CreateVolume(
         await tx.Quotas.Take(volume, limits);
         About[] held = source?.Held is { } about ? [about] : [];
         await tx.Operations.Start(
-            operationId, new CreateVolume(volume.Id, source), Queues.Scheduler, volume.ProjectId, requestId, holding: held);
+            operationId, new CreateVolume(volume.Id, source) { Hints = hints }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
         return volume;
     }
 
@@ -50,10 +54,7 @@ public sealed record CreateVolume(
         var place = await saga.Commit("place",
             async tx =>
             {
-                var request = new PlaceRequest(volume.SizeGb, volume.AvailabilityZone, await tx.Types.SpecsOf(volume.VolumeTypeId))
-                {
-                    Backend = await BackendOf(tx),
-                };
+                var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx) };
                 var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
                 await tx.Volumes.SetHost(VolumeId, chosen);
                 return chosen;

@@ -82,6 +82,8 @@ public sealed record DeleteVolume(
     /// <summary>The rows of a volume that has no file (any more), all in one transaction.</summary>
     public static async Task Forget(Tx tx, Volume volume)
     {
+        await tx.Transfers.Forget(volume.Id);
+        await tx.Attachments.RemoveOf(volume.Id);
         await tx.Volumes.Remove(volume.Id);
         await tx.Pools.Release(volume.Id);
         await tx.Quotas.GiveBack(volume);

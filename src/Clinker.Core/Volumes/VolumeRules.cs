@@ -9,7 +9,7 @@ public static class VolumeRules
     public static readonly Rule Delete = new("delete", [Available, Error, ErrorRestoring, ErrorExtending, ErrorManaging], Deleting,
         "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must "
         + "not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots "
-        + "after volume transfer.", Needs.Detached | Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots);
+        + "after volume transfer.", Needs.Detached | Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots | Needs.Thawed);
 
     /// <summary>Cinder: API.delete with cascade: the snapshots go first.</summary>
     public static readonly Rule DeleteCascade = Delete with { Needs = Delete.Needs & ~Needs.WithoutSnapshots };
@@ -29,7 +29,7 @@ public static class VolumeRules
 
     /// <summary>Cinder: API._create_snapshot_in_db; before 3.66, without force.</summary>
     public static readonly Rule Snapshot = new("snapshot", [Available], null,
-        "Invalid volume: Volume {id} status must be available, but current status is: {status}.", Needs.Settled);
+        "Invalid volume: Volume {id} status must be available, but current status is: {status}.", Needs.Settled | Needs.Thawed);
 
     /// <summary>Cinder: the same with force, or since 3.66.</summary>
     public static readonly Rule SnapshotEvenInUse = Snapshot with
@@ -51,7 +51,34 @@ public static class VolumeRules
         "Invalid volume: Volume status must be available to reserve, but the status is {status}.");
 
     /// <summary>Cinder: API.reserve_volume of a volume that several servers may use at once.</summary>
-    public static readonly Rule ReserveShared = Reserve with { From = [Available, InUse] };
+    public static readonly Rule ReserveShared = Reserve with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume status must be available or in-use to reserve, but the status is {status}.",
+    };
+
+    /// <summary>Cinder: API._attachment_reserve. The volume's status follows its attachments, unless an image is being written.</summary>
+    public static readonly Rule Attach = new("attach", [Available, Downloading], null,
+        "Invalid volume: Volume {id} status must be available or downloading to reserve, but the current status is {status}.");
+
+    /// <summary>Cinder: the same of a volume that several servers may use at once.</summary>
+    public static readonly Rule AttachShared = Attach with
+    {
+        From = [Available, InUse, Downloading],
+        Refusal = "Invalid volume: Volume {id} status must be available or in-use or downloading to reserve, but the current status is "
+            + "{status}.",
+    };
+
+    /// <summary>Cinder: VolumeManager.attach_volume, after os-reserve or without.</summary>
+    public static readonly Rule AttachNow = new("attach", [Available, Attaching], null,
+        "Invalid volume: Volume status must be available or attaching to attach, but the status is {status}.");
+
+    /// <inheritdoc cref="AttachNow"/>
+    public static readonly Rule AttachNowShared = AttachNow with
+    {
+        From = [Available, Attaching, InUse],
+        Refusal = "Invalid volume: Volume status must be available or attaching or in-use to attach, but the status is {status}.",
+    };
 
     /// <summary>Cinder: API.begin_detaching.</summary>
     public static readonly Rule BeginDetaching = new("begin detaching", [InUse], Detaching,
@@ -80,6 +107,9 @@ public static class VolumeRules
 
     /// <summary>Cinder: API.update, API.update_volume_metadata.</summary>
     public static bool MayUpdate(string status) => status != Maintenance;
+
+    /// <summary>Cinder: API.attach, API.detach, API.initialize_connection.</summary>
+    public static bool MayConnect(string status) => status != Maintenance;
 
     /// <inheritdoc cref="MayUpdate"/>
     public static bool MayChangeMetadata(string status) => status is not (Maintenance or Uploading);

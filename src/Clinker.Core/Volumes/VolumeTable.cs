@@ -42,6 +42,7 @@ public readonly struct VolumeTable(Tx tx)
     /// <exception cref="FaultException">NotFound, or Invalid or Conflict with the rule's words.</exception>
     public async Task<Volume> Move(string id, Rule rule)
     {
+        if (rule.Needs.HasFlag(Needs.Thawed)) await tx.Services.DemandThawed(id);
         Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
         Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
         Sql before = rule.Remembers ? Sql.Raw("previous_status = status, ") : Sql.Nothing;
@@ -56,26 +57,59 @@ public readonly struct VolumeTable(Tx tx)
     static Sql Met(Needs needs)
     {
         var text = "";
-        if (needs.HasFlag(Needs.Detached)) text += " and attach_status <> 'attached'";
+        // Cinder looks for the first only; what is connected has something exported that the backend would never be told to take back.
+        if (needs.HasFlag(Needs.Detached))
+            text += " and attach_status <> 'attached' and not exists (select 1 from attachment a where a.volume_id = volume.id "
+                + "and a.connection_info is not null)";
         if (needs.HasFlag(Needs.Settled)) text += " and (migration_status is null or migration_status in ('deleting', 'error', 'success'))";
         if (needs.HasFlag(Needs.Ungrouped)) text += " and group_id is null";
         if (needs.HasFlag(Needs.WithoutSnapshots)) text += " and not exists (select 1 from snapshot s where s.volume_id = volume.id)";
         return Sql.Raw(text);
     }
 
-    /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
+    /// <summary>The volume's status by its attachments, of which the first by the alphabet counts (Cinder: _get_statuses_from_attachments).</summary>
+    static readonly Sql StatusInUse = Sql.Raw("coalesce((select case min(a.status) when 'attached' then 'in-use' else min(a.status) end "
+        + "from attachment a where a.volume_id = volume.id), 'available')");
+
+    static readonly Sql AttachStatusInUse =
+        Sql.Raw("coalesce((select min(a.status) from attachment a where a.volume_id = volume.id), 'detached')");
+
+    static readonly Sql ByUse = Sql.List([VolumeStatus.Available, VolumeStatus.Reserved, VolumeStatus.Attaching, VolumeStatus.InUse, VolumeStatus.Detaching]);
+
+    /// <summary>
+    /// Sets the volume's statuses to what its attachments say. One that says something else (extending, error) stays; what puts it
+    /// back looks at the attachments then. The row is to be locked before the attachments are changed.
+    /// </summary>
+    public Task FollowAttachments(string id) => tx.Execute($"""
+        update volume set attach_status = {AttachStatusInUse}, updated_at = {tx.Now},
+          status = case when status in ({ByUse}) then {StatusInUse} else status end where id = {id}
+        """);
+
+    /// <summary>Before a statement that looks at attachments: what it sees of them is then not older than the row.</summary>
+    Task Lock(string id) =>
+        tx.Dialect.IsPostgres ? tx.Number($"select 1 from volume where id = {id}{tx.Dialect.ForUpdate}") : Task.CompletedTask;
+
+    /// <summary>
+    /// Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so. What becomes available is in use
+    /// if it was attached meanwhile.
+    /// </summary>
     public async Task Settle(string id, string from, string to)
     {
+        var followed = to == VolumeStatus.Available && from != VolumeStatus.Creating;
+        if (followed) await Lock(id);
+        Sql then = followed ? StatusInUse : $"{to}";
         var changed = await tx.Execute(
-            $"update volume set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
+            $"update volume set status = {then}, updated_at = {tx.Now} where id = {id} and status = {from}");
         if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have become {to}.");
     }
 
     /// <summary>Ends a transition by going back to the status before it.</summary>
     public async Task PutBack(string id, string from)
     {
+        await Lock(id); // it may have been attached or detached meanwhile
         var changed = await tx.Execute($"""
-            update volume set status = coalesce(previous_status, 'available'), previous_status = null, updated_at = {tx.Now}
+            update volume set previous_status = null, updated_at = {tx.Now},
+              status = case when coalesce(previous_status, 'available') in ({ByUse}) then {StatusInUse} else previous_status end
             where id = {id} and status = {from}
             """);
         if (changed != 1) throw new InvalidOperationException($"Volume {id} was not {from} when it should have gone back.");

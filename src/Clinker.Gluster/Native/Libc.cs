@@ -13,8 +13,9 @@ internal static unsafe partial class Libc
 {
     const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
-        O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
+        O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
     const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
     const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
@@ -29,6 +30,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport(libc, SetLastError = true)]
+    private static partial int ioctl(SafeFileHandle file, nuint request, nint from);
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fchmod(SafeFileHandle file, uint mode);
@@ -107,6 +111,20 @@ internal static unsafe partial class Libc
     /// <summary>Gives the file its size with all room taken. Mode 0 only: over FUSE, ZERO_RANGE answers 0 and zeroes nothing.</summary>
     public static void Allocate(SafeFileHandle file, long size) => Done(() => fallocate(file, 0, 0, size), "fallocate");
 
+    /// <summary>
+    /// Sees to it that the file is no smaller, in one call that can't make it so, however late it comes: ftruncate would cut off
+    /// what others have added meanwhile. What is there is not touched.
+    /// </summary>
+    /// <param name="allocate">Whether all the room is taken, or only that of the last byte.</param>
+    public static void Grow(SafeFileHandle file, long size, bool allocate)
+    {
+        var from = allocate ? 0 : size - 1;
+        Done(() => fallocate(file, 0, from, size - from), "fallocate");
+    }
+
+    /// <summary>Makes an empty file another's twin at one moment, sharing its blocks until either is written to (XFS, btrfs).</summary>
+    public static void Reflink(SafeFileHandle file, SafeFileHandle from) => Done(() => ioctl(file, FICLONE, from.DangerousGetHandle()), "reflink");
+
     public static void ChangeMode(SafeFileHandle file, uint mode) => Done(() => fchmod(file, mode), "fchmod");
 
     public static void ChangeGroup(SafeFileHandle file, uint group) => Done(() => fchown(file, uint.MaxValue, group), "fchown");
@@ -165,7 +183,9 @@ internal static unsafe partial class Libc
         StatxBuffer s;
         var flags = 0x100 /* AT_SYMLINK_NOFOLLOW */ | (name.Length == 0 ? AT_EMPTY_PATH : 0) | (fromCache ? AT_STATX_DONT_SYNC : 0);
         while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
-        return new(s.Mode, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor);
+        // Times: four of 16 bytes, seconds and nanoseconds; the last is when it was written to.
+        var written = *(long*)(s.Times + 48) * 1_000_000_000 + *(uint*)(s.Times + 56);
+        return new(s.Mode, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
     }
 
     public static Room Statvfs(SafeFileHandle file)
@@ -230,7 +250,9 @@ internal static unsafe partial class Libc
 }
 
 /// <summary>What stat says of a file.</summary>
-internal readonly record struct FileFacts(uint Mode, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor)
+/// <param name="Written">When its content changed last, in nanoseconds since 1970.</param>
+internal readonly record struct FileFacts(
+    uint Mode, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
 {
     public bool IsRegular => (Mode & 0xf000) == 0x8000;
 }

@@ -72,6 +72,61 @@ sealed record Bare<T>(T Item) : IShaped
     public void Write(AnswerWriter to) => to.Item(Item);
 }
 
+/// <summary>A shape without a key around it, or <c>{}</c> where there is none.</summary>
+sealed record MaybeBare<T>(T? Item) : IShaped where T : class
+{
+    public static Type? Shape => typeof(T);
+
+    public void Write(AnswerWriter to)
+    {
+        if (Item is not null)
+        {
+            to.Item(Item);
+            return;
+        }
+        to.Json.WriteStartObject();
+        to.Json.WriteEndObject();
+    }
+}
+
+/// <summary>One member of a shape: <c>{"cipher": "aes"}</c>.</summary>
+sealed record OneMember<T>(T Item, string Member) : IShaped
+{
+    public static Type? Shape => typeof(T);
+
+    public void Write(AnswerWriter to) => to.Member(Item, Member);
+}
+
+/// <summary>A shape under its key, and its links beside that.</summary>
+sealed record Linked<T>(T Item, Links Links) : IShaped where T : IShape<T>
+{
+    public static Type? Shape => typeof(T);
+
+    public void Write(AnswerWriter to)
+    {
+        to.Json.WriteStartObject();
+        to.Json.WritePropertyName(T.One);
+        to.Item(Item);
+        to.Json.WritePropertyName("links");
+        to.Item(Links);
+        to.Json.WriteEndObject();
+    }
+}
+
+/// <summary>JSON as it is, under a key.</summary>
+sealed record Verbatim(string Key, string Json) : IShaped
+{
+    public static Type? Shape => null;
+
+    public void Write(AnswerWriter to)
+    {
+        to.Json.WriteStartObject();
+        to.Json.WritePropertyName(Key);
+        to.Json.WriteRawValue(Json, skipInputValidation: true);
+        to.Json.WriteEndObject();
+    }
+}
+
 /// <summary>Words under a key: <c>{"metadata": {"a": "b"}}</c>; without one, only the object.</summary>
 sealed record Entries(string? Key, IReadOnlyDictionary<string, string> Words) : IShaped
 {
@@ -106,6 +161,15 @@ sealed class AnswerWriter(Utf8JsonWriter json, Wire wire)
     public Utf8JsonWriter Json => json;
 
     public void Item<T>(T item) => JsonSerializer.Serialize(json, wire.Changed(item), wire.Of<T>());
+
+    public void Member<T>(T item, string name)
+    {
+        var whole = JsonSerializer.SerializeToElement(wire.Changed(item), wire.Of<T>());
+        json.WriteStartObject();
+        json.WritePropertyName(name);
+        whole.GetProperty(name).WriteTo(json);
+        json.WriteEndObject();
+    }
 
     public void Items<T>(IEnumerable<T> items)
     {

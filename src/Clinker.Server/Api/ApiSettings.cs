@@ -1,6 +1,8 @@
 using System.Net;
+using Clinker.Attachments;
 using Clinker.Quotas;
 using Clinker.Server.Seeing;
+using Clinker.Services;
 
 namespace Clinker.Server.Api;
 
@@ -31,6 +33,9 @@ sealed record ApiSettings
     /// <summary>The type of volumes whose request names none (default_volume_type).</summary>
     public string DefaultType { get; init; } = Types.VolumeType.DefaultName;
 
+    /// <summary>What <c>group_types/default</c> shows (default_group_type); null for none.</summary>
+    public string? DefaultGroupType { get; init; }
+
     /// <summary>The zone of volumes whose request names none (default_availability_zone, else storage_availability_zone).</summary>
     public string DefaultZone { get; init; } = "nova";
 
@@ -39,6 +44,21 @@ sealed record ApiSettings
 
     /// <summary>After which silence a service counts as down (service_down_time).</summary>
     public TimeSpan ServiceDownTime { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>This host's name, as services have it.</summary>
+    public string Host { get; init; } = "localhost";
+
+    /// <summary>Those of this process.</summary>
+    public LogLevels LogLevels { get; init; } = new(debug: false);
+    /// <summary>How long a request waits for work of a backend that its answer depends on (rpc_response_timeout).</summary>
+    public TimeSpan BackendTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Whether the compute service still uses a volume through this attachment, so that taking it away would leave a device behind
+    /// that leads to somebody else's data (CVE-2023-2088). Asked outside of transactions; may throw Unavailable. Without a compute
+    /// service nobody does.
+    /// </summary>
+    public Func<Attachment, ValueTask<bool>> ServerUses { get; init; } = _ => new(false);
 
     /// <summary>What lists may be filtered by, from 3.31 on (resource_query_filters_file).</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> ResourceFilters { get; init; } = ListFilters.Configured;

@@ -58,6 +58,13 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     /// <summary>Now, as the database rounds it.</summary>
     public DateTime Now => Micros.ToTime(Micros.Of(means.Time.GetUtcNow().UtcDateTime));
 
+    /// <summary>
+    /// Waits for the end of an operation that this call has started. A client that goes away, or is told that it takes too long,
+    /// cancels nothing.
+    /// </summary>
+    /// <exception cref="FaultException">The operation's, or Unavailable.</exception>
+    public Task EndOf(string operationId) => Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time);
+
     /// <summary>Whether a policy rule lets the caller act on something of a project (his own when none is named).</summary>
     public bool Allows(string rule, string? projectId = null) => means.Policy.Allows(rule, Caller, projectId ?? Caller.ProjectId);
 

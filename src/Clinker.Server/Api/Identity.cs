@@ -7,7 +7,11 @@ namespace Clinker.Server.Api;
 /// <param name="ProjectId">Whose resources are meant.</param>
 /// <param name="Roles">As the identity service names them.</param>
 /// <param name="IsAdmin">May see and do what belongs to others.</param>
-sealed record Caller(string ProjectId, string UserId, IReadOnlyList<string> Roles, bool IsAdmin);
+sealed record Caller(string ProjectId, string UserId, IReadOnlyList<string> Roles, bool IsAdmin)
+{
+    /// <summary>Whether a service of the cloud (Nova) asks on the user's behalf: the request has its token too (service_token_roles).</summary>
+    public bool FromService { get; init; }
+}
 
 /// <summary>
 /// Finds out who is calling. <paramref name="project"/> is what the path names, if it does. Null when it has given the whole

@@ -29,6 +29,9 @@ sealed record ListFilter(string Key, string? Column, FilterKind Kind = FilterKin
 /// <param name="Resource">As <c>resource_filters</c> names it.</param>
 sealed record Filterable(string Resource, params IReadOnlyList<ListFilter> Filters)
 {
+    /// <summary>Everyone may filter by all of them: the configuration has no say.</summary>
+    public bool ForEveryone { get; init; }
+
     readonly Dictionary<string, ListFilter> byKey = Filters.ToDictionary(f => f.Key);
 
     public ListFilter? Find(string key) => byKey.GetValueOrDefault(key);
@@ -106,6 +109,7 @@ static class ListFilters
         foreach (var (key, value) in call.Query.All)
             if (!Paging.IsPaging(key) && !notFilters.Contains(key) && !(key == "with_count" && call.Supports(Behaviour.WithCount)))
                 asked[key] = value;
+        if (what.ForEveryone) return asked;
         var listed = call.Settings.ResourceFilters.GetValueOrDefault(what.Resource) ?? [];
         if (!call.Supports(Behaviour.ConfiguredFilters))
         {

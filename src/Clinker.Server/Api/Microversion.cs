@@ -92,7 +92,12 @@ static class Behaviour
     public const int LimitsOfProject = 39;
     public const int WithCount = 45;
     public const int TypeFilters = 52;
+    public const int AttachmentMode = 54;
     public const int GroupInCreate = 13;
     public const int BackupAsSource = 47;
+    public const int ReplicationOfClusters = 26;
+    public const int TransferOfSnapshots = 55;
+    public const int TransferPaging = 59;
+    public const int TransferOfEncrypted = 70;
     public const int SnapshotInUse = 66;
 }

@@ -72,8 +72,20 @@ abstract partial class Must
         ? null
         : $"{Python.Repr(value)} is not a 'disabled_reason'");
 
+    /// <inheritdoc cref="Reason"/>
+    public static readonly Must ReasonOrNull = Text(max: int.MaxValue, orNull: true, format: value => value.Trim().Length is >= 1 and <= 255
+        ? null
+        : $"{Python.Repr(value)} is not a 'disabled_reason'");
+
     /// <summary>A UUID in any usual spelling, or null.</summary>
     public static readonly Must UuidOrNull = new MustUuidOrNull();
+
+    /// <summary>A UUID in any usual spelling.</summary>
+    public static readonly Must Uuid = Text(max: int.MaxValue, format: value =>
+        Python.IsUuid(value) ? null : $"{Python.Repr(value)} is not a 'uuid'");
+
+    /// <summary>Anything of these JSON types.</summary>
+    public static Must Kind(params string[] types) => new MustKind(types);
 
     /// <summary>A boolean or one of the words for it.</summary>
     public static readonly Must Flag = new MustFlag(orNull: false);
@@ -84,6 +96,21 @@ abstract partial class Must
     public static readonly Must Size = new MustSize(orNull: false);
 
     public static readonly Must SizeOrNull = new MustSize(orNull: true);
+
+    /// <summary>A limit: -1 (none) to 2147483647, also as a text of digits.</summary>
+    public static readonly Must Limit = new MustSize(orNull: false, min: -1);
+
+    /// <summary>A key's size in bits, 0 to 2147483647, also as a text; or null.</summary>
+    public static readonly Must KeySizeOrNull = new MustKeySize();
+
+    /// <summary>A name that may have blanks around it: 1 to 255 characters without them.</summary>
+    public static readonly Must PaddedName = new MustPaddedName();
+
+    /// <summary>Values by key, where the keys are of a kind.</summary>
+    public static MustObject ByKey(KeyPattern keys, Must values) => new([], keys, values);
+
+    /// <summary>A list in which nothing is twice.</summary>
+    public static Must Distinct(Must item) => new MustDistinct(item);
 
     /// <summary>Texts by key: letters, digits and <c>-_:. /</c>.</summary>
     /// <param name="values">What the texts must be, where that is not at most 255 characters.</param>
@@ -108,13 +135,15 @@ abstract partial class Must
 sealed record Field(string Name, Must Value, bool IsRequired, int Since);
 
 /// <summary>Which keys an object of words may have.</summary>
-sealed record KeyPattern(string Text, string More)
+sealed record KeyPattern(string Text, string More, int Most = 255)
 {
     public static readonly KeyPattern Spaced = new("^[a-zA-Z0-9-_:. /]{1,255}$", "-_:. /");
     public static readonly KeyPattern Unslashed = new("^[a-zA-Z0-9-_:. ]{1,255}$", "-_:. ");
     public static readonly KeyPattern Plain = new("^[a-zA-Z0-9-_:.]{1,255}$", "-_:.");
 
-    public bool Matches(string key) => key.Length is >= 1 and <= 255
+    public static readonly KeyPattern Resource = new("^[a-zA-Z0-9-_:. ]{1,300}$", "-_:. ", 300);
+
+    public bool Matches(string key) => key.Length >= 1 && key.Length <= Most
         && key.All(c => char.IsAsciiLetterOrDigit(c) || More.Contains(c, StringComparison.Ordinal));
 }
 

@@ -14,6 +14,23 @@ partial class Must
         }
     }
 
+    sealed class MustKind(string[] types) : Must
+    {
+        public override void Check(JsonElement value, Spot at)
+        {
+            var type = value.ValueKind switch
+            {
+                JsonValueKind.Object => "object",
+                JsonValueKind.String => "string",
+                JsonValueKind.Null => "null",
+                JsonValueKind.Array => "array",
+                JsonValueKind.Number => "number",
+                _ => "boolean",
+            };
+            if (!types.Contains(type)) throw WrongType(value, at, types);
+        }
+    }
+
     sealed class MustText(int min, int max, bool orNull, Func<string, string?>? format) : Must
     {
         public override void Check(JsonElement value, Spot at)
@@ -97,7 +114,7 @@ partial class Must
         }
     }
 
-    sealed class MustSize(bool orNull) : Must
+    sealed class MustSize(bool orNull, int min = 1) : Must
     {
         public override void Check(JsonElement value, Spot at)
         {
@@ -111,11 +128,49 @@ partial class Must
             if (text is null || (value.ValueKind == JsonValueKind.Number && text.AsSpan().IndexOfAny('.', 'e', 'E') >= 0))
                 throw orNull ? WrongType(value, at, "integer", "string", "null") : WrongType(value, at, "integer", "string");
             if (value.ValueKind == JsonValueKind.String && (text.Length == 0 || text.AsSpan().ContainsAnyExceptInRange('0', '9')))
-                throw at.Refuse(value, $"{Python.Repr(text)} does not match '^[0-9]+$'");
+                throw at.Refuse(value, $"{Python.Repr(text)} does not match '^[0-9]{(min < 0 ? '*' : '+')}$'");
             var number = double.Parse(text, CultureInfo.InvariantCulture);
             var shown = value.ValueKind == JsonValueKind.String && text.TrimStart('0') is { Length: > 0 } digits ? digits : text;
-            if (number < 1) throw at.Refuse(value, $"{(number == 0 ? "0" : shown)} is less than the minimum of 1");
+            if (number < min) throw at.Refuse(value, $"{(number == 0 ? "0" : shown)} is less than the minimum of {min}");
             if (number > int.MaxValue) throw at.Refuse(value, $"{shown} is greater than the maximum of 2147483647");
+        }
+    }
+
+    sealed class MustKeySize : Must
+    {
+        public override void Check(JsonElement value, Spot at)
+        {
+            if (value.ValueKind == JsonValueKind.Null) return;
+            if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number)) throw WrongType(value, at, "string", "integer", "null");
+            var text = value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+            if (value.ValueKind == JsonValueKind.Number && text.AsSpan().IndexOfAny('.', 'e', 'E') >= 0)
+                throw WrongType(value, at, "string", "integer", "null");
+            if (Python.Int(text) is not { } number || text != text.Trim()) throw Fault.Invalid.Input("key_size must be an integer.").Thrown();
+            if (number < 0) throw at.Refuse(value, $"{text} is less than the minimum of 0");
+            if (number > int.MaxValue) throw at.Refuse(value, $"{text} is greater than the maximum of 2147483647");
+        }
+    }
+
+    sealed class MustPaddedName : Must
+    {
+        public override void Check(JsonElement value, Spot at)
+        {
+            if (value.ValueKind != JsonValueKind.String) throw WrongType(value, at, "string");
+            var name = value.GetString()!;
+            var why = name.Length == 0 ? "None." : name.Trim().Length == 0 ? "empty."
+                : Python.Length(name.Trim()) > 255 ? "greater than 255 characters." : null;
+            if (why is not null) throw new Fault.Invalid($"An invalid 'name' value was provided. The 'name' can not be {why}").Thrown();
+        }
+    }
+
+    sealed class MustDistinct(Must item) : Must
+    {
+        public override void Check(JsonElement value, Spot at)
+        {
+            if (value.ValueKind != JsonValueKind.Array) throw WrongType(value, at, "array");
+            foreach (var one in value.EnumerateArray()) item.Check(one, at);
+            var texts = value.EnumerateArray().Select(Python.Repr).ToList();
+            if (texts.Distinct().Count() < texts.Count) throw at.Refuse(value, $"{Python.Repr(value)} has non-unique elements");
         }
     }
 }

@@ -16,20 +16,18 @@ static class Paging
     public static int Limit(Query query, int most)
     {
         if (query["limit"] is not { } text) return most;
-        var (kind, value) = Whole(text);
-        if (kind is Number.None) throw Refusal.BadRequest("limit param must be an integer");
-        if (kind is Number.TooSmall || value < 0) throw Refusal.BadRequest("limit param must be positive");
-        return kind is Number.TooLarge ? most : (int)Math.Min(value, most);
+        if (Python.Int(text) is not { } value) throw Refusal.BadRequest("limit param must be an integer");
+        if (value < 0) throw Refusal.BadRequest("limit param must be positive");
+        return (int)Math.Min(value, most);
     }
 
     /// <exception cref="Refusal">400.</exception>
     public static int Offset(Query query)
     {
         if (query["offset"] is not { } text) return 0;
-        var (kind, value) = Whole(text);
-        if (kind is Number.None) throw Refusal.BadRequest("offset must be an integer");
-        if (kind is Number.TooSmall || value < 0) throw Refusal.BadRequest("offset must be >= 0");
-        if (kind is Number.TooLarge || value > int.MaxValue) throw Refusal.BadRequest($"offset must be <= {int.MaxValue}");
+        if (Python.Int(text) is not { } value) throw Refusal.BadRequest("offset must be an integer");
+        if (value < 0) throw Refusal.BadRequest("offset must be >= 0");
+        if (value > int.MaxValue) throw Refusal.BadRequest($"offset must be <= {int.MaxValue}");
         return (int)value;
     }
 
@@ -74,16 +72,5 @@ static class Paging
         return query.Has("sort_key") || query.Has("sort_dir")
             ? [((query["sort_key"] ?? "created_at").Trim(), (query["sort_dir"] ?? "desc").Trim())]
             : null;
-    }
-
-    enum Number { None, Fits, TooSmall, TooLarge }
-
-    static (Number, long) Whole(string text)
-    {
-        text = text.Trim();
-        if (long.TryParse(text, System.Globalization.NumberStyles.AllowLeadingSign, null, out var value)) return (Number.Fits, value);
-        var digits = text.AsSpan(text.Length > 0 && text[0] is '+' or '-' ? 1 : 0);
-        if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9')) return (Number.None, 0);
-        return (text[0] == '-' ? Number.TooSmall : Number.TooLarge, 0);
     }
 }

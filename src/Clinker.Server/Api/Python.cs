@@ -38,6 +38,16 @@ static class Python
         return length;
     }
 
+    /// <summary><c>int(text)</c>; what is larger than a long is the largest one. Null when it is no whole number.</summary>
+    public static long? Int(string text)
+    {
+        text = text.Trim();
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)) return value;
+        var digits = text.AsSpan(text.Length > 0 && text[0] is '+' or '-' ? 1 : 0);
+        if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9')) return null;
+        return text[0] == '-' ? long.MinValue : long.MaxValue;
+    }
+
     /// <summary>A UUID with or without dashes, braces, upper case or <c>urn:uuid:</c> (oslo_utils.uuidutils.is_uuid_like).</summary>
     public static bool IsUuid(string text)
     {

@@ -56,6 +56,16 @@ sealed class RouteTable
         Add("PUT", name, path, null, rule, since, success, T.Shape, Checked(form),
             async call => await run(call, call.Arg0, call.Arg1, form.Read(call.Body.Root)));
 
+    public void Put<B>(string name, string path, Form<B> form, Func<Call, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 200) =>
+        Add("PUT", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, form.Read(call.Body.Root)); return null; });
+
+    public void Put<B>(string name, string path, Form<B> form, Func<Call, string, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 200) =>
+        Add("PUT", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+
     public void Delete(string name, string path, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0, int success = 202) =>
         Add("DELETE", name, path, null, rule, since, success, null, null, async call => { await run(call, call.Arg0); return null; });
 
@@ -63,6 +73,19 @@ sealed class RouteTable
         int success = 202) =>
         Add("DELETE", name, path, null, rule, since, success, null, null,
             async call => { await run(call, call.Arg0, call.Arg1); return null; });
+
+    /// <summary>Something that is done with GET and answered with an empty body.</summary>
+    public void GetAndDo(string name, string path, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0, int success = 202) =>
+        Add("GET", name, path, null, rule, since, success, null, null, async call => { await run(call, call.Arg0); return null; });
+
+    /// <summary>A change that is answered with an empty body.</summary>
+    public void PutAndDo<B>(string name, string path, Form<B> form, Func<Call, string, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 202) =>
+        Add("PUT", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+    public void Delete<T>(string name, string path, Func<Call, string, Task<T>> run, PolicyRule rule = default, int since = 0,
+        int success = 200) where T : IShaped =>
+        Add("DELETE", name, path, null, rule, since, success, T.Shape, null, async call => await run(call, call.Arg0));
 
     /// <summary>An action: <c>POST …/action</c>, told from the others on that path by the one key of its body.</summary>
     public void Action(string name, string path, string key, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0,

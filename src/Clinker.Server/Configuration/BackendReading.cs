@@ -45,6 +45,9 @@ static class BackendReading
         host = from.Get(Options.BackendHost, section) ?? host;
         var reserved = from.Get(Options.ReservedPercentage, section);
         var ratio = from.Get(Options.OverSubscription, section);
+        var capabilities = new Dictionary<string, string>();
+        if (from.Get(Options.FilterFunction, section) is { } filter) capabilities[Scheduling.Filters.FilterFunction] = filter;
+        if (from.Get(Options.GoodnessFunction, section) is { } goodness) capabilities[Scheduling.Weighers.GoodnessFunction] = goodness;
         // Asked for by every driver, so that a wrong word is told whichever it is.
         var thick = from.Get(Options.ProvisioningType, section) == "thick";
         var sparsed = from.Get(Options.Sparsed, section);
@@ -66,20 +69,20 @@ static class BackendReading
         {
             DriverKind.Gluster => new BackendSettings.Gluster(name, host)
             {
-                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver,
+                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
                 Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure,
                 SharesConfig = sharesConfig!, MountPointBase = mounts!,
                 NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Shares = shares,
             },
             DriverKind.Directory => new BackendSettings.Directory(name, host)
             {
-                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver,
+                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
                 Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure,
                 Paths = paths!,
             },
             _ => new BackendSettings.Memory(name, host)
             {
-                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver,
+                VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
             },
         };
 

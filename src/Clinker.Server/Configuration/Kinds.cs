@@ -67,6 +67,24 @@ static partial class Kinds
             return value.GroupBy(IniFile.Normal).FirstOrDefault(g => g.Skip(1).Any()) is { } twice ? $"\"{twice.Key}\" stands there twice" : null;
         });
 
+    /// <summary>What the scheduler's functions are written in.</summary>
+    public static readonly Kind<string> Expression = new("an expression of numbers, names, + - * / ^, comparisons, and or not, ? :, min max abs",
+        (string text, out string value) =>
+        {
+            value = text;
+            try { Scheduling.Expression.Parse(text); return null; }
+            catch (FormatException e) { return e.Message; }
+        });
+
+    /// <summary>Also with the package's name in front, as cinder.conf had it.</summary>
+    public static readonly Kind<Scheduling.WeightHandler> WeightHandler = new("OrderedHostWeightHandler, StochasticHostWeightHandler",
+        (string text, out Scheduling.WeightHandler value) =>
+        {
+            var name = text[(text.LastIndexOf('.') + 1)..];
+            value = name == "StochasticHostWeightHandler" ? Scheduling.WeightHandler.Stochastic : Scheduling.WeightHandler.Ordered;
+            return name is "OrderedHostWeightHandler" or "StochasticHostWeightHandler" ? null : "";
+        });
+
     /// <summary>One of a few words, whatever their case.</summary>
     public static Kind<string> Choice(params string[] choices) => new(string.Join(", ", choices), (string text, out string value) =>
         choices.Contains(value = text.ToLowerInvariant()) ? null : "");

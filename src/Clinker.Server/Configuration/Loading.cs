@@ -114,16 +114,23 @@ static class Loading
             Database = from.Get(Options.Connection)!,
             Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
             DefaultVolumeType = from.Get(Options.DefaultVolumeType)!,
+            DefaultGroupType = from.Get(Options.DefaultGroupType),
             VolumeNameTemplate = from.Get(Options.VolumeNameTemplate)!,
             Quotas = new(from.Get(Options.QuotaVolumes), from.Get(Options.QuotaSnapshots), from.Get(Options.QuotaGigabytes),
                 from.Get(Options.QuotaBackups), from.Get(Options.QuotaBackupGigabytes), from.Get(Options.QuotaGroups),
                 from.Get(Options.PerVolumeSizeLimit)),
-            Scheduler = new(from.Get(Options.Filters)!, from.Get(Options.Weighers)!, from.Get(Options.CapacityMultiplier)),
+            Scheduler = new(from.Get(Options.Filters)!, from.Get(Options.Weighers)!, new Dictionary<string, double>
+            {
+                ["CapacityWeigher"] = from.Get(Options.CapacityMultiplier),
+                ["AllocatedCapacityWeigher"] = from.Get(Options.AllocatedMultiplier),
+                ["VolumeNumberWeigher"] = from.Get(Options.VolumeNumberMultiplier),
+            }, from.Get(Options.WeightHandler)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
+            ResourceFilters = from.Get(Options.ResourceFilters),
             Notes = [],
         };
     }

@@ -54,6 +54,11 @@ static class Options
     public static readonly Option<int> MaxBody = Add("oslo_middleware", "max_request_body_size", Kinds.Int(1), "114688",
         "The most bytes a request's body may have.", old: [(Default, "osapi_max_request_body_size"), (Default, "max_request_body_size")]);
 
+    public static readonly Option<IReadOnlyDictionary<string, IReadOnlyList<string>>> ResourceFilters = Add(Default,
+        "resource_query_filters_file", FilterFile.Kind, null,
+        "A JSON file that says what users may filter lists by, from 3.31 on: an object with a list of names for each resource. A resource "
+        + "that it does not name can't be filtered at all.", defaultMeans: "what Cinder ships; no file is read");
+
     // The database
 
     public static readonly Option<DatabaseUrl> Connection = Add("database", "connection", DatabaseUrl.Kind, "sqlite:///$state_path/clinker.sqlite",
@@ -74,6 +79,9 @@ static class Options
     public static readonly Option<string> DefaultVolumeType = Add(Default, "default_volume_type", Kinds.Filled, "__DEFAULT__",
         "The type of a volume for which none is asked.");
 
+    public static readonly Option<string> DefaultGroupType = Add(Default, "default_group_type", Kinds.Filled, null,
+        "The group type that is shown as the default one.", defaultMeans: "none");
+
     public static readonly Option<string> VolumeNameTemplate = Add(Default, "volume_name_template", Kinds.NameTemplate, "volume-%s",
         "The name of a volume's file. Changing it with volumes present hides them from this daemon.");
 
@@ -90,16 +98,29 @@ static class Options
     // The scheduler
 
     public static readonly Option<IReadOnlyList<string>> Filters = Add(Default, "scheduler_default_filters",
-        Kinds.ListOf("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter"),
+        Kinds.ListOf([.. Scheduling.Filters.All.Keys]),
         "AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter",
         "What a pool must pass to get a volume, in the order in which it is asked.");
 
     public static readonly Option<IReadOnlyList<string>> Weighers = Add(Default, "scheduler_default_weighers",
-        Kinds.ListOf("CapacityWeigher"), "CapacityWeigher", "What makes one pool better than another.");
+        Kinds.ListOf([.. Scheduling.Weighers.All.Keys]), "CapacityWeigher",
+        "What makes one pool better than another: what each says is scaled to 0…1 over the pools, times its multiplier, and summed.");
+
+    public static readonly Option<Scheduling.WeightHandler> WeightHandler = Add(Default, "scheduler_weight_handler", Kinds.WeightHandler,
+        "OrderedHostWeightHandler",
+        "How the pool is found: the one that weighs most, or by lot with as much of a chance as each weighs. Older, longer names are taken too.");
 
     public static readonly Option<double> CapacityMultiplier = Add(Default, "capacity_weight_multiplier",
         Kinds.Number(double.MinValue, "a number"), "1.0",
         "How much free room counts. Negative: the fullest pool that fits is taken, so that volumes stack.");
+
+    public static readonly Option<double> AllocatedMultiplier = Add(Default, "allocated_capacity_weight_multiplier",
+        Kinds.Number(double.MinValue, "a number"), "-1.0",
+        "How much the GiB that are placed in a pool count for AllocatedCapacityWeigher. Positive: volumes stack.");
+
+    public static readonly Option<double> VolumeNumberMultiplier = Add(Default, "volume_number_multiplier",
+        Kinds.Number(double.MinValue, "a number"), "-1.0",
+        "How much the number of its volumes counts for VolumeNumberWeigher. Positive: volumes stack.");
 
     public static readonly Option<TimeSpan> ReportInterval = Add(Default, "report_interval", Kinds.Seconds(1), "10",
         "How often each role says that it is alive.");
@@ -140,6 +161,12 @@ static class Options
     public static readonly Option<double> OverSubscription = Add(Option.Backend, "max_over_subscription_ratio",
         Kinds.Number(1, "a number, at least 1 (auto is not available)"), "20.0",
         "How often the room of a pool may be promised to sparse volumes.");
+
+    public static readonly Option<string> FilterFunction = Add(Option.Backend, "filter_function", Kinds.Expression, null,
+        "Which volumes it takes, for DriverFilter: volume.size < 10. It may ask stats., capabilities., volume., extra. and qos.", defaultMeans: "all");
+
+    public static readonly Option<string> GoodnessFunction = Add(Option.Backend, "goodness_function", Kinds.Expression, null,
+        "How good it is for a volume, 0 to 100, for GoodnessWeigher: (volume.size < 5) ? 100 : 50.", defaultMeans: "0");
 
     public static readonly Option<string> SharesConfig = Add(Option.Backend, "glusterfs_shares_config", Kinds.FullPath, "/etc/cinder/glusterfs_shares",
         "gluster: the file that lists the shares, a HOST:/VOLUME a line, each a pool. Read again when it changes.");

@@ -30,6 +30,7 @@ sealed record Settings
     public required DatabaseUrl Database { get; init; }
     public required ZoneSettings Zones { get; init; }
     public required string DefaultVolumeType { get; init; }
+    public required string? DefaultGroupType { get; init; }
     /// <summary>The file name of a volume, with one <c>%s</c> for its id.</summary>
     public required string VolumeNameTemplate { get; init; }
     public required QuotaSettings Quotas { get; init; }
@@ -40,6 +41,8 @@ sealed record Settings
     public required TimeSpan ReportInterval { get; init; }
     public required TimeSpan ServiceDownTime { get; init; }
     public required TimeSpan StatsInterval { get; init; }
+    /// <summary>What lists may be filtered by, by resource; null for what Cinder ships.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>>? ResourceFilters { get; init; }
     /// <summary>To be logged once, as warnings: old names, values without effect, ignored keys.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 }
@@ -60,7 +63,9 @@ sealed record QuotaSettings(
     int Volumes, int Snapshots, int Gigabytes, int Backups, int BackupGigabytes, int Groups, int PerVolumeGigabytes);
 
 /// <summary>Filters and weighers by Cinder's names, in order.</summary>
-sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<string> Weighers, double CapacityMultiplier);
+/// <param name="Multipliers">By weigher; 1 for others.</param>
+sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<string> Weighers,
+    IReadOnlyDictionary<string, double> Multipliers, Scheduling.WeightHandler Handler);
 
 /// <param name="Directory">Where a file for each role goes; null: standard error only.</param>
 /// <param name="File">The one file for all roles, as an absolute path; null: one for each.</param>
@@ -76,6 +81,8 @@ abstract record BackendSettings(string Name, string Host)
     public required int ReservedPercentage { get; init; }
     public required double MaxOverSubscriptionRatio { get; init; }
     public required DriverKind Driver { get; init; }
+    /// <summary>What its section says that it can, by name.</summary>
+    public required IReadOnlyDictionary<string, string> Capabilities { get; init; }
 
     /// <summary>Volumes that are files.</summary>
     public abstract record Files(string Name, string Host) : BackendSettings(Name, Host)

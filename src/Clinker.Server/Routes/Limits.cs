@@ -13,18 +13,12 @@ static class Limits
     {
         var ofOthers = call.IsAdmin && call.Supports(Behaviour.LimitsOfProject);
         var project = (ofOthers ? call.Query["project_id"] ?? call.Query["tenant_id"] : null) ?? call.ProjectId;
-        string[] resources = ["volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes"];
-        if (!call.Allows("limits_extension:used_limits")) return new(call.Settings.Quotas, null);
-        var used = await call.Db.Read(async tx =>
-        {
-            var all = new Dictionary<string, long>();
-            foreach (var resource in resources) all[resource] = await tx.Quotas.InUse(project, resource);
-            return all;
-        });
-        return new(call.Settings.Quotas, used);
+        var withUsed = call.Allows("limits_extension:used_limits");
+        return await call.Db.Read(async tx =>
+            new Answer(await tx.Quotas.LimitsOf(project, call.Settings.Quotas), withUsed ? await tx.Quotas.Usage(project) : null));
     }
 
-    sealed record Answer(QuotaLimits Most, IReadOnlyDictionary<string, long>? Used) : IShaped
+    sealed record Answer(Clinker.Quotas.Limits Most, IReadOnlyDictionary<string, long>? Used) : IShaped
     {
         public static Type? Shape => null;
 
@@ -36,18 +30,18 @@ static class Limits
             json.WriteStartArray("rate");
             json.WriteEndArray();
             json.WriteStartObject("absolute");
-            json.WriteNumber("maxTotalVolumes", Most.Volumes);
-            json.WriteNumber("maxTotalVolumeGigabytes", Most.Gigabytes);
-            json.WriteNumber("maxTotalSnapshots", Most.Snapshots);
-            json.WriteNumber("maxTotalBackups", Most.Backups);
-            json.WriteNumber("maxTotalBackupGigabytes", Most.BackupGigabytes);
+            json.WriteNumber("maxTotalVolumes", Most.Of(QuotaResource.Volumes));
+            json.WriteNumber("maxTotalVolumeGigabytes", Most.Of(QuotaResource.Gigabytes));
+            json.WriteNumber("maxTotalSnapshots", Most.Of(QuotaResource.Snapshots));
+            json.WriteNumber("maxTotalBackups", Most.Of(QuotaResource.Backups));
+            json.WriteNumber("maxTotalBackupGigabytes", Most.Of(QuotaResource.BackupGigabytes));
             if (Used is not null)
             {
-                json.WriteNumber("totalVolumesUsed", Used["volumes"]);
-                json.WriteNumber("totalGigabytesUsed", Used["gigabytes"]);
-                json.WriteNumber("totalSnapshotsUsed", Used["snapshots"]);
-                json.WriteNumber("totalBackupsUsed", Used["backups"]);
-                json.WriteNumber("totalBackupGigabytesUsed", Used["backup_gigabytes"]);
+                json.WriteNumber("totalVolumesUsed", Used.GetValueOrDefault(QuotaResource.Volumes));
+                json.WriteNumber("totalGigabytesUsed", Used.GetValueOrDefault(QuotaResource.Gigabytes));
+                json.WriteNumber("totalSnapshotsUsed", Used.GetValueOrDefault(QuotaResource.Snapshots));
+                json.WriteNumber("totalBackupsUsed", Used.GetValueOrDefault(QuotaResource.Backups));
+                json.WriteNumber("totalBackupGigabytesUsed", Used.GetValueOrDefault(QuotaResource.BackupGigabytes));
             }
             json.WriteEndObject();
             json.WriteEndObject();

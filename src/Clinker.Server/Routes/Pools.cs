@@ -9,7 +9,7 @@ namespace Clinker.Server.Routes;
 /// <summary>The pools that the scheduler knows (cinder/api/contrib/scheduler_stats.py).</summary>
 static class Pools
 {
-    static readonly Filterable Filterable = new("pool", new ListFilter("name", "name"), 
+    static readonly Filterable Filterable = new("pool", new ListFilter("name", "name"),
         new ListFilter("volume_type", null, Since: Behaviour.PoolTypeFilter));
 
     public static void Map(RouteTable api) =>
@@ -33,10 +33,32 @@ static class Pools
         return new([.. found], detail);
     }
 
+    /// <summary>As upstream compares: booleans by what they mean, all else by its text.</summary>
     static bool Has(Pool pool, string capability, string value) =>
-        pool.Capabilities.TryGetValue(capability, out var own) && own.Equals(value, StringComparison.OrdinalIgnoreCase);
+        Told(pool).FirstOrDefault(c => c.Name == capability).Value is { } own && (own is bool flag
+            ? flag == (Booleans.Parse(value) ?? false)
+            : Convert.ToString(own, CultureInfo.InvariantCulture) == value);
 
     /// <summary>What a backend says of itself, with the room as numbers.</summary>
+    static IEnumerable<(string Name, object Value)> Told(Pool pool)
+    {
+        var reported = pool.ReportedAt.ToString(TimeConverter.Format, CultureInfo.InvariantCulture);
+        yield return ("total_capacity_gb", Math.Round(pool.TotalGb, 2));
+        yield return ("free_capacity_gb", Math.Round(pool.FreeGb, 2));
+        yield return ("allocated_capacity_gb", (double)pool.AllocatedGb);
+        yield return ("provisioned_capacity_gb", (double)pool.AllocatedGb);
+        yield return ("reserved_percentage", (double)pool.ReservedPercentage);
+        yield return ("max_over_subscription_ratio", pool.MaxOverSubscriptionRatio.ToString("0.0##", CultureInfo.InvariantCulture));
+        yield return ("total_volumes", (double)pool.Volumes);
+        yield return ("backend_state", pool.Down is null ? "up" : "down");
+        yield return ("timestamp", reported);
+        yield return ("updated", reported);
+        foreach (var absent in (string[])["QoS_support", "multiattach", "replication_enabled"])
+            if (!pool.Capabilities.ContainsKey(absent)) yield return (absent, false);
+        foreach (var (name, value) in pool.Capabilities)
+            yield return (name, value is "True" or "False" ? value == "True" : value);
+    }
+
     sealed record PoolPage(IReadOnlyList<Pool> Items, bool Detail) : IShaped
     {
         public static Type? Shape => null;
@@ -50,36 +72,20 @@ static class Pools
             {
                 json.WriteStartObject();
                 json.WriteString("name", pool.Name);
-                if (Detail) Capabilities(to, pool);
+                if (Detail)
+                {
+                    json.WriteStartObject("capabilities");
+                    foreach (var (name, value) in Told(pool))
+                    {
+                        if (value is double number) json.WriteNumber(name, number);
+                        else if (value is bool flag) json.WriteBoolean(name, flag);
+                        else json.WriteString(name, (string)value);
+                    }
+                    json.WriteEndObject();
+                }
                 json.WriteEndObject();
             }
             json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        static void Capabilities(AnswerWriter to, Pool pool)
-        {
-            var json = to.Json;
-            json.WriteStartObject("capabilities");
-            json.WriteNumber("total_capacity_gb", Math.Round(pool.TotalGb, 2));
-            json.WriteNumber("free_capacity_gb", Math.Round(pool.FreeGb, 2));
-            json.WriteNumber("allocated_capacity_gb", pool.AllocatedGb);
-            json.WriteNumber("provisioned_capacity_gb", pool.AllocatedGb);
-            json.WriteNumber("reserved_percentage", pool.ReservedPercentage);
-            json.WriteString("max_over_subscription_ratio", pool.MaxOverSubscriptionRatio.ToString("0.0##", CultureInfo.InvariantCulture));
-            json.WriteNumber("total_volumes", pool.Volumes);
-            json.WriteString("backend_state", pool.Down is null ? "up" : "down");
-            json.WriteString("timestamp", pool.ReportedAt.ToString(TimeConverter.Format, CultureInfo.InvariantCulture));
-            json.WriteString("updated", pool.ReportedAt.ToString(TimeConverter.Format, CultureInfo.InvariantCulture));
-            json.WriteBoolean("QoS_support", false);
-            json.WriteBoolean("multiattach", false);
-            json.WriteBoolean("replication_enabled", false);
-            foreach (var (name, value) in pool.Capabilities)
-            {
-                if (name is "multiattach" or "QoS_support" or "replication_enabled") continue;
-                if (value is "True" or "False") json.WriteBoolean(name, value == "True");
-                else json.WriteString(name, value);
-            }
             json.WriteEndObject();
         }
     }

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Clinker.Attachments;
 using Clinker.Operations;
 using Clinker.Server.Api;
+using Clinker.Volumes;
 using static Clinker.Server.Api.PolicyRule;
 
 namespace Clinker.Server.Routes;
@@ -38,12 +40,14 @@ static class VolumeActions
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
         call.Demand("volume_extension:volume_admin_actions:reset_status", volume.ProjectId);
         if (NeverReset.Contains(to.Status)) throw Refusal.BadRequest($"Cannot reset-state to {to.Status}");
-        if (to.Status == "in-use")
+        var attachments = await tx.Attachments.Of(id);
+        if (to.Status == "in-use" && attachments.Count == 0)
             throw Refusal.BadRequest("Cannot reset-state to in-use because volume does not have any attachments.");
         // The status is what an operation's last step relies on: while one is under way it is not for the taking.
         if (await tx.Operations.AnyLive(new About("volume", id)))
             throw new Fault.Conflict($"Volume {id} has an operation under way, which will settle its status.").Thrown();
         await tx.Volumes.Reset(id, to.Status, to.AttachStatus, to.MigrationStatus);
+        if (to.AttachStatus == AttachStatus.Detached && attachments.Count > 0) await Attaching.RemoveAll(tx, volume);
     });
 
     /// <summary>What an admin says that a volume's statuses are. What is null stays.</summary>

@@ -21,6 +21,8 @@ sealed record VolumeCreate
     public string? GroupId { get; init; }
     public string? ImageRef { get; init; }
     public string? BackupId { get; init; }
+    /// <summary>What is asked of the scheduler: a JSON object.</summary>
+    public string? Hints { get; init; }
 
     static readonly Must Reference = Must.Text(orNull: true);
 
@@ -64,8 +66,12 @@ sealed record VolumeCreate
             GroupId = v.Text("group_id"),
             ImageRef = v.Has("image_id") ? v.Text("image_id") : v.Text("imageRef"),
             BackupId = v.Text("backup_id"),
+            Hints = Object(root, "OS-SCH-HNT:scheduler_hints") ?? Object(v, "scheduler_hints"),
         };
     }
+
+    static string? Object(JsonElement of, string name) =>
+        of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value.GetRawText() : null;
 }
 
 /// <summary>What is to change of a volume's words; what is absent stays.</summary>

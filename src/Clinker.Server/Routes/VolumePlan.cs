@@ -34,10 +34,9 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
         if ((want.Size ?? origin?.SizeGb) is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
         origin?.DemandSize(size);
-        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null)
-            ?? await tx.Types.FindByName(call.Settings.DefaultType)
-            ?? throw new Fault.Misconfigured(
-                $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
+        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null) ?? await VolumeTypes.Default(tx, call);
+        if (await tx.Types.EncryptionOf(type.Id) is not null)
+            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
         FitSize(type, size);
         if (IsMultiattach(type)) call.Demand("volume:multiattach");
         var zone = Place(call, type, services, want.AvailabilityZone ?? origin?.Zone);

@@ -48,6 +48,15 @@ static class VolumeTypes
             ? type
             : throw new Fault.NotFound("Volume type", id).Thrown();
 
+    /// <summary>The type of a volume whose request names none: the project's, else the configured one.</summary>
+    /// <exception cref="FaultException">Misconfigured.</exception>
+    public static async Task<VolumeType> Default(Tx tx, Call call) =>
+        await tx.Types.DefaultOf(call.ProjectId) ?? await Configured(tx, call);
+
+    static async Task<VolumeType> Configured(Tx tx, Call call) => await tx.Types.FindByName(call.Settings.DefaultType)
+        ?? throw new Fault.Misconfigured(
+            $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
+
     public static bool SeesAll(Call call) => call.Allows(Sensitive);
 
     static async Task<bool> MayUse(Tx tx, Call call, VolumeType type) =>
@@ -69,8 +78,7 @@ static class VolumeTypes
     static async Task<TypeShape> Show(Call call, string id)
     {
         var type = await call.Db.Read(async tx => id == "default"
-            ? await tx.Types.FindByName(call.Settings.DefaultType)
-                ?? throw new Fault.Missing("Default volume type can not be found.").Thrown()
+            ? await Default(tx, call)
             : await Get(tx, call, id));
         return new(type, withAccess: id != "default", SeesAll(call));
     }
@@ -113,13 +121,10 @@ static class VolumeTypes
 
     static Task Delete(Call call, string id) => call.Db.Commit(async tx =>
     {
-        var type = await Get(tx, call, id, @lock: true);
-        var fallback = await tx.Types.FindByName(call.Settings.DefaultType)
-            ?? throw new Fault.Misconfigured(
-                $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
-        if (fallback.Id == type.Id)
+        _ = await Get(tx, call, id, @lock: true);
+        if (await tx.Types.IsDefault(id) || (await Configured(tx, call)).Id == id)
             throw Refusal.BadRequest($"The volume type {id} is a default volume type and cannot be deleted.");
-        if (await tx.Types.InUse(id)) throw Refusal.BadRequest("Target volume type is still in use.");
+        if (await tx.Types.InUse(id) || await tx.Types.InGroups(id)) throw Refusal.BadRequest("Target volume type is still in use.");
         await tx.Types.Remove(id);
     });
 
@@ -141,7 +146,8 @@ static class VolumeTypes
     static bool Hides(ListQuery query, bool sees) =>
         !sees && query.Filters.Any(f => f.Column == "extra_specs" && !TypeInFull.IsVisible((string)f.Values[0]));
 
-    static bool? IsPublic(Call call)
+    /// <summary>Which types are asked for: public ones, private ones or (null) all. Only admins may ask.</summary>
+    public static bool? IsPublic(Call call)
     {
         if (!call.IsAdmin || call.Query["is_public"] is not { } text) return true;
         if (text.Equals("none", StringComparison.OrdinalIgnoreCase)) return null;

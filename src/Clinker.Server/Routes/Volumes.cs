@@ -87,7 +87,7 @@ static class Volumes
         {
             if (plan.Named && await tx.Types.Find(plan.Type.Id, @lock: true) is null)
                 throw new Fault.NotFound("Volume type", plan.Type.Id).Thrown();
-            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source);
+            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, want.Hints);
         });
         return VolumeShape.Of(volume, plan.View);
     }
@@ -104,13 +104,21 @@ static class Volumes
     static async Task<Page<VolumeDetail>> Detail(Call call)
     {
         var query = ListQuery(call);
-        var (found, view) = await call.Db.Read(async tx => (await tx.Volumes.List(query), await View(tx, call)));
+        var (found, view) = await call.Db.Read(async tx => 
+        {
+            var page = await tx.Volumes.List(query);
+            return (page, await View(tx, call, page.Items));
+        });
         return new(found.Items.Select(v => VolumeDetail.Of(v, view)), Next(call, "volumes/detail", query, found.Items), found.Count);
     }
 
     static async Task<VolumeDetail> Show(Call call, string id)
     {
-        var (volume, view) = await call.Db.Read(async tx => (await Visible(tx, call, id), await View(tx, call)));
+        var (volume, view) = await call.Db.Read(async tx => 
+        {
+            var one = await Visible(tx, call, id);
+            return (one, await View(tx, call, [one]));
+        });
         return VolumeDetail.Of(volume, view);
     }
 
@@ -129,7 +137,7 @@ static class Volumes
                 UpdatedAt = tx.Now,
             };
             await tx.Volumes.SetWords(changed);
-            return (changed, await View(tx, call));
+            return (changed, await View(tx, call, [changed]));
         });
         return VolumeShape.Of(volume, view);
     }
@@ -181,7 +189,15 @@ static class Volumes
     static string? Next(Call call, string collection, ListQuery query, IReadOnlyList<Volume> items) =>
         items.Count > 0 && items.Count >= query.Limit ? call.Links.Next(call, collection, items[^1].Id) : null;
 
-    static async Task<VolumeView> View(Tx tx, Call call) => VolumeView.Of(call, await tx.Types.List(null), await tx.Services.List());
+    static async Task<VolumeView> View(Tx tx, Call call, IReadOnlyList<Volume> of)
+    {
+        var used = of.Where(v => v.AttachStatus == AttachStatus.Attached).Select(v => v.Id).ToList();
+        return VolumeView.Of(call, await tx.Types.List(null), await tx.Services.List()) with
+        {
+            Attachments = (await tx.Attachments.AttachedOf(used)).ToLookup(a => a.VolumeId),
+            ShowsHosts = call.IsAdmin || call.Caller.Roles.Contains("service"),
+        };
+    }
 
     /// <summary>A volume's own words (cinder/api/v3/volume_metadata.py).</summary>
     sealed class VolumeMetadata : MetadataOf<Volume>

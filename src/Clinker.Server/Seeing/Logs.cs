@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Runtime.InteropServices;
 using Clinker.Server.Configuration;
+using Clinker.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Clinker.Server.Seeing;
@@ -20,11 +21,11 @@ sealed class Logs : ILoggerFactory
 
     readonly TimeProvider time;
     readonly bool json;
-    readonly LogLevel least;
+    readonly LogLevels levels;
     readonly LogFile console;
     readonly Dictionary<string, LogFile> byRole = [];
     readonly List<LogFile> files = [];
-    readonly ConcurrentDictionary<string, ILogger> loggers = new();
+    readonly ConcurrentDictionary<string, CategoryLogger> loggers = new();
     readonly object changed = new();
     readonly Thread writer;
     readonly PosixSignalRegistration? hangup;
@@ -36,11 +37,12 @@ sealed class Logs : ILoggerFactory
     long droppedNow;
     bool busy, closing, reopen;
 
-    Logs(LogSettings settings, Roles roles, TimeProvider time, Stream console, Meter meter)
+    Logs(LogSettings settings, Roles roles, TimeProvider time, Stream console, Meter meter, LogLevels levels)
     {
         this.time = time;
         json = settings.Json;
-        least = settings.Debug ? LogLevel.Debug : LogLevel.Information;
+        this.levels = levels;
+        levels.Changed += Relevel;
         this.console = new(console, time);
         if (settings.File is { } one) files.Add(new(one, time));
         else if (settings.Directory is { } directory)
@@ -64,11 +66,13 @@ sealed class Logs : ILoggerFactory
 
     /// <param name="console">Instead of standard error.</param>
     /// <exception cref="IOException">A log file can't be opened; the message says which, why and what to do.</exception>
-    public static Logs Open(LogSettings settings, Roles roles, TimeProvider time, Meter meter, Stream? console = null) =>
-        new(settings, roles, time, console ?? Console.OpenStandardError(), meter);
+    /// <param name="levels">From which level on; what is changed in them holds at once.</param>
+    public static Logs Open(
+        LogSettings settings, Roles roles, TimeProvider time, Meter meter, Stream? console = null, LogLevels? levels = null) =>
+        new(settings, roles, time, console ?? Console.OpenStandardError(), meter, levels ?? new(settings.Debug));
 
     public ILogger CreateLogger(string categoryName) =>
-        loggers.GetOrAdd(categoryName, static (name, logs) => new CategoryLogger(logs, name, logs.Least(name), RoleOf(name)), this);
+        loggers.GetOrAdd(categoryName, static (name, logs) => new CategoryLogger(logs, name, RoleOf(name)), this);
 
     /// <summary>There is nothing to add one to.</summary>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("Clinker's logs take no providers.");
@@ -101,6 +105,7 @@ sealed class Logs : ILoggerFactory
     public void Dispose()
     {
         AppDomain.CurrentDomain.UnhandledException -= Crashed;
+        levels.Changed -= Relevel;
         hangup?.Dispose();
         lock (changed)
         {
@@ -197,11 +202,10 @@ sealed class Logs : ILoggerFactory
         Flush(TimeSpan.FromSeconds(2));
     }
 
-    // The framework says at length what our own records say in a line.
-    LogLevel Least(string category) =>
-        category.StartsWith("Microsoft.", StringComparison.Ordinal) || category.StartsWith("System.", StringComparison.Ordinal) || category.StartsWith("Npgsql", StringComparison.Ordinal)
-            ? least == LogLevel.Debug ? LogLevel.Information : LogLevel.Warning
-            : least;
+    void Relevel()
+    {
+        foreach (var logger in loggers.Values) logger.Least = levels.Of(logger.Category);
+    }
 
     // Where no scope says whose work it is.
     static string? RoleOf(string category)
@@ -218,8 +222,14 @@ sealed class Logs : ILoggerFactory
         ("Clinker.Gluster", "volume"), ("Clinker.Drivers", "volume"), ("Clinker.Operations", "volume"), ("Clinker.Volumes", "volume"),
     ];
 
-    sealed class CategoryLogger(Logs logs, string category, LogLevel least, string? role) : ILogger
+    sealed class CategoryLogger(Logs logs, string category, string? role) : ILogger
     {
+        volatile LogLevel least = logs.levels.Of(category);
+
+        public string Category => category;
+
+        public LogLevel Least { set => least = value; }
+
         // Scopes that others open (the web server, for each request) would be paid for and not read.
         readonly bool scopes = category.StartsWith("Clinker.", StringComparison.Ordinal);
 

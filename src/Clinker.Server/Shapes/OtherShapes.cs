@@ -40,7 +40,7 @@ sealed record VolumeServiceShape(Service Of, bool Up) : ServiceShape(Of, Up)
     [Since(49)] public string BackendState => Of.BackendDown is null ? "up" : "down";
     public string ReplicationStatus { get; } = "disabled";
     public string? ActiveBackendId { get; }
-    public bool Frozen { get; }
+    public bool Frozen => Of.Frozen;
 }
 
 /// <summary>The answer to a service's being switched on or off.</summary>
@@ -48,6 +48,35 @@ sealed record VolumeServiceShape(Service Of, bool Up) : ServiceShape(Of, Up)
 sealed record ServiceSwitched(
     string Host, string Service, string Binary, string Status, bool Disabled,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DisabledReason = null);
+
+/// <summary>What a service logs, from which level on.</summary>
+sealed record LogLevelsShape(string Host, string Binary, IReadOnlyDictionary<string, string> Levels) : IShape<LogLevelsShape>
+{
+    public static string One => "log_level";
+    public static string Many => "log_levels";
+}
+
+/// <summary>A service as the older host API lists it (cinder/api/contrib/hosts.py).</summary>
+sealed record HostShape(
+    string HostName, string Service, string Zone, [property: JsonPropertyName("service-status")] string ServiceStatus,
+    [property: JsonPropertyName("service-state")] string ServiceState, [property: JsonPropertyName("last-update")] DateTime LastUpdate)
+    : IShape<HostShape>
+{
+    public static string One => "host";
+    public static string Many => "hosts";
+}
+
+/// <summary>What a project has on a host. Numbers are texts.</summary>
+sealed record HostUse(string Host, string Project, string VolumeCount, string TotalVolumeGb, string SnapshotCount, string TotalSnapshotGb);
+
+sealed record HostUseShape(HostUse Resource) : IShape<HostUseShape>
+{
+    public static string One => "host";
+    public static string Many => "host";
+}
+
+/// <summary>A service that cleans up.</summary>
+sealed record CleanedService(string Id, string Host, string Binary, string? ClusterName);
 
 /// <summary>Why something ended in error.</summary>
 sealed record MessageShape : IShape<MessageShape>

@@ -38,9 +38,7 @@ abstract record TypeInFull
 /// <summary>A type as it is looked at.</summary>
 sealed record TypeShape : TypeInFull, IShape<TypeShape>
 {
-    public TypeShape(VolumeType type, bool withAccess, bool sensitive) : base(type, withAccess, sensitive)
-    {
-    }
+    public TypeShape(VolumeType type, bool withAccess, bool sensitive) : base(type, withAccess, sensitive) => QosSpecsId = type.QosSpecId;
 
     public static string One => "volume_type";
     public static string Many => "volume_types";

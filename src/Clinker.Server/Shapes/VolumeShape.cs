@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Clinker.Attachments;
 using Clinker.Server.Api;
 using Clinker.Services;
 using Clinker.Types;
@@ -12,6 +13,12 @@ namespace Clinker.Server.Shapes;
 /// <param name="ServiceIds">Of the volume services, by <c>host@backend</c>.</param>
 sealed record VolumeView(Hyperlinks.Place Links, Dictionary<string, string> TypeNames, Dictionary<string, string> ServiceIds)
 {
+    /// <summary>Those that are attached, by volume.</summary>
+    public ILookup<string, Attachment> Attachments { get; init; } = Array.Empty<Attachment>().ToLookup(a => a.VolumeId);
+
+    /// <summary>Whether the caller may know on which hosts volumes are used.</summary>
+    public bool ShowsHosts { get; init; }
+
     public static VolumeView Of(Call call, IEnumerable<VolumeType> types, IEnumerable<Service> services) => new(
         call.Links.Of("volumes"),
         types.ToDictionary(t => t.Id, t => t.Name),
@@ -52,6 +59,7 @@ abstract record VolumeInFull
         UserId = volume.UserId;
         Bootable = volume.Bootable ? "true" : "false";
         Multiattach = volume.Multiattach;
+        Attachments = [.. view.Attachments[volume.Id].Select(a => AttachmentOfVolume.Of(a, view.ShowsHosts))];
         MigrationStatus = volume.MigrationStatus;
         ServiceUuid = view.ServiceOf(volume.Host);
         // A file on a share is no target that hosts would have to lock; a volume without a place is not known yet.
@@ -82,7 +90,7 @@ abstract record VolumeInFull
     public string? ReplicationStatus { get; }
     public string? ConsistencygroupId { get; }
     public bool Multiattach { get; }
-    public IReadOnlyList<AttachmentOfVolume> Attachments { get; } = [];
+    public IReadOnlyList<AttachmentOfVolume> Attachments { get; }
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? VolumeImageMetadata { get; }
     [Admin] public string? MigrationStatus { get; }
@@ -149,7 +157,11 @@ sealed record VolumeBrief(string Id, string? Name, Links Links) : IShape<VolumeB
 
 /// <summary>A volume's use by a server, inside the volume's own shape.</summary>
 sealed record AttachmentOfVolume(
-    string Id, string AttachmentId, string VolumeId, string? ServerId, string? HostName, string? Device, DateTime? AttachedAt);
+    string Id, string AttachmentId, string VolumeId, string? ServerId, string? HostName, string? Device, DateTime? AttachedAt)
+{
+    public static AttachmentOfVolume Of(Attachment a, bool withHost) =>
+        new(a.VolumeId, a.Id, a.VolumeId, a.ServerId, withHost ? a.HostName : null, a.Device, a.AttachedAt);
+}
 
 /// <summary>How many volumes, how large, and which metadata.</summary>
 sealed record VolumeSummary(long TotalCount, long TotalSize, [property: Since(36)] IReadOnlyDictionary<string, IReadOnlyList<string>> Metadata)

@@ -42,6 +42,8 @@ static class BadValues
         "\"2147483648\"", "\"99999999999999999999999999\"", "\" 1\"", "\"1 \"", "\"\u0661\"", "\"\uff11\"", "\"1_000\"", "\"0x10\"", "\"one\"",
     ];
 
+    static readonly string[] NoLimits = ["-2", "2147483648", "99999999999999999999999999", "-99999999999999999999", "1.5", "1e3", "\"\"", "\" \"", "\"many\"", "\"1.5\"", "\"2147483648\""];
+    static readonly string[] NoKeySizes = ["-1", "2147483648", "99999999999999999999999999", "1.5", "1e3", "\"\"", "\"many\"", "\" 1\"", "\"-1\"", "\"2147483648\""];
     static readonly string[] NoFlags = ["\"\"", "\"maybe\"", "\"2\"", "\" true\"", "\"tRue\"", "2", "-1", "1.5"];
     static readonly string[] NoUuids = ["\"\"", "\"rubbish\"", $"\"{new string('a', 31)}\"", $"\"{new string('a', 33)}\"", $"\"{new string('g', 32)}\"", "\"..\""];
     static readonly string[] NoHosts = ["\"a b\"", "\"\u00fc\"", "\"a;b\"", "\"a'b\"", "\"<b>\"", "\"a\\nb\""];
@@ -49,7 +51,7 @@ static class BadValues
 
     public static IEnumerable<(string What, byte[] Json)> For(Place place, int minor)
     {
-        var hasOwnNumbers = place.Has("size") || place.Has("flag");
+        var hasOwnNumbers = place.Has("size") || place.Has("flag") || place.Has("limit") || place.Has("keysize");
         foreach (var (type, values) in ByType)
         {
             if (place.Takes(type) || (type is "integer" or "number" && hasOwnNumbers)) continue;
@@ -71,7 +73,7 @@ static class BadValues
         if (place.Has("one")) yield return ("more than one", U("{\"key\": \"b\", \"other\": \"b\"}"));
         if (place.Has("name") || place.Has("reason")) yield return ("only blanks", U("\"   \""));
         foreach (var (rule, values) in ((string, string[])[])
-            [("size", Sizes), ("flag", NoFlags), ("uuid", NoUuids), ("host", NoHosts), ("printable", Unprintable)])
+            [("size", Sizes), ("limit", NoLimits), ("keysize", NoKeySizes), ("flag", NoFlags), ("uuid", NoUuids), ("host", NoHosts), ("printable", Unprintable)])
         {
             if (!place.Has(rule)) continue;
             foreach (var json in values) yield return ($"no {rule}: {json}", U(json));

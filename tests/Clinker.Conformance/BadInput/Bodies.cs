@@ -19,7 +19,8 @@ sealed record Place(string Path, IReadOnlyList<string> Types, IReadOnlyDictionar
 }
 
 /// <summary>A route's body: one that is right, and what makes others wrong (<c>Bodies.tsv</c>).</summary>
-sealed record BodySchema(string Sample, IReadOnlyList<Place> Places)
+/// <param name="Answer">The status of the answer to the sample, where it is neither the route's nor 404 for what is not there.</param>
+sealed record BodySchema(string Sample, int? Answer, IReadOnlyList<Place> Places)
 {
     /// <summary>Where a wrong value goes, until its raw text takes its place.</summary>
     const string Hole = "\u00a7";
@@ -33,6 +34,9 @@ sealed record BodySchema(string Sample, IReadOnlyList<Place> Places)
         Places.SelectMany(p => p.Rules).Where(r => r.Key is "closed" or "anyof" or "since" && r.Value.Length > 0)
             .Select(r => int.Parse(r.Value, CultureInfo.InvariantCulture)).SelectMany(m => (int[])[m - 1, m])
             .Append(since).Append(71).Where(m => m >= since).Distinct().Order();
+
+    /// <summary>Whether an empty object is as it must be.</summary>
+    public bool TakesNothing => !Places.Any(p => p.Path == "$" ? p.Has("anyof") || p.Has("one") : p.Has("required") && !p.Path.Contains('.', StringComparison.Ordinal));
 
     /// <summary>Bodies that must be refused in a version, each with what is wrong with it.</summary>
     public IEnumerable<(string Wrong, byte[] Body)> Wrong(int minor)
@@ -86,11 +90,11 @@ sealed record BodySchema(string Sample, IReadOnlyList<Place> Places)
 
     static Dictionary<string, BodySchema> Read()
     {
-        var samples = new Dictionary<string, string>();
+        var samples = new Dictionary<string, (string Text, int? Answer)>();
         var places = new Dictionary<string, List<Place>>();
         foreach (var cells in Resource.Lines("Bodies.tsv"))
         {
-            if (cells[1] == "sample") samples[cells[0]] = cells[2];
+            if (cells[1] == "sample") samples[cells[0]] = (cells[2], cells.Length > 3 ? int.Parse(cells[3], CultureInfo.InvariantCulture) : null);
             else
             {
                 var rules = cells[3].Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(r => r.Split('='));
@@ -98,6 +102,6 @@ sealed record BodySchema(string Sample, IReadOnlyList<Place> Places)
                 list.Add(new(cells[1], cells[2].Split('|'), rules.ToDictionary(r => r[0], r => r.Length > 1 ? r[1] : "")));
             }
         }
-        return samples.ToDictionary(s => s.Key, s => new BodySchema(s.Value, places[s.Key]));
+        return samples.ToDictionary(s => s.Key, s => new BodySchema(s.Value.Text, s.Value.Answer, places[s.Key]));
     }
 }

@@ -39,7 +39,12 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
             var path = await Filled(target, n);
             var answer = await Send(method, path, cells[2] == "-" ? null : await Filled(cells[2], n), Microversion.Newest);
             Assert.True(answer.Status is 200 or 202, $"{name}: {cells[1]} {answer}");
-            id ??= made[name] = (string)Item(answer.Json)[cells.ElementAtOrDefault(3) ?? "id"]!;
+            if (id is null)
+            {
+                var members = (cells.ElementAtOrDefault(3) ?? "id").Split(',');
+                id = made[name] = answer.Text.Length == 0 ? "" : (string)Item(answer.Json)[members[0]]!;
+                foreach (var member in members[1..]) made[$"{name}-{member}"] = (string)Item(answer.Json)[member]!;
+            }
             if (method != "GET" && !cells[2].Contains("os-reset_status", StringComparison.Ordinal)) await Settled(path.EndsWith("/action", StringComparison.Ordinal) ? path[..^7] : $"{path}/{id}");
         }
         return id ?? throw new InvalidOperationException($"Made.tsv does not say how {name} is made.");
@@ -86,6 +91,7 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
             var value = name == "unique" ? $"{made["project"]}-{Interlocked.Increment(ref count)}"
                 : name == "n" ? n.ToString(CultureInfo.InvariantCulture)
                 : name.StartsWith("n%", StringComparison.Ordinal) ? (n % int.Parse(name.AsSpan(2), CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture)
+                : name.StartsWith("new-", StringComparison.Ordinal) ? await Make(name[4..])
                 : made.GetValueOrDefault(name) ?? await Make(name);
             text = text.Replace($"{{{name}}}", value, StringComparison.Ordinal);
         }
@@ -106,8 +112,10 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     /// <summary>Gives the room back: what comes later is to find a place too.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var volume in (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray())
-            await Send("DELETE", $"/volumes/{volume!["id"]}?cascade=true&force=true", null, Microversion.Newest);
+        if (made.TryGetValue("backend", out var backend)) await Send("PUT", "/os-services/thaw", $$"""{"host": "{{backend}}"}""", Microversion.Newest);
+        var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
+        foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
+        foreach (var id in volumes) await Settled($"/volumes/{id}");
     }
 
     static string Project(int number) => $"{number:x32}";

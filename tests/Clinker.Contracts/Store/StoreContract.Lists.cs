@@ -2,6 +2,7 @@ using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Transfers;
 using Clinker.Volumes;
 using Xunit;
 
@@ -24,6 +25,9 @@ public abstract partial class StoreContract
         "id", "project_id", "user_id", "volume_id", "size_gb", "name", "description", "status", "progress", "volume_type_id", "group_snapshot_id",
         "encryption_key_id", "provider_location", "consumes_quota", "created_at", "updated_at",
     ];
+
+    static readonly string[] OperationColumns =
+        ["id", "kind", "status", "queue", "about_kind", "about_id", "request_id", "created_at", "updated_at"];
 
     static readonly string[] MessageColumns = ["id", "event_id", "resource_type", "resource_id", "request_id", "level", "created_at"];
 
@@ -74,6 +78,28 @@ public abstract partial class StoreContract
             });
         }
         await Walked(MessageColumns, async query => [.. (await Db.Read(tx => tx.Messages.List(query))).Select(m => m.Id)]);
+    }
+
+    [Fact]
+    public async Task Transfers_are_walked_by_every_column()
+    {
+        for (var i = 0; i < RowsOfList; i++)
+        {
+            var volume = Some.Volume("p");
+            var transfer = new Transfer(Some.Id(), "p", volume.Id, Perhaps(i), "salt", "hash", i % 2 == 0, Some.Time.AddDays(i % 5));
+            await Inserted(volume);
+            await Db.Commit(tx => tx.Transfers.Offer(transfer, mayBeEncrypted: false));
+        }
+        await Walked(["id", "project_id", "volume_id", "name", "no_snapshots", "created_at"],
+            async query => [.. (await Db.Read(tx => tx.Transfers.List(query))).Select(t => t.Id)]);
+    }
+
+    [Fact]
+    public async Task Operations_are_walked_by_every_column()
+    {
+        for (var i = 0; i < RowsOfList; i++)
+            await Db.Commit(tx => tx.Operations.Start(Some.Id(), new CreateVolume($"v{i % 3}"), $"q{i % 2}", "p", Perhaps(i)));
+        await Walked(OperationColumns, async query => [.. (await Db.Read(tx => tx.Operations.List(query))).Select(o => o.Id)]);
     }
 
     /// <summary>Null, empty, or one of few words.</summary>

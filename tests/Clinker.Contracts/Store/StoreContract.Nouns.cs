@@ -2,7 +2,10 @@ using Clinker.Store;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Services;
+using Clinker.Transfers;
 using Clinker.Types;
+using Clinker.Quotas;
+using Clinker.Volumes;
 using Xunit;
 
 namespace Clinker.Contracts.Store;
@@ -156,5 +159,43 @@ public abstract partial class StoreContract
         Assert.Equal(1, await Db.Commit(tx => tx.Messages.Expire()));
         Assert.Equal(young.Id, Assert.Single(await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 10 }))).Id);
         Assert.Equal(1, await Db.Commit(tx => tx.Messages.Remove(young.Id, "p")));
+    }
+
+    [Fact]
+    public async Task A_transfer_gives_the_volume_to_one_of_those_who_have_the_key()
+    {
+        var key = TransferKey.New();
+        var volume = Some.Volume() with { Status = VolumeStatus.Available };
+        await Db.Commit(async tx =>
+        {
+            await tx.Volumes.Insert(volume);
+            await tx.Quotas.Take(volume, QuotaLimits.None);
+            await tx.Transfers.Offer(new("t1", volume.ProjectId, volume.Id, null, key.Salt, key.KeyHash, false, tx.Now), mayBeEncrypted: false);
+        });
+        Assert.Equal("t1", Assert.Single(await Db.Read(tx => tx.Transfers.List(new() { ProjectId = volume.ProjectId, Filters = [new("name", Op.Null)] }))).Id);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => Background(() =>
+            Outcome(() => Db.Commit(tx => tx.Transfers.Accept("t1", key.Key, $"receiver{i}", "user", QuotaLimits.None))))));
+        Assert.Equal((1, 9), (outcomes.Count(o => o is null), outcomes.Count(o => o is Fault.NotFound)));
+        Assert.StartsWith("receiver", (await Db.Read(tx => tx.Volumes.Get(volume.Id))).ProjectId, StringComparison.Ordinal);
+        Assert.Empty(await Db.Read(tx => tx.Quotas.Recount()));
+    }
+
+    [Fact]
+    public async Task A_frozen_backend_is_told_by_its_whole_name()
+    {
+        var (inside, beside) = (Some.Volume() with { Host = "h_1@b#p" }, Some.Volume() with { Host = "hx1@b#p" });
+        await Db.Commit(async tx =>
+        {
+            await tx.Volumes.Insert(inside);
+            await tx.Volumes.Insert(beside);
+            await tx.Services.Beat("s", "h_1@b", ServiceTable.VolumeBinary, "nova", null);
+            Assert.True(await tx.Services.Freeze("h_1@b", frozen: true));
+        });
+        Assert.IsType<Fault.Invalid>(await Refused(() => Db.Commit(tx => tx.Services.DemandThawed(inside.Id))));
+        await Db.Commit(tx => tx.Services.DemandThawed(beside.Id));
+        Assert.Equal(1, Assert.Single(await Db.Read(tx => tx.Services.Uses("h_1@b"))).Volumes);
+        Assert.False(await Db.Commit(tx => tx.Services.Freeze("h_1@b", frozen: true)));
+        await Db.Commit(async tx => await tx.Services.NoteLogLevels((await tx.Services.List())[0], "{}"));
+        Assert.Equal("{}", (await Db.Read(tx => tx.Services.List()))[0].LogLevels);
     }
 }

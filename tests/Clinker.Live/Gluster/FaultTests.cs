@@ -158,7 +158,7 @@ public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneN
     /// <summary>These volumes and no litter.</summary>
     static async Task Lies(GlusterDriver driver, string share, params Volume[] volumes)
     {
-        var (ids, litter) = await driver.List(share, Token);
+        var (ids, _, litter) = await driver.List(share, Token);
         Assert.Equal(volumes.Select(v => v.Id).Order(), ids.Order());
         Assert.Empty(litter);
     }

@@ -78,7 +78,14 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
 
 /// <summary>The contract with qcow2 images, as <c>glusterfs_qcow2_volumes</c> makes them.</summary>
 [Collection("GlusterFS")]
-public sealed class Qcow2GlusterContract(TwoShares shares) : GlusterContract(shares)
+public class Qcow2GlusterContract(TwoShares shares) : GlusterContract(shares)
 {
     protected override VolumeFormat Format => VolumeFormat.Qcow2;
+}
+
+/// <summary>The contract with all room taken beforehand, where qemu-img's ways to take it are most in doubt.</summary>
+[Collection("GlusterFS")]
+public sealed class ThickQcow2GlusterContract(TwoShares shares) : Qcow2GlusterContract(shares)
+{
+    protected override Provisioning Provisioning => Provisioning.Thick;
 }

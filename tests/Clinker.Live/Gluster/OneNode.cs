@@ -64,7 +64,7 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
         foreach (var volume in new[] { "vol1", "vol2", "small" }) await Node.Do("brick-resume", volume);
         foreach (var driver in drivers) await driver.DisposeAsync();
         await Gluster.Node.Unmount(Root);
-        foreach (var volume in new[] { "vol1", "vol2", "small" }) await Sh($"rm -f {await Node.Brick(volume)}/volume-* {await Node.Brick(volume)}/x*");
+        foreach (var volume in new[] { "vol1", "vol2", "small" }) await Sh($"rm -f {await Node.Brick(volume)}/volume-* {await Node.Brick(volume)}/snapshot-* {await Node.Brick(volume)}/x*");
         GC.SuppressFinalize(this);
     }
 

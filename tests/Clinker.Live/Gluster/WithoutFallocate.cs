@@ -27,9 +27,9 @@ public sealed class WithoutFallocate : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Thick_volumes_are_written_with_zeroes_or_leave_nothing()
+    public async Task Thick_volumes_are_made_grown_and_copied_by_writing_or_leave_nothing()
     {
-        foreach (var (name, size) in new[] { ("a", "1300M"), ("b", "200M") })
+        foreach (var (name, size) in new[] { ("a", "3400M"), ("b", "200M") })
             Assert.Equal(0, (await Sh($"truncate -s {size} {root}/{name}.img && mkfs.ext2 -q {root}/{name}.img && mkdir {root}/{name} && mount -o loop {root}/{name}.img {root}/{name}")).ExitCode);
         var log = new Lines();
         await using var driver = new DirectoryDriver(
@@ -44,6 +44,28 @@ public sealed class WithoutFallocate : IAsyncLifetime
         var stat = (await Sh($"stat -c '%s %b' {root}/a/volume-{volume.Id}")).Output.Split(' ');
         Assert.Equal(1L << 30, long.Parse(stat[0]));
         Assert.InRange(long.Parse(stat[1]) * 512, 1L << 30, (1L << 30) + (8 << 20));
+
+        // Its end is written to, to see that growing and copying keep it.
+        using (var file = File.OpenHandle($"{root}/a/volume-{volume.Id}", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            RandomAccess.Write(file, "end"u8, (1L << 30) - 3);
+        var made = volume with { Format = "raw", Status = VolumeStatus.Available };
+        var clone = volume with { Id = new Ids().New() };
+        await driver.CreateFromVolume(clone, made, new Work(1, Token));
+        await driver.Extend(made, 2, new Work(1, Token));
+        Assert.Equal("", (await Sh($"cmp -n {1L << 30} {root}/a/volume-{volume.Id} {root}/a/volume-{clone.Id}; cmp -n {1L << 30} -i {1L << 30}:0 {root}/a/volume-{volume.Id} /dev/zero")).Output);
+        foreach (var (id, size) in new[] { (volume.Id, 2L << 30), (clone.Id, 1L << 30) })
+        {
+            stat = (await Sh($"stat -c '%s %b' {root}/a/volume-{id}")).Output.Split(' ');
+            Assert.Equal(size, long.Parse(stat[0]));
+            Assert.InRange(long.Parse(stat[1]) * 512, size, size + (8 << 20));
+        }
+
+        var full = await Assert.ThrowsAsync<FaultException>(() => driver.CreateFromVolume(
+            clone with { Id = new Ids().New(), Host = $"h@dir#{root}/b" }, made with { Id = clone.Id }, new Work(1, Token)));
+        Assert.Equal(new Fault.ShareFull($"{root}/b"), full.Fault);
+        full = await Assert.ThrowsAsync<FaultException>(() => driver.Extend(made with { SizeGb = 2 }, 4, new Work(1, Token)));
+        Assert.Equal(new Fault.ShareFull($"{root}/a"), full.Fault);
+        Assert.Equal("", (await Sh($"cmp -n {1L << 30} {root}/a/volume-{volume.Id} {root}/a/volume-{clone.Id}")).Output);
 
         var e = await Assert.ThrowsAsync<FaultException>(() => driver.Create(volume with { Host = $"h@dir#{root}/b" }, new Work(1, Token)));
         Assert.Equal(new Fault.ShareFull($"{root}/b"), e.Fault);

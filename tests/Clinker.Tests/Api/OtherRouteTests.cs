@@ -1,6 +1,10 @@
 using System.Text.Json;
 using Clinker.Drivers;
+using Clinker.Host;
+using Clinker.Messages;
+using Clinker.Operations;
 using Clinker.Services;
+using Clinker.Volumes;
 using Xunit;
 
 namespace Clinker.Tests.Api;
@@ -227,5 +231,41 @@ public sealed class OtherRouteTests
         Assert.Equal(204, (await api.Delete("messages/m2", "3.3")).Status);
         Assert.Equal("Message m2 could not be found.", (await api.Get("messages/m2", "3.3")).Message);
         static string Ids(Answered answer) => string.Join(",", answer.Json.GetProperty("messages").EnumerateArray().Select(m => m.GetProperty("id").GetString()));
+    }
+
+    [Fact]
+    public async Task Messages_say_by_a_number_what_went_wrong_and_are_kept_for_thirty_days()
+    {
+        await using var api = await RunningApi.Start();
+        var full = new Fault.ShareFull("s");
+        (MessageAction Action, string Resource, Fault Fault, string Event)[] cases =
+        [
+            (MessageAction.ScheduleAllocateVolume, "VOLUME", new Fault.NoValidBackend("w"), "VOLUME_VOLUME_001_003"),
+            (MessageAction.CreateVolumeFromBackend, "VOLUME", new Fault.BackendDown("b", "w"), "VOLUME_VOLUME_008_002"),
+            (MessageAction.CreateVolumeFromBackend, "VOLUME", full, "VOLUME_VOLUME_008_012"),
+            (MessageAction.CopyImageToVolume, "VOLUME", full, "VOLUME_VOLUME_005_007"),
+            (MessageAction.ExtendVolume, "VOLUME", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_007_010"),
+            (MessageAction.ExtendVolume, "VOLUME", new Fault.OverQuota("w"), "VOLUME_VOLUME_007_006"),
+            (MessageAction.AttachVolume, "VOLUME", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_002_021"),
+            (MessageAction.CreateSnapshot, "VOLUME_SNAPSHOT", full, "VOLUME_VOLUME_SNAPSHOT_009_013"),
+            (MessageAction.DeleteSnapshot, "VOLUME_SNAPSHOT", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_SNAPSHOT_010_016"),
+            (MessageAction.CreateBackup, "VOLUME_BACKUP", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_BACKUP_013_020"),
+            (MessageAction.ReimageVolume, "VOLUME", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_016_028"),
+            (MessageAction.DeleteVolume, "VOLUME", new Fault.DriverFailed("v", "w"), "VOLUME_VOLUME_017_001"),
+            (MessageAction.CreateVolumeFromBackend, "VOLUME", new Fault.HostGone("h"), "VOLUME_VOLUME_008_001"),
+        ];
+        foreach (var (action, resource, fault, _) in cases)
+            await api.Db.Commit(async tx =>
+            {
+                var id = new Ids().New();
+                await tx.Operations.Start(id, new DeleteVolume("v"), "q", RunningApi.Project, "req-1");
+                await tx.Messages.Add((await tx.Operations.Get(id))!, resource, "v", action, fault);
+            });
+        var told = (await api.Get("messages", "3.71")).Json.GetProperty("messages").EnumerateArray().Select(m => m.GetProperty("event_id").GetString()!).ToList();
+        Assert.Equal(cases.Select(c => c.Event).Order(), told.Order());
+        api.Time.Advance(TimeSpan.FromDays(30));
+        Assert.Equal(0, await api.Db.Commit(tx => tx.Messages.Expire()));
+        api.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(cases.Length, await api.Db.Commit(tx => tx.Messages.Expire()));
     }
 }

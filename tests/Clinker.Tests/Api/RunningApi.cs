@@ -1,7 +1,11 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Clinker.Drivers;
+using Clinker.Drivers.Memory;
 using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Server.Seeing;
 using Clinker.Store;
@@ -40,11 +44,20 @@ sealed class RunningApi : IAsyncDisposable
     public FakeTimeProvider Time { get; }
     public string Address => Host.Address;
 
+    /// <summary>What the backend of <see cref="Available"/> holds.</summary>
+    public MemoryShares Shares { get; } = new("p1");
+
+    readonly MemoryDriver driver;
+    readonly CancellationTokenSource stop = new();
+    Worker? worker;
+    Task working = Task.CompletedTask;
+
     RunningApi(ApiHost host, Database db, FakeTimeProvider time)
     {
         Host = host;
         Db = db;
         Time = time;
+        driver = new MemoryDriver("b1", Shares);
     }
 
     /// <param name="health">What /healthcheck looks at.</param>
@@ -53,17 +66,21 @@ sealed class RunningApi : IAsyncDisposable
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
         var ids = new Ids();
-        await db.Commit(tx => tx.Types.EnsureDefault(ids.New()));
+        await db.Commit(async tx =>
+        {
+            await tx.Types.EnsureDefault(ids.New());
+            await tx.GroupTypes.EnsureReserved(ids.New());
+        });
         var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
             (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
         return new(host, db, time);
     }
 
-    /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role</c>.</summary>
+    /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role,role</c>.</summary>
     public static ValueTask<Caller?> ByToken(HttpContext http, string? project)
     {
         var parts = http.Request.Headers["X-Auth-Token"].ToString().Split(':');
-        return parts.Length == 3 ? new(new Caller(parts[1], parts[0], [parts[2]], parts[2] == "admin")) : Identities.None(http, project);
+        return parts.Length == 3 ? new(new Caller(parts[1], parts[0], parts[2].Split(','), parts[2] == "admin")) : Identities.None(http, project);
     }
 
     /// <param name="path">From the root, or (without a slash in front) below the project.</param>
@@ -112,6 +129,23 @@ sealed class RunningApi : IAsyncDisposable
         await tx.Volumes.Reset(id, status, null, null);
     });
 
+    /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
+    public void Work()
+    {
+        worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1)),
+            CoreJson.Kinds, ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
+        working = worker.Work(TimeSpan.FromSeconds(1), stop.Token);
+    }
+
+    /// <summary>Makes a volume that is really there, on the backend that <see cref="Work"/> serves.</summary>
+    public async Task<string> Made(string more = "")
+    {
+        var id = await Volume(more: more);
+        await Available(id);
+        await driver.Create(await Db.Read(tx => tx.Volumes.Get(id)), new Work(1, CancellationToken.None));
+        return id;
+    }
+
     /// <summary>Takes a snapshot and gives its id.</summary>
     public async Task<string> Snapshot(string volume, string name = "s", string more = "")
     {
@@ -144,6 +178,10 @@ sealed class RunningApi : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await stop.CancelAsync();
+        await working;
+        worker?.Dispose();
+        stop.Dispose();
         client.Dispose();
         await Host.DisposeAsync();
         await Db.DisposeAsync();

@@ -103,7 +103,7 @@ public sealed class SettingsTests
             nas_volume_prov_type = True
             max_over_subscription_ratio = auto
             volume_name_template = volume
-            scheduler_default_filters = CapacityFilter,DriverFilter
+            scheduler_default_filters = CapacityFilter,RandomFilter
             glusterfs_shares_config = shares.conf
             [database]
             connection = mysql+pymysql://cinder:sesame@db/cinder
@@ -118,7 +118,7 @@ public sealed class SettingsTests
         Assert.Contains("c.conf:10: [DEFAULT] nas_volume_prov_type = True: accepted: thin, thick", errors);
         Assert.Contains(errors, e => e.StartsWith("c.conf:11: ", StringComparison.Ordinal));
         Assert.Contains(errors, e => e.StartsWith("c.conf:12: ", StringComparison.Ordinal));
-        Assert.Contains(errors, e => e.Contains("\"DriverFilter\" is not known here", StringComparison.Ordinal));
+        Assert.Contains(errors, e => e.Contains("\"RandomFilter\" is not known here", StringComparison.Ordinal));
         Assert.Contains("c.conf:14: [DEFAULT] glusterfs_shares_config = shares.conf: accepted: an absolute path", errors);
         var database = Assert.Single(errors, e => e.Contains("MySQL", StringComparison.Ordinal));
         Assert.StartsWith("c.conf:16: [database] connection = ***: ", database, StringComparison.Ordinal);
@@ -229,5 +229,21 @@ public sealed class SettingsTests
         Assert.Equal("one-10.10.0.0.7-sqlite:////srv/${x}/one.db-$1-$5-${-$", settings.DefaultVolumeType);
         Assert.Equal(new DatabaseUrl.Sqlite("/srv/${x}/one.db"), settings.Database);
         Assert.Empty(settings.Notes);
+    }
+
+    [Fact]
+    public void Reads_what_lists_may_be_filtered_by()
+    {
+        using var given = new Given();
+        var file = given.Write("filters.json", """{"volume": ["name~", "status"], "snapshot": []}""");
+        string Conf(string value) => given.Write("c.conf", $"{HowTo}\nresource_query_filters_file = {value}\n");
+        var filters = given.Settings("--config-file", Conf(file)).ResourceFilters!;
+        Assert.Equal(["name~", "status"], filters["volume"]);
+        Assert.Empty(filters["snapshot"]);
+        Assert.Null(Given.Of(HowTo).ResourceFilters);
+        foreach (var wrong in (string[])["[]", "{\"volume\": 1}", "{\"volume\": [1]}", "{"])
+            Assert.Contains("it holds no JSON object", Assert.Single(given.Errors("--config-file", Conf(given.Write("wrong.json", wrong)))), StringComparison.Ordinal);
+        Assert.Contains("it can't be read", Assert.Single(given.Errors("--config-file", Conf("/nowhere/filters.json"))), StringComparison.Ordinal);
+        Assert.Contains("the absolute path of a JSON file", Assert.Single(given.Errors("--config-file", Conf("filters.json"))), StringComparison.Ordinal);
     }
 }

@@ -24,7 +24,11 @@ public sealed class LayoutTests
         Assert.Equal(template.Replace("%s", Id, StringComparison.Ordinal), layout.Volume(Id));
         Assert.Equal(new FileName(FileKind.Volume, Id), layout.Parse(layout.Volume(Id)));
         Assert.Equal(new FileName(FileKind.Info, Id), layout.Parse(layout.Info(Id)));
-        Assert.Equal(new FileName(FileKind.Work, Id, 17), layout.Parse(layout.Work(Id, 17)));
+        var spec = new VolumeSpec(Id, 1, VolumeFormat.Raw, Provisioning.Thin, 0, 17);
+        Assert.Equal(new FileName(FileKind.Work, Id, 17), layout.Parse(layout.Work(spec)));
+        Assert.Equal(new FileName(FileKind.Work, Id, 17, Other), layout.Parse(layout.Work(spec with { Replacing = Other })));
+        Assert.Equal(new FileName(FileKind.Snapshot, Id), layout.Parse(layout.Final(spec with { IsSnapshot = true })));
+        Assert.Equal(new FileName(FileKind.SnapshotWork, Id, 17), layout.Parse(layout.Work(spec with { IsSnapshot = true })));
         Assert.Equal(new FileName(FileKind.Overlay, Id), layout.Parse(layout.Volume(Id) + "." + Other));
         Assert.Equal(new FileName(FileKind.Overlay, Id), layout.Parse(layout.Volume(Id) + ".tmp-snap-" + Other));
     }
@@ -35,6 +39,10 @@ public sealed class LayoutTests
     [InlineData("volume-" + Id + ".g-1")]
     [InlineData("volume-" + Id + ".g99999999999999999999")]
     [InlineData("volume-" + Id + ".exe")]
+    [InlineData("volume-" + Id + "." + Other + ".g")]
+    [InlineData("snapshot-" + Id + ".info")]
+    [InlineData("snapshot-" + Id + ".g1x")]
+    [InlineData("snapshot-" + Id + "." + Other)]
     [InlineData("volume-" + Id + "x")]
     [InlineData("volume-" + Id + "/x")]
     [InlineData("volume-4b51b3c4")]
@@ -44,7 +52,7 @@ public sealed class LayoutTests
     [InlineData("")]
     public void What_others_left_is_none_of_ours(string name) => Assert.Null(new Layout("volume-%s").Parse(name));
 
-    [Theory, InlineData("volume"), InlineData("%s-%s"), InlineData("a/%s"), InlineData("volume-%(id)s"), InlineData("")]
+    [Theory, InlineData("volume"), InlineData("%s-%s"), InlineData("a/%s"), InlineData("snapshot-%s"), InlineData("volume-%(id)s"), InlineData("")]
     public void A_template_that_makes_no_file_name_is_refused(string template) =>
         Assert.IsType<Fault.Misconfigured>(Assert.Throws<FaultException>(() => new Layout(template)).Fault);
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Clinker.Server.Configuration;
 using Clinker.Server.Seeing;
+using Clinker.Services;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -44,6 +45,22 @@ public sealed partial class LogsTests : IDisposable
         logs?.Dispose();
         meter.Dispose();
         root.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void Levels_change_while_it_runs()
+    {
+        var levels = new LogLevels(debug: false);
+        logs = Logs.Open(new(false, false, null, null), Roles.All, time, meter, console, levels);
+        var (volumes, store) = (logs.CreateLogger("Clinker.Volumes.X"), logs.CreateLogger("Clinker.Store.X"));
+        volumes.LogDebug("unheard");
+        levels.Set("Clinker.Volumes", LogLevel.Debug);
+        volumes.LogDebug("heard");
+        store.LogDebug("still unheard");
+        levels.Set("", LogLevel.Error);
+        store.LogWarning("not any more");
+        volumes.LogError("always");
+        Assert.Equal(["heard", "always"], Console().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[(l.IndexOf(']', StringComparison.Ordinal) + 2)..]));
     }
 
     [Fact]

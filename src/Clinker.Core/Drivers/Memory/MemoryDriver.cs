@@ -96,7 +96,10 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         var pool = Reach(volume);
         work.Token.ThrowIfCancellationRequested();
         await Touch("connect");
+        await work.StillHeld();
         Existing((pool, VolumeFile(volume)), "attach the volume");
+        shares.Exports[(volume.Id, connector.Host)] = true;
+        await Touch("connect: answer");
         return new("memory", $$"""{"pool":"{{pool}}","name":"{{VolumeFile(volume)}}"}""");
     }
 
@@ -106,6 +109,8 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         Reach(volume);
         work.Token.ThrowIfCancellationRequested();
         await Touch("disconnect");
+        await work.StillHeld();
+        shares.Exports.TryRemove((volume.Id, connector.Host), out _);
     }
 
     public override Task<Inventory> List(string pool, CancellationToken token)

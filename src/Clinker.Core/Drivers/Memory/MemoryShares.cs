@@ -24,6 +24,9 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>Pools that do not answer now, with the reason.</summary>
     public ConcurrentDictionary<string, string> Down { get; } = new();
 
+    /// <summary>Which hosts have which volumes.</summary>
+    public ConcurrentDictionary<(string VolumeId, string Host), bool> Exports { get; } = new();
+
     internal ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => files;
 
     /// <summary>Whether a file is one under work.</summary>

@@ -66,7 +66,6 @@ create table attachment (
   connector text,
   connection_info text,
   attached_at bigint,
-  detached_at bigint,
   created_at bigint not null,
   updated_at bigint
 );
@@ -180,3 +179,9 @@ create table group_snapshot (
 create index group_snapshot_by_project on group_snapshot (project_id, created_at desc, id desc);
 
 create index group_snapshot_by_group on group_snapshot (group_id);
+
+-- Takes neither new volumes and snapshots nor deletes of old ones.
+alter table service add column frozen boolean not null default false;
+
+-- What its daemon logs from which level on: JSON, by the beginnings of the names of loggers. Null until it says so.
+alter table service add column log_levels text;

@@ -1,0 +1,180 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+// Snapshots, volumes made of them, clones and the way back: each is a copy of a whole file, which depends on no other then.
+public abstract partial class FileDriver
+{
+    public sealed override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        var from = await SourceOf(volume, work);
+        await Copy(from, from.Place, "take the snapshot", SpecOf(volume, snapshot, work), work);
+    }
+
+    public sealed override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        if (volume.Host is null && volume.ProviderLocation is null) return; // nothing was ever made, so no snapshot of it
+        await Remove(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), "delete the snapshot", SpecOf(volume, snapshot, work), work);
+    }
+
+    public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
+        await Filled(volume, await SourceOf(origin, snapshot, work), work);
+
+    public sealed override async Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) =>
+        await Filled(volume, await SourceOf(source, work), work);
+
+    public sealed override async Task RevertTo(Volume volume, Snapshot snapshot, Work work)
+    {
+        const string Verb = "revert the volume";
+        if (MayBeWritten(volume))
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.")) { NothingDone = true };
+        var from = await SourceOf(volume, snapshot, work);
+        var spec = Spec(volume, work) with
+        {
+            Format = from.Spec.Format,
+            Replacing = work.Operation ?? throw new ArgumentException("A revert is an operation's.", nameof(work)),
+        };
+        await Copy(from, from.Place, Verb, spec, work);
+    }
+
+    public sealed override async Task Abandon(Volume volume, Work work)
+    {
+        if (volume.Host is null && volume.ProviderLocation is null) return;
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        await Act(new(place, "remove the volume's work files", options.ActDeadline, work.Token), _ =>
+        {
+            using var dir = place.Open();
+            VolumeFiles.Abandon(dir, layout, Spec(volume, work).Id);
+            return true;
+        });
+    }
+
+    /// <summary>What is copied.</summary>
+    /// <param name="Attached">Others may write to it meanwhile.</param>
+    sealed record Source(Place Place, VolumeSpec Spec, bool Attached);
+
+    async Task<Source> SourceOf(Volume volume, Work work) =>
+        new(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume));
+
+    async Task<Source> SourceOf(Volume origin, Snapshot snapshot, Work work) =>
+        new(await Untouched(origin.Pool, origin.ProviderLocation, work), SpecOf(origin, snapshot, work), Attached: false);
+
+    static bool MayBeWritten(Volume volume) =>
+        volume.Status == VolumeStatus.InUse || volume.AttachStatus is not (AttachStatus.Detached or AttachStatus.Reserved);
+
+    /// <summary>The file of a volume that is there: its format is the one that was written down, whatever new ones get.</summary>
+    VolumeSpec Recorded(Volume volume, Work work) =>
+        Spec(volume, work) with { Format = volume.Format switch { "raw" => VolumeFormat.Raw, "qcow2" => VolumeFormat.Qcow2, _ => options.Format } };
+
+    VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Recorded(volume, work) with { Id = snapshot.Id, IsSnapshot = true };
+
+    async Task<VolumeOnDisk> Filled(Volume volume, Source from, Work work)
+    {
+        var to = await Untouched(volume.Pool, null, work);
+        var spec = Spec(volume, work) with { Format = from.Spec.Format };
+        await Copy(from, to, "fill the volume", spec, work);
+        return new(to.Location, Words(spec.Format));
+    }
+
+    async Task Copy(Source from, Place to, string verb, VolumeSpec spec, Work work)
+    {
+        var reflink = from.Place == to && Reflinks(to);
+        var on = new Errand(to, verb, options.ActDeadline + ThickPerGib * (reflink ? spec.Bytes / Gib : 0), work.Token);
+        var change = new Change();
+        try { await Make(on, spec, work, change, Begin, Go); }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+
+        void Begin(SafeFileHandle dir, SafeFileHandle file)
+        {
+            if (from.Attached && !reflink) throw NotAtOneMoment(verb);
+            if (spec.Replacing is not null) VolumeFiles.OpenWhole(dir, layout, spec, verb).File.Dispose(); // there must be one
+            if (!reflink) return;
+            using var source = OpenFitting(dir, from, spec, verb);
+            Libc.Reflink(file, source);
+            if (spec is { Format: VolumeFormat.Raw, IsSnapshot: false }) Libc.Truncate(file, spec.Bytes);
+        }
+
+        async Task Go(SafeFileHandle dir)
+        {
+            if (!reflink) await CopyPieces(from, on, dir, spec);
+            if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false }) await Resize(on, dir, layout.Work(spec), spec);
+        }
+    }
+
+    /// <summary>Copies and, where it is raw, grows.</summary>
+    async Task CopyPieces(Source from, Errand on, SafeFileHandle dir, VolumeSpec spec)
+    {
+        var read = on with { Place = from.Place };
+        using var fromDir = await Act(read, _ => from.Place.Open());
+        var before = await Look(sync: true);
+        var (raw, size) = (spec.Format == VolumeFormat.Raw, spec is { Format: VolumeFormat.Raw, IsSnapshot: false } ? spec.Bytes : before.Size);
+        var dense = spec.Provisioning == Provisioning.Thick && !await Act(on with { Deadline = on.Deadline + ThickPerGib * (size / Gib) }, _ => Allocated());
+        var copy = new FileCopy(before.Size, dense);
+        while (!copy.Over)
+        {
+            await Act(read, _ =>
+            {
+                using var source = OpenFitting(fromDir, from, spec, on.Verb);
+                try { copy.Read(source); }
+                catch (EndOfStreamException e) { throw Changed(e); }
+                return true;
+            });
+            await OnWork(copy.Write);
+        }
+        var zeroes = dense && raw ? new byte[ZeroesAtOnce] : [];
+        for (var at = before.Size; zeroes.Length > 0 && at < size; at += ZeroesAtOnce)
+            await OnWork(file => { Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, size - at)), at); Libc.Sync(file); });
+        await OnWork(file => Libc.Truncate(file, size));
+        // What was written while it was copied is there in part: that was no moment's content.
+        if (await Look(sync: false) is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
+
+        // Through our client too the file is written back first: where its data and holes are is asked of the brick.
+        Task<FileFacts> Look(bool sync) => Act(read, _ =>
+        {
+            using var source = OpenFitting(fromDir, from, spec, on.Verb);
+            if (sync) Libc.Sync(source);
+            return Libc.Facts(source);
+        });
+
+        bool Allocated()
+        {
+            using var file = VolumeFiles.Resume(dir, layout, spec);
+            try { Libc.Allocate(file, size); return true; }
+            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP)
+            {
+                Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
+                return false;
+            }
+        }
+
+        Task OnWork(Action<SafeFileHandle> act) => Act(on, _ =>
+        {
+            on.Place.Prove(dir);
+            using var file = VolumeFiles.Resume(dir, layout, spec);
+            act(file);
+            return true;
+        });
+
+        FaultException Changed(Exception? cause) => new Fault.DriverFailed(
+            on.Verb, $"{layout.Final(from.Spec)} was written to while it was copied: is it in use?").Thrown(cause);
+    }
+
+    SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb)
+    {
+        var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, from.Spec, verb);
+        if (into.IsSnapshot || bytes <= into.Bytes) return file;
+        file.Dispose();
+        throw new Fault.DriverFailed(verb, $"{layout.Final(from.Spec)} has {bytes} bytes, which do not fit into {into.Bytes}.").Thrown();
+    }
+
+    /// <summary>Twins share their room: what is to have all of its own is copied.</summary>
+    bool Reflinks(Place place) => place.Reflinks && options.Provisioning == Provisioning.Thin;
+
+    static FaultException NotAtOneMoment(string verb) => new Fault.DriverFailed(
+        verb, "it is attached, and this storage can't copy a file at one moment while it is written to. Detach it first.").Thrown();
+}

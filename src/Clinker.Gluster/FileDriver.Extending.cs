@@ -1,0 +1,90 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Clinker.Volumes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+// Growing a volume that has a user's data. All ways have in common that they can't make it smaller, however late they come.
+public abstract partial class FileDriver
+{
+    public sealed override async Task Extend(Volume volume, int sizeGb, Work work)
+    {
+        const string Verb = "extend the volume";
+        var place = await Untouched(volume.Pool, volume.ProviderLocation, work);
+        var spec = Recorded(volume with { SizeGb = sizeGb }, work);
+        if (spec.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.")) { NothingDone = true };
+        await work.StillHeld();
+        var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
+        using var dir = await Act(on, _ => place.Open());
+        await Size(); // refuses what is not to be grown
+        if (spec.Format == VolumeFormat.Qcow2) await Resize(on, dir, layout.Volume(spec.Id), spec);
+        else if (!await Act(on, _ => Grown()))
+            while (await Size() < spec.Bytes) await Act(on, _ => Appended());
+        await Act(on, _ =>
+        {
+            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR);
+            using (file)
+            {
+                if (bytes < spec.Bytes) throw new Fault.DriverFailed(Verb, $"it has {bytes} bytes all the same, not {spec.Bytes}.").Thrown();
+                if (spec.Format == VolumeFormat.Qcow2) VolumeFiles.Pad(file);
+                Libc.Sync(file);
+            }
+            return true;
+        });
+
+        Task<long> Size() => Act(on, _ =>
+        {
+            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb);
+            file.Dispose();
+            return bytes;
+        });
+
+        bool Grown()
+        {
+            place.Prove(dir);
+            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR);
+            using (file)
+            {
+                if (bytes >= spec.Bytes) return true;
+                try { Libc.Grow(file, spec.Bytes, allocate: spec.Provisioning == Provisioning.Thick); return true; }
+                catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { return false; }
+            }
+        }
+
+        // No fallocate there: zeroes are added at the end, wherever that is by then. ftruncate would cut a file off that has grown further.
+        bool Appended()
+        {
+            place.Prove(dir);
+            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR | Libc.O_APPEND);
+            using (file)
+            {
+                if (bytes < spec.Bytes) Libc.Write(file, new byte[Math.Min(ZeroesAtOnce, spec.Bytes - bytes)], bytes);
+                Libc.Sync(file);
+            }
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Has qemu-img grow an image that is not large enough, by way of the open directory, so that it can't land elsewhere. It is the one program of QEMU that
+    /// touches a pool (docs/adr/0006): it locks the image against every other, refuses to make it smaller, and keeps it whole
+    /// wherever it is cut. When only the waiting for it ends, it is left to end by itself.
+    /// </summary>
+    async Task Resize(Errand on, SafeFileHandle dir, string name, VolumeSpec spec)
+    {
+        var large = await Act(on, _ =>
+        {
+            on.Place.Prove(dir);
+            using var image = Libc.OpenAt(dir, name, Libc.O_RDONLY | Libc.O_NONBLOCK);
+            return Qcow2Header.Read(image)?.Bytes >= spec.Bytes;
+        });
+        if (large) return;
+        List<string> arguments = ["resize", "-q", "-f", "qcow2"];
+        if (spec.Provisioning == Provisioning.Thick) arguments.Add("--preallocation=falloc");
+        await QemuImg(on, [.. arguments, $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{name}", Number(spec.Bytes)],
+            on.Deadline, "grow the image", CancellationToken.None);
+    }
+}

@@ -1,0 +1,174 @@
+using System.Text.Json;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Xunit;
+
+namespace Clinker.Live.Gluster;
+
+/// <summary>What becomes of a user's data when storage fails in the midst of a copy, of a revert or of growing.</summary>
+public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<OneNode>
+{
+    const int DataMib = 120;
+    static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+    static readonly string Operation = new Ids().New();
+
+    static new Work Under(long generation = 1) => new(generation, Token, Operation: Operation);
+
+    static Snapshot SnapshotOf(Volume volume) => new()
+    {
+        Id = new Ids().New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Creating, CreatedAt = DateTime.UnixEpoch,
+    };
+
+    async Task<string> BrickFile(string share, string name) => Path.Combine(await Node.Brick(share.Split('/')[^1]), name);
+
+    /// <summary>A volume with data, and the hash of what lies on the brick.</summary>
+    async Task<(Volume Volume, string Hash)> WithData(GlusterDriver driver, string share)
+    {
+        var volume = NewVolume(share);
+        var disk = await driver.Create(volume, Under());
+        await Fill(volume, "a");
+        return (volume with { ProviderLocation = disk.ProviderLocation, Format = disk.Format, Status = VolumeStatus.Available },
+            await Hash(share, $"volume-{volume.Id}"));
+    }
+
+    async Task Fill(Volume volume, string seed) => Assert.Equal("", await Sh(
+        $"openssl enc -aes-128-ctr -pass pass:{seed} -nosalt -md sha256 </dev/zero 2>/dev/null | dd of={PathOf(volume)} bs=1M count={DataMib} seek=100 iflag=fullblock conv=notrunc,fsync status=none"));
+
+    async Task<string> Hash(string share, string name) => (await Sh($"sha256sum < {await BrickFile(share, name)}")).Trim();
+
+    static async Task Lies(GlusterDriver driver, string share, int volumes, int snapshots)
+    {
+        var inventory = await driver.List(share, Token);
+        Assert.Equal((volumes, snapshots), (inventory.VolumeIds.Count, inventory.SnapshotIds.Count));
+        Assert.Empty(inventory.Litter);
+    }
+
+    /// <summary>Tries as the engine does, each time under the next lease; meanwhile only faults that may pass are allowed.</summary>
+    static async Task<int> Succeeds(Func<Work, Task> act)
+    {
+        var generation = 1;
+        await Within(Soon, async () =>
+        {
+            try { await act(Under(++generation)); return true; }
+            catch (FaultException e) when (e.Fault.Transient) { return false; }
+        }, "it is done in the end");
+        return generation;
+    }
+
+    [Theory, InlineData("client"), InlineData("mount"), InlineData("brick"), InlineData("hang")]
+    public async Task A_copy_that_storage_fails_is_done_again_and_is_whole(string trouble)
+    {
+        var driver = await Driver(o => o with { ActDeadline = TimeSpan.FromSeconds(3), MountRetryMost = TimeSpan.FromSeconds(2) });
+        var (volume, hash) = await WithData(driver, Vol1);
+        var snapshot = SnapshotOf(volume);
+        var first = driver.CreateSnapshot(volume, snapshot, Under());
+        var work = await BrickFile(Vol1, $"snapshot-{snapshot.Id}.g1");
+        await Within(Soon, () => Task.FromResult(first.IsCompleted || (File.Exists(work) && new FileInfo(work).Length > 110 << 20)), "it copies");
+        Assert.False(first.IsCompleted, "it was over before the trouble: more data is needed");
+        switch (trouble)
+        {
+            case "client": await KillClient(Vol1); break;
+            case "mount": await Sh($"umount -l {MountPoint(Vol1)}"); break;
+            case "brick": await Node.Do("brick-kill", "vol1"); break;
+            case "hang": await Node.Do("brick-hang", "vol1"); break;
+        }
+        var fault = await FaultOf(() => first);
+        Assert.True(fault.Transient, fault.Message);
+        Assert.Empty((await Sh($"umount -l {MountPoint(Vol1)} 2>/dev/null; ls {MountPoint(Vol1)}")).Trim()); // nothing was written beside the share
+        if (trouble == "brick") await Node.Do("brick-start", "vol1");
+        if (trouble == "hang") await Node.Do("brick-resume", "vol1");
+        await Succeeds(w => driver.CreateSnapshot(volume, snapshot, w));
+        await Lies(driver, Vol1, 1, 1);
+        Assert.Equal(hash, await Hash(Vol1, $"snapshot-{snapshot.Id}"));
+        Assert.Equal(hash, await Hash(Vol1, $"volume-{volume.Id}"));
+        // And the way back, cut the same way: the one content or the other at any time.
+        await Fill(volume, "b");
+        var changed = await Hash(Vol1, $"volume-{volume.Id}");
+        var revert = driver.RevertTo(volume, snapshot, Under());
+        await Task.Delay(150, Token);
+        await KillClient(Vol1);
+        try { await revert; }
+        catch (FaultException e) when (e.Fault.Transient) { }
+        Assert.Contains(await Hash(Vol1, $"volume-{volume.Id}"), new[] { hash, changed });
+        await Succeeds(w => driver.RevertTo(volume, snapshot, w));
+        Assert.Equal(hash, await Hash(Vol1, $"volume-{volume.Id}"));
+        await Lies(driver, Vol1, 1, 1);
+        await driver.DeleteSnapshot(volume, snapshot, Under());
+    }
+
+    [Fact]
+    public async Task A_full_share_keeps_what_it_has_and_takes_no_half_of_a_copy()
+    {
+        var driver = await Driver(null, Small);
+        var (volume, hash) = await WithData(driver, Small);
+        var (kept, refused) = (SnapshotOf(volume), SnapshotOf(volume));
+        await driver.CreateSnapshot(volume, kept, Under());
+        await Fill(volume, "b");
+        var changed = await Hash(Small, $"volume-{volume.Id}");
+        await Node.Do("fill", "small", "60");
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateSnapshot(volume, refused, Under())));
+        await Lies(driver, Small, 1, 1);
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.RevertTo(volume, kept, Under())));
+        Assert.Equal(changed, await Hash(Small, $"volume-{volume.Id}"));
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateFromSnapshot(NewVolume(Small), volume, kept, Under())));
+        var thick = await Driver(o => o with { Provisioning = Provisioning.Thick }, Small);
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => thick.Extend(volume, 2, Under())));
+        Assert.Equal(changed, await Hash(Small, $"volume-{volume.Id}"));
+        await Lies(driver, Small, 1, 1);
+        Assert.Equal(hash, await Hash(Small, $"snapshot-{kept.Id}"));
+        await Node.Do("unfill", "small");
+        await Within(Soon, async () =>
+        {
+            try { await driver.RevertTo(volume, kept, Under()); return true; }
+            catch (FaultException e) when (e.Fault is Fault.ShareFull) { return false; }
+        }, "there is room again");
+        Assert.Equal(hash, await Hash(Small, $"volume-{volume.Id}"));
+        await driver.DeleteSnapshot(volume, kept, Under());
+    }
+
+    [Theory, InlineData(Provisioning.Thin), InlineData(Provisioning.Thick)]
+    public async Task An_image_grows_on_the_share_by_zeroes_and_not_while_another_has_it_open(Provisioning provisioning)
+    {
+        var driver = await Driver(o => o with { Format = VolumeFormat.Qcow2, Provisioning = provisioning });
+        var volume = NewVolume(Vol1);
+        var disk = await driver.Create(volume, Under());
+        volume = volume with { ProviderLocation = disk.ProviderLocation, Format = disk.Format, Status = VolumeStatus.Available };
+        Assert.DoesNotContain("rror", await Sh($"qemu-io -f qcow2 -c 'write -P 65 0 8M' -c 'write -P 66 1000M 24M' {PathOf(volume)}"), StringComparison.Ordinal);
+        // Somebody has it open whom the database knows nothing of.
+        var gate = Path.Combine(Root, "gate");
+        await Sh($"mkfifo {gate}");
+        var holder = Sh($"qemu-io -f qcow2 {PathOf(volume)} < {gate}");
+        await using (var open = new FileStream(gate, FileMode.Open, FileAccess.Write))
+        {
+            await Within(Soon, async () => (await Sh($"qemu-img info -f qcow2 {PathOf(volume)}")).Contains(" lock", StringComparison.Ordinal), "it is held");
+            Assert.IsType<Fault.BackendDown>(await FaultOf(() => driver.Extend(volume, 3, Under())));
+        }
+        await holder;
+        await driver.Extend(volume, 3, Under());
+        var seen = await Sh($"qemu-io -f qcow2 -c 'read -P 65 0 8M' -c 'read -P 0 8M 992M' -c 'read -P 66 1000M 24M' -c 'read -P 0 1G 1G' -c 'read -P 0 2G 1G' {PathOf(volume)} && qemu-img check -f qcow2 {PathOf(volume)}");
+        Assert.Contains("No errors were found", seen, StringComparison.Ordinal);
+        Assert.DoesNotContain("verification failed", seen, StringComparison.Ordinal);
+        Assert.Equal(0, new FileInfo(PathOf(volume)).Length % 512);
+    }
+
+    [Fact]
+    public async Task A_host_is_told_what_the_driver_of_old_told()
+    {
+        var driver = await Driver(null, $"{Vol1} -o log-level=WARNING,acl", Vol2);
+        foreach (var (share, options) in new[] { (Vol1, "-o log-level=WARNING,acl"), (Vol2, null) })
+        {
+            var volume = NewVolume(share);
+            var disk = await driver.Create(volume, Under());
+            var info = await driver.Connect(volume with { ProviderLocation = disk.ProviderLocation, Format = disk.Format }, new Connector("compute1", "{}"), Under());
+            Assert.Equal(("glusterfs", Base), (info.Type, info.MountPointBase));
+            using var data = JsonDocument.Parse(info.Data);
+            Assert.Equal(
+                [("export", share), ("name", $"volume-{volume.Id}"), ("options", options), ("format", "raw")],
+                data.RootElement.EnumerateObject().Select(p => (p.Name, p.Value.GetString())));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+using System.Runtime.Versioning;
+using System.Text.Json;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Gluster.Native;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Clinker.Tests.Gluster;
+
+/// <summary>Growing and copying files, beyond what the contract of drivers asks: how much room they take, and what is refused.</summary>
+[SupportedOSPlatform("linux")]
+public sealed class CopyTests : IAsyncLifetime
+{
+    const long Mib = 1 << 20, Gib = 1 << 30;
+
+    readonly string pool = Directory.CreateTempSubdirectory("clinker-copy-").FullName;
+    readonly Ids ids = new();
+    readonly DirectoryDriver thin, thick;
+    Volume volume = null!;
+
+    public CopyTests() => (thin, thick) = (New(new() { Paths = [pool] }), New(new() { Paths = [pool], Provisioning = Provisioning.Thick }));
+
+    static DirectoryDriver New(DirectoryOptions options) => new("dir", options, TimeProvider.System, NullLogger.Instance);
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+    static Work Work => new(1, Token, Operation: "5d9a3c52-7a1e-4f0e-8a43-0c0a5e9f7b02");
+
+    public async ValueTask InitializeAsync()
+    {
+        volume = NewVolume();
+        var disk = await thin.Create(volume, Work);
+        volume = volume with { Format = disk.Format };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await thin.DisposeAsync();
+        await thick.DisposeAsync();
+        Directory.Delete(pool, recursive: true);
+    }
+
+    Volume NewVolume(int sizeGb = 1) => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = sizeGb, Status = VolumeStatus.Available, AvailabilityZone = "nova",
+        Host = "h@dir#dir", CreatedAt = DateTime.UnixEpoch,
+    };
+
+    Snapshot NewSnapshot() => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Creating, CreatedAt = DateTime.UnixEpoch,
+    };
+
+    string PathOf(Volume of) => Path.Combine(pool, $"volume-{of.Id}");
+    string PathOf(Snapshot of) => Path.Combine(pool, $"snapshot-{of.Id}");
+
+    FileFacts Facts(string path)
+    {
+        using var dir = Libc.Open(pool, Libc.O_PATH);
+        return Libc.Facts(dir, Path.GetFileName(path));
+    }
+
+    void Fill(long from, long bytes)
+    {
+        var data = new byte[Mib];
+        new Random(1).NextBytes(data);
+        using var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        for (var at = from; at < from + bytes; at += Mib) RandomAccess.Write(file, data.AsSpan(0, (int)Math.Min(Mib, from + bytes - at)), at);
+    }
+
+    static void Same(string a, string b, long bytes)
+    {
+        using var one = File.OpenHandle(a, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var two = File.OpenHandle(b, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var (x, y) = (new byte[4 * Mib], new byte[4 * Mib]);
+        for (long at = 0; at < bytes; at += x.Length)
+        {
+            RandomAccess.Read(one, x, at);
+            RandomAccess.Read(two, y, at);
+            Assert.True(x.AsSpan().SequenceEqual(y), $"{a} and {b} differ behind {at}");
+        }
+    }
+
+    [Fact]
+    public async Task Copies_are_equal_to_the_byte_and_take_no_more_room_than_the_data()
+    {
+        Fill(5, 3); // unaligned, and across the bounds of pieces, of blocks and of the file
+        Fill(8 * Mib - 1, 20 * Mib + 2);
+        Fill(Gib - 4097, 4097);
+        using (var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            for (var at = 400 * Mib; at < 500 * Mib; at += Mib) RandomAccess.Write(file, new byte[Mib], at); // written, but zeroes
+        var (snapshot, clone, large) = (NewSnapshot(), NewVolume(2), NewVolume());
+        await thin.CreateSnapshot(volume, snapshot, Work);
+        Same(PathOf(volume), PathOf(snapshot), Gib);
+        await thin.CreateFromVolume(clone, volume, Work);
+        Same(PathOf(volume), PathOf(clone), Gib);
+        Assert.Equal(2 * Gib, Facts(PathOf(clone)).Size);
+        Assert.InRange(Facts(PathOf(clone)).AllocatedBytes, 20 * Mib, 22 * Mib);
+        await thick.CreateFromSnapshot(large, volume, snapshot, Work);
+        Same(PathOf(volume), PathOf(large), Gib);
+        Assert.InRange(Facts(PathOf(large)).AllocatedBytes, Gib, Gib + 8 * Mib);
+    }
+
+    [Fact]
+    public async Task Ten_thousand_pieces_of_data_are_all_copied()
+    {
+        using (var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            for (var i = 0; i < 10_000; i++) RandomAccess.Write(file, BitConverter.GetBytes(i + 1), i * 100_000L);
+        var snapshot = NewSnapshot();
+        await thin.CreateSnapshot(volume, snapshot, Work);
+        Same(PathOf(volume), PathOf(snapshot), Gib);
+    }
+
+    [Fact]
+    public async Task A_grown_volume_is_sparse_or_allocated_as_new_ones_are_and_ends_in_zeroes()
+    {
+        Fill(Gib - 100, 100);
+        await thin.Extend(volume, 2, Work);
+        Assert.Equal(2 * Gib, Facts(PathOf(volume)).Size);
+        Assert.InRange(Facts(PathOf(volume)).AllocatedBytes, 1, Mib);
+        await thick.Extend(volume, 3, Work);
+        Assert.InRange(Facts(PathOf(volume)).AllocatedBytes, 3 * Gib, 3 * Gib + 8 * Mib);
+        using var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var end = new byte[200];
+        RandomAccess.Read(file, end, Gib - 100);
+        Assert.DoesNotContain((byte)0, end[..8]);
+        Assert.All(end[100..], b => Assert.Equal(0, b));
+    }
+
+    /// <summary>As when somebody attaches it meanwhile: what was copied before and after a write is no moment's content.</summary>
+    [Fact]
+    public async Task A_file_that_is_written_to_while_it_is_copied_is_a_fault_and_no_snapshot()
+    {
+        Fill(0, 200 * Mib);
+        using var over = new CancellationTokenSource();
+        var writer = Background.Start(async () =>
+        {
+            using var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            while (!over.IsCancellationRequested)
+            {
+                RandomAccess.Write(file, "x"u8, 0);
+                await Task.Delay(1, Token);
+            }
+        });
+        var e = await Assert.ThrowsAsync<FaultException>(() => thick.CreateSnapshot(volume, NewSnapshot(), Work)); // never by reflink
+        await over.CancelAsync();
+        await writer;
+        Assert.Contains("written to", e.Message, StringComparison.Ordinal);
+        Assert.Single(Directory.EnumerateFiles(pool));
+    }
+
+    [Fact]
+    public async Task What_is_not_whole_by_itself_is_neither_copied_nor_grown_nor_attached()
+    {
+        var image = NewVolume();
+        foreach (var (of, make, why) in new (Volume, Func<Task>, string)[]
+        {
+            (volume, () => File.WriteAllTextAsync(PathOf(volume) + ".info", "{}", Token), "chain of snapshots"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", "/etc/passwd", "-F", "raw", "-u"), "needs other files"),
+            (image with { Format = "qcow2" }, () => Image(image, "-o", $"data_file={pool}/data,data_file_raw=on"), "needs other files"),
+            (image with { Format = "qcow2" }, () => File.WriteAllTextAsync(PathOf(image), "no image", Token), "no qcow2 image"),
+        })
+        {
+            await make();
+            foreach (var act in new Func<Task>[]
+            {
+                () => thin.CreateSnapshot(of, NewSnapshot(), Work), () => thin.CreateFromVolume(NewVolume(), of, Work), () => thin.Extend(of, 2, Work),
+                () => thin.Connect(of, new Connector("h", "{}"), Work),
+            })
+            {
+                var e = await Assert.ThrowsAsync<FaultException>(act);
+                Assert.Contains(why, e.Message, StringComparison.Ordinal);
+                Assert.False(e.Fault.Transient);
+            }
+        }
+        Assert.Empty(Directory.EnumerateFiles(pool, "*.g*").Concat(Directory.EnumerateFiles(pool, "snapshot-*")));
+    }
+
+    async Task Image(Volume at, params string[] arguments)
+    {
+        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", .. arguments, PathOf(at), "1G"], TimeSpan.FromSeconds(20), Token);
+        Assert.SkipUnless(made.ExitCode == 0, $"qemu-img made no image: {made.Error}");
+    }
+
+    [Fact]
+    public async Task What_does_not_fit_is_refused_and_leaves_nothing()
+    {
+        await thin.Extend(volume, 2, Work);
+        var e = await Assert.ThrowsAsync<FaultException>(() => thin.CreateFromVolume(NewVolume(), volume with { SizeGb = 2 }, Work));
+        Assert.Contains("do not fit", e.Message, StringComparison.Ordinal);
+        Assert.Single(Directory.EnumerateFiles(pool));
+    }
+
+    [Fact]
+    public async Task The_format_is_the_one_that_was_written_down_whatever_new_volumes_get()
+    {
+        Fill(0, 10);
+        await using var images = New(new() { Paths = [pool], Format = VolumeFormat.Qcow2, QemuImg = "/nowhere/qemu-img" });
+        await images.Extend(volume, 2, Work);
+        var snapshot = NewSnapshot();
+        await images.CreateSnapshot(volume, snapshot, Work);
+        var clone = NewVolume(3);
+        Assert.Equal("raw", (await images.CreateFromSnapshot(clone, volume, snapshot, Work)).Format);
+        Assert.Equal(3 * Gib, Facts(PathOf(clone)).Size);
+        await images.RevertTo(volume with { SizeGb = 2 }, snapshot, Work);
+        Same(PathOf(volume), PathOf(snapshot), 2 * Gib);
+    }
+
+    [Fact]
+    public async Task Nothing_is_reverted_under_who_has_it_open()
+    {
+        var snapshot = NewSnapshot();
+        await thin.CreateSnapshot(volume, snapshot, Work);
+        Fill(0, 10);
+        var before = Facts(PathOf(volume)).Inode;
+        var e = await Assert.ThrowsAsync<FaultException>(() => thin.RevertTo(volume with { AttachStatus = AttachStatus.Attached }, snapshot, Work));
+        Assert.Contains("attached", e.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Facts(PathOf(volume)).Inode);
+        await thin.RevertTo(volume, snapshot, Work);
+        Same(PathOf(volume), PathOf(snapshot), Gib);
+        Assert.Equal((UnixFileMode)0x1b6, File.GetUnixFileMode(PathOf(volume)));
+    }
+
+    [Fact]
+    public async Task A_host_is_told_the_path()
+    {
+        var info = await thin.Connect(volume, new Connector("h", "{}"), Work);
+        Assert.Equal("local", info.Type);
+        using var data = JsonDocument.Parse(info.Data);
+        Assert.Equal(PathOf(volume), data.RootElement.GetProperty("device_path").GetString());
+    }
+}
