@@ -4,9 +4,6 @@ namespace Clinker.Server.Api;
 
 partial class Must
 {
-    /// <summary>A UUID in any usual spelling.</summary>
-    public static readonly Must Uuid = Text(max: int.MaxValue, format: value => Python.IsUuid(value) ? null : $"{Python.Repr(value)} is not a 'uuid'");
-
     /// <summary>A name of 1 to 255 characters once it is trimmed, or null.</summary>
     public static readonly Must FilledOrNull = new MustAnyOf(value => value.ValueKind switch
     {
