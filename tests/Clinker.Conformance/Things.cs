@@ -64,7 +64,8 @@ public sealed class Things : Clinkerd
     internal string[] Variables(Route route)
     {
         var segments = route.Path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        return [.. segments.Where(s => s[0] == '{').Select((s, i) => i > 0 ? (segments.Contains("encryption") ? "provider" : "key") : ids.TryGetValue(segments[0], out var id)
+        var key = !segments.Contains("encryption") ? "key" : segments[0] == "volumes" ? "encryption_key_id" : "provider";
+        return [.. segments.Where(s => s[0] == '{').Select((s, i) => i > 0 ? key : ids.TryGetValue(segments[0], out var id)
             ? id
             : throw new InvalidOperationException($"Nothing stands for {s} in {route.Path}: the daemon of the tests needs one of {segments[0]}."))];
     }

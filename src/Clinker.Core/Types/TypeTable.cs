@@ -126,11 +126,6 @@ public readonly struct TypeTable(Tx tx)
 
     public Task RemoveDefault(string projectId) => tx.Execute($"delete from default_type where project_id = {projectId}");
 
-    /// <summary>How volumes of a type are encrypted; null when they are not.</summary>
-    public Task<Encryption?> EncryptionOf(string id) => tx.One<Encryption?>(
-        $"select provider, control_location, cipher, key_size from type_encryption where volume_type_id = {id}",
-        r => new(r.GetString(0), r.GetString(1), r.Text(2), r.IsDBNull(3) ? null : r.GetInt32(3)));
-
     static string Json(IReadOnlyDictionary<string, string> specs) =>
         JsonSerializer.Serialize(specs, CoreJson.Default.IReadOnlyDictionaryStringString);
 

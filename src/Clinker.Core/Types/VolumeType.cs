@@ -15,9 +15,3 @@ public sealed record VolumeType
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }
 }
-
-/// <summary>How volumes of a type are encrypted.</summary>
-/// <param name="Provider">Which of os-brick's encryptors: luks, plain.</param>
-/// <param name="ControlLocation">Who does it: front-end (the hypervisor) or back-end.</param>
-/// <param name="KeySize">In bits.</param>
-public sealed record Encryption(string Provider, string ControlLocation, string? Cipher, int? KeySize);

@@ -31,7 +31,7 @@ static class VolumeEncryption
         var volume = await Volumes.Visible(tx, call, id);
         call.Demand(Rule, volume.ProjectId);
         var words = new Dictionary<string, object?> { ["encryption_key_id"] = volume.EncryptionKeyId };
-        if (volume.VolumeTypeId is { } type && await tx.Types.EncryptionOf(type) is { } how)
+        if (volume.VolumeTypeId is { } type && await tx.Encryptions.Find(type) is { } how)
         {
             words["control_location"] = how.ControlLocation;
             words["cipher"] = how.Cipher;

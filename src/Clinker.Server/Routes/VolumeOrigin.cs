@@ -62,7 +62,7 @@ sealed record VolumeOrigin(
     {
         if (type.Id == TypeId) return;
         var own = TypeId is { } id ? await tx.Types.Find(id) : null;
-        var alike = own is null || await tx.Types.EncryptionOf(own.Id) == await tx.Types.EncryptionOf(type.Id);
+        var alike = own is null || How(await tx.Encryptions.Find(own.Id)) == How(await tx.Encryptions.Find(type.Id));
         const string backend = "volume_backend_name";
         var near = services.Count(s => s.Binary == ServiceTable.VolumeBinary) == 1
             || (type.ExtraSpecs.TryGetValue(backend, out var name) && name == own?.ExtraSpecs.GetValueOrDefault(backend));
@@ -70,6 +70,8 @@ sealed record VolumeOrigin(
         throw Fault.Invalid.Input(
             $"Invalid volume_type provided: {type.Id} (requested type is not compatible; {Words.OtherType}).").Thrown();
     }
+
+    static (string, string, string?, int?)? How(TypeEncryption? e) => e is null ? null : (e.Provider, e.ControlLocation, e.Cipher, e.KeySize);
 
     /// <exception cref="FaultException">Invalid.</exception>
     public void DemandSize(int size)

@@ -35,7 +35,7 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
         origin?.DemandSize(size);
         var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null) ?? await VolumeTypes.Default(tx, call);
-        if (await tx.Types.EncryptionOf(type.Id) is not null)
+        if (await tx.Encryptions.Find(type.Id) is not null)
             throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
         FitSize(type, size);
         if (IsMultiattach(type)) call.Demand("volume:multiattach");
