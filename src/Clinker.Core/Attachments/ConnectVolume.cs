@@ -54,7 +54,7 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
         await saga.Finish(async tx =>
         {
             if (AttachmentId is not null) await Note(tx, info);
-            tx.Tell(saga.Row);
+            await Turns.End(tx, saga.Row, VolumeId);
         });
     }
 
@@ -109,7 +109,7 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
         if (IsNew && await tx.Volumes.Find(VolumeId, @lock: true) is { } volume) await Attaching.Remove(tx, volume, AttachmentId!);
         await tx.Messages.Add(row, "VOLUME", VolumeId,
             IsNew || AttachmentId is null ? MessageAction.AttachVolume : MessageAction.UpdateAttachment, fault);
-        tx.Tell(row);
+        await Turns.End(tx, row, VolumeId);
     }
 }
 

@@ -56,7 +56,7 @@ public sealed record DetachVolume(string VolumeId, string? AttachmentId, bool Wa
         await saga.Finish(async tx =>
         {
             if (AttachmentId is not null) await Attaching.Remove(tx, await tx.Volumes.Get(VolumeId, @lock: true), AttachmentId);
-            tx.Tell(saga.Row);
+            await Turns.End(tx, saga.Row, VolumeId);
         });
     }
 
@@ -79,6 +79,6 @@ public sealed record DetachVolume(string VolumeId, string? AttachmentId, bool Wa
             await tx.Volumes.FollowAttachments(VolumeId);
         }
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.DetachVolume, fault);
-        tx.Tell(row);
+        await Turns.End(tx, row, VolumeId);
     }
 }

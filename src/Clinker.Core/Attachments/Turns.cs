@@ -34,4 +34,11 @@ static class Turns
         if (await tx.Operations.AnyLive(new("volume", volumeId), Kinds, before: row))
             throw new Fault.Unavailable($"Volume {volumeId} is being attached or detached elsewhere.").Thrown();
     }
+
+    /// <summary>The end of one's turn, in the transaction that ends the operation: who waits for it hears, and the next has his.</summary>
+    public static Task End(Tx tx, OperationRow row, string volumeId)
+    {
+        tx.Tell(row);
+        return tx.Operations.Hasten(new("volume", volumeId), Kinds, after: row);
+    }
 }

@@ -250,6 +250,23 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>
+    /// What was accepted first of these kinds about a resource, and waits to be tried again, is tried now. For the end of what it
+    /// waited for.
+    /// </summary>
+    public async Task Hasten(About about, IReadOnlyCollection<string> kinds, OperationRow after)
+    {
+        var queue = await tx.One($"""
+            update operation set run_after = {tx.Now}, attempts = 0
+            where id = (select id from operation
+                where about_kind = {about.Kind} and about_id = {about.Id} and kind in ({Sql.List(kinds)}) and {Live}
+                  and id <> {after.Id}
+                order by created_at, id limit 1)
+              and status = 'queued' and run_after > {tx.Now} returning queue
+            """, r => r.GetString(0));
+        if (queue is not null) tx.Wake(queue);
+    }
+
     /// <summary>Whether an operation reads from the resource and so keeps it from being deleted.</summary>
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");
