@@ -87,7 +87,8 @@ public sealed class FaultTests(OneNode one) : OnGluster(one), IClassFixture<OneN
         var driver = await Driver();
         await driver.Report(Token);
         await KillClient(Vol1);
-        Assert.Contains("not connected", await Sh($"stat -f {MountPoint(Vol1)}"), StringComparison.Ordinal);
+        // A call that was under way hears of the connection's end in other words.
+        await Within(Soon, async () => (await Sh($"stat -f {MountPoint(Vol1)}")).Contains("not connected", StringComparison.Ordinal), "the mount is dead");
         await CreatesWithin(Soon, driver, NewVolume(Vol1));
         await KillClient(Vol1);
         Assert.Null((await Pool(driver, Vol1)).Down); // a report mends it as well
