@@ -26,7 +26,7 @@ public sealed class WholeLife(ITestOutputHelper output)
 
         var volume = await Made(daemon, """{"size": 1}""");
         await Write(volume, "first");
-        var snapshot = (string)(await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}"}}"""))["snapshot"]!["id"]!;
+        var snapshot = (string)(await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}"} }"""))["snapshot"]!["id"]!;
         await Becomes(daemon, $"snapshots/{snapshot}", "available");
         await Write(volume, "second");
         var clone = await Made(daemon, $$"""{"source_volid": "{{volume}}"}""");
@@ -34,7 +34,7 @@ public sealed class WholeLife(ITestOutputHelper output)
         Assert.Equal(["second", "first", "second", "first"],
             [await Content(volume), await Content(snapshot), await Content(clone), await Content(restored)]);
 
-        await Posted(daemon, $"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"}}""");
+        await Posted(daemon, $"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""");
         await Becomes(daemon, $"volumes/{volume}", "available");
         Assert.Equal("first", await Content(volume));
         await Write(volume, "third");
@@ -45,7 +45,7 @@ public sealed class WholeLife(ITestOutputHelper output)
         Assert.Equal(["third", "first", "second"], [await Content(volume), await Content(snapshot), await Content(clone)]);
 
         var attachment = (await Posted(daemon, "attachments", $$$"""
-            {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"}}}
+            {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"} } }
             """))["attachment"]!;
         Assert.Equal(("glusterfs", site.Share, $"volume-{volume}", "raw", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
             Info("export"), Info("name"), Info("format"), Info("mount_point_base")));
@@ -53,7 +53,7 @@ public sealed class WholeLife(ITestOutputHelper output)
         await Posted(daemon, $"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
         await Becomes(daemon, $"volumes/{volume}", "in-use");
         await Write(volume, "from the host");
-        await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "in use"}}"""); // GlusterFS can't
+        await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "in use"} }"""); // GlusterFS can't
         var refused = (string)(await Listed(daemon, "snapshots?name=in%20use"))["snapshots"]![0]!["id"]!;
         await Becomes(daemon, $"snapshots/{refused}", "error");
         Assert.Contains("volumes in use", (string)(await Listed(daemon, "messages"))["messages"]![0]!["user_message"]!, StringComparison.Ordinal);
