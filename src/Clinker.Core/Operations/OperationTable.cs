@@ -250,6 +250,12 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>Whether something of another kind than these is under way (or stuck) about a resource.</summary>
+    public async Task<bool> AnyOther(About about, IReadOnlyCollection<string> kinds) => 0 < await tx.Number($"""
+        select count(*) from operation where about_kind = {about.Kind} and about_id = {about.Id} and kind not in ({Sql.List(kinds)})
+          and status in ('queued', 'running', 'unwinding', 'stuck')
+        """);
+
     /// <summary>
     /// What was accepted first of these kinds about a resource, and waits to be tried again, is tried now. For the end of what it
     /// waited for.
