@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Clinker.Attachments;
 using Clinker.Drivers;
+using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -24,6 +25,11 @@ namespace Clinker;
 [JsonSerializable(typeof(RevertVolume))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
+[JsonSerializable(typeof(CreateGroup))]
+[JsonSerializable(typeof(DeleteGroup))]
+[JsonSerializable(typeof(CreateGroupSnapshot))]
+[JsonSerializable(typeof(DeleteGroupSnapshot))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class CoreJson : JsonSerializerContext
@@ -31,5 +37,6 @@ public sealed partial class CoreJson : JsonSerializerContext
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
         Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
-        Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume);
+        Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
+        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
 }

@@ -25,6 +25,8 @@ public static class Tables
         public QosTable QosSpecs => new(tx);
         public EncryptionTable Encryptions => new(tx);
         public GroupTypeTable GroupTypes => new(tx);
+        public GroupTable Groups => new(tx);
+        public GroupSnapshotTable GroupSnapshots => new(tx);
         public QuotaTable Quotas => new(tx);
         public ServiceTable Services => new(tx);
         public PoolTable Pools => new(tx);

@@ -45,6 +45,17 @@ public sealed class Things : Clinkerd
             (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
         ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
         ids["clusters"] = "none";
+        const string Types = "\"volume_types\": [\"__DEFAULT__\"]";
+        ids["groups"] = (string)(await Made("groups", $$"""{"group": {"name": "kept", "group_type": "kept", {{Types}}} }"""))["group"]!["id"]!;
+        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"group_id\": \"{ids["groups"]}\"");
+        ids["group_snapshots"] = (string)(await Made(
+            "group_snapshots", $$"""{"group_snapshot": {"group_id": "{{ids["groups"]}}"} }"""))["group_snapshot"]!["id"]!;
+        ids["consistencygroups"] = (string)(await Made(
+            "consistencygroups", """{"consistencygroup": {"name": "kept", "volume_types": "__DEFAULT__"}}"""))["consistencygroup"]!["id"]!;
+        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"consistencygroup_id\": \"{ids["consistencygroups"]}\"");
+        ids["cgsnapshots"] = (string)(await Made(
+            "cgsnapshots", $$"""{"cgsnapshot": {"consistencygroup_id": "{{ids["consistencygroups"]}}"} }"""))["cgsnapshot"]!["id"]!;
+        Assert.Equal("available", await Settled(ids["cgsnapshots"], kind: "cgsnapshot"));
         var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
         ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;
     }

@@ -111,3 +111,21 @@ public sealed class ExtendWithoutRoomAtEveryPoint(ITestOutputHelper output) : Ev
 public sealed class RevertAtEveryPoint(ITestOutputHelper output) : EveryPoint("Revert", output);
 
 public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RevertThatFails", output);
+
+public sealed class CopyGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroup", output);
+
+public sealed class CopyGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroupThatFails", output);
+
+public sealed class GroupOfSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("GroupOfSnapshot", output);
+
+public sealed class DeleteGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroup", output);
+
+public sealed class DeleteGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupThatFails", output);
+
+public sealed class SnapshotGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotGroup", output);
+
+public sealed class SnapshotGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotGroupThatFails", output);
+
+public sealed class DeleteGroupSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshot", output);
+
+public sealed class DeleteGroupSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshotThatFails", output);

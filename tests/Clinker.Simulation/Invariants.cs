@@ -28,6 +28,7 @@ static class Invariants
             Assert.Fail($"{what}: left under way: {string.Join(", ", operations.Select(o => $"{o.Kind} {o.Status} {o.Fault}"))}");
         if (holds != 0) Assert.Fail($"{what}: {holds} holds left");
         if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to");
+        await world.HoldGroups(what);
         var connected = await world.Db.Read(tx => tx.Query(
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
@@ -57,6 +58,24 @@ static class Invariants
         var files = world.Shares.Volumes.Select(v => v.VolumeId).Concat(world.Shares.Snapshots.Select(s => s.SnapshotId));
         if (files.FirstOrDefault(id => world.Shares.Find(id)!.Content == MemoryFile.Torn) is { } torn)
             Assert.Fail($"{what}: a host had the volume while {torn} got its content");
+    }
+
+    /// <summary>Volumes and snapshots belong to what is there; a whole group snapshot has only whole snapshots; a group lies in one place.</summary>
+    static async Task HoldGroups(this World world, string what)
+    {
+        var wrong = await world.Db.Read(tx => tx.Query($"""
+            select 'group ' || id || ' is ' || status from volume_group where status not in ('available', 'error')
+            union all select 'group snapshot ' || id || ' is ' || status from group_snapshot where status not in ('available', 'error')
+            union all select 'volume ' || id || ' without its group' from volume
+            where group_id is not null and group_id not in (select id from volume_group)
+            union all select 'snapshot ' || id || ' without its group snapshot' from snapshot
+            where group_snapshot_id is not null and group_snapshot_id not in (select id from group_snapshot)
+            union all select 'group snapshot ' || g.id || ' with one that is ' || s.status from group_snapshot g
+            join snapshot s on s.group_snapshot_id = g.id where g.status = 'available' and s.status <> 'available'
+            union all select 'group ' || g.id || ' with a volume that is ' || v.status from volume_group g
+            join volume v on v.group_id = g.id where g.status = 'available' and v.status = 'deleting'
+            """, r => r.GetString(0)));
+        if (wrong.Count != 0) Assert.Fail($"{what}: {string.Join("; ", wrong)}");
     }
 
     /// <param name="wanted">Which files a row must have; null: nothing may be left so.</param>

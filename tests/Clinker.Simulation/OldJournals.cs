@@ -23,13 +23,14 @@ public sealed class OldJournals
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
-        "ConnectThatFails", "Move", "Detach", "DetachThatFails",
+        "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
+        "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
     const string BackendDown = "WithTheBackendDown";
 
-    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment"];
+    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>

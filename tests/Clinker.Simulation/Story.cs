@@ -1,17 +1,19 @@
 using Clinker.Attachments;
+using Clinker.Groups;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
 namespace Clinker.Simulation;
 
 /// <summary>What is there when an operation is accepted.</summary>
-public sealed record Scene(Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null);
+public sealed record Scene(
+    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">
 /// How all may be then (<see cref="World.Outcome"/>). The first is what comes unless something fails that is not meant to.
 /// </param>
-sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Scene, Task> Accept, params IReadOnlyList<string> Ends)
+sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Scene, Task> Accept, params IReadOnlyList<string> Ends)
 {
     /// <summary>The act of the driver that always fails.</summary>
     public string? FailsForGood { get; init; }
@@ -76,6 +78,7 @@ sealed record Story(string Name, Func<World, Task<Scene>> Before, Func<World, Sc
             "attaching 1 old; available 1 old", "attaching 1 old; error 1", "available 1 old; available 1 old", "available 1 old; error 1"),
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
+        .. OfGroups,
     ];
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>

@@ -170,7 +170,7 @@ sealed partial class World : IAsyncDisposable
     public async Task<string> Dump()
     {
         var text = new List<string>();
-        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "attachment", "reservation", "quota_usage", "message" })
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
         text.AddRange(Shares.Exports.Keys.Select(e => e.ToString()).Order(StringComparer.Ordinal));

@@ -18,6 +18,14 @@ public sealed record GroupType
     public IReadOnlyDictionary<string, string> Specs { get; init; } = Volume.EmptyMetadata;
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }
+
+    /// <summary>Whether snapshots of its groups are to be of one moment.</summary>
+    public bool IsConsistent => Says("consistent_group_snapshot_enabled");
+
+    /// <summary>Whether its groups are to be copied to another backend all the time (cinder/objects/group.py, is_replicated).</summary>
+    public bool IsReplicated => Says("group_replication_enabled") || Says("consistent_group_replication_enabled");
+
+    bool Says(string spec) => Specs.GetValueOrDefault(spec) == "<is> True";
 }
 
 /// <summary>Which group type rows change, under which condition.</summary>

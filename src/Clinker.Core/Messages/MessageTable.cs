@@ -32,6 +32,7 @@ public sealed record MessageAction(string Id, string Text)
     public static readonly MessageAction CreateGroupSnapshot = new("023", "create group snapshot");
     public static readonly MessageAction DeleteGroup = new("024", "delete group");
     public static readonly MessageAction DetachVolume = new("025", "detach volume");
+    public static readonly MessageAction DeleteGroupSnapshot = new("026", "delete group snapshot");
 
     /// <summary>What failed, where the driver could not (message_field.py, Detail).</summary>
     public string FailedDetail => Id switch

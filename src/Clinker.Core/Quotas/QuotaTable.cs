@@ -1,4 +1,5 @@
 using System.Globalization;
+using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Store;
@@ -25,6 +26,10 @@ public readonly struct QuotaTable(Tx tx)
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
     public Task Take(Snapshot snapshot, QuotaLimits configured) => Take(snapshot.ProjectId, Uses.Of(snapshot), configured);
 
+    /// <summary>Takes what a new group uses.</summary>
+    /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
+    public Task Take(Group group, QuotaLimits configured) => Take(group.ProjectId, [new(QuotaResource.Groups, 1)], configured);
+
     /// <summary>Takes what a volume will use more once it is larger.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
     public Task TakeGrowth(Volume volume, int toGb, QuotaLimits configured) =>
@@ -35,6 +40,9 @@ public readonly struct QuotaTable(Tx tx)
 
     /// <summary>Returns what a snapshot used.</summary>
     public Task GiveBack(Snapshot snapshot) => GiveBack(snapshot.ProjectId, Uses.Of(snapshot));
+
+    /// <summary>Returns what a group used.</summary>
+    public Task GiveBack(Group group) => GiveBack(group.ProjectId, [new(QuotaResource.Groups, 1)]);
 
     /// <summary>Returns what was taken for a growth that did not come about.</summary>
     public Task GiveBackGrowth(Volume volume, int toGb) => GiveBack(volume.ProjectId, Uses.OfGrowth(volume, toGb));

@@ -178,7 +178,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
     /// <summary>
     /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but under the
-    /// lease of an operation, and nothing is under way with their volume or snapshot.
+    /// lease of an operation, and nothing is under way with their volume or snapshot, of itself or with those of a group.
     /// </summary>
     public async Task Sweep(string queue, Driver driver, CancellationToken token)
     {
@@ -194,7 +194,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         foreach (var (name, about) in (await driver.List(pool.Pool, token)).Litter)
         {
-            if (await means.Db.Read(tx => tx.Operations.AnyLive(about))) continue;
+            if (await means.Db.Read(async tx => await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))) continue;
             await driver.RemoveLitter(pool.Pool, name, token);
             Log.Swept(log, name, pool.ToString());
         }

@@ -24,6 +24,15 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     public static async Task<Snapshot> Accept(
         Tx tx, Snapshot asked, Rule rule, QuotaLimits limits, string operationId, string? requestId)
     {
+        var (snapshot, volume) = await Insert(tx, asked, rule, limits);
+        await tx.Operations.Start(operationId, new CreateSnapshot(snapshot.Id), PoolName.Parse(volume.Host!).Queue, snapshot.ProjectId,
+            requestId, holding: new About("volume", volume.Id));
+        return snapshot;
+    }
+
+    /// <summary>The row and the quota, if its volume allows it; in the transaction that starts what takes it.</summary>
+    internal static async Task<(Snapshot Snapshot, Volume Volume)> Insert(Tx tx, Snapshot asked, Rule rule, QuotaLimits limits)
+    {
         DemandFit(await tx.Volumes.Get(asked.VolumeId, @lock: true));
         var volume = await tx.Volumes.Move(asked.VolumeId, rule);
         var snapshot = asked with
@@ -35,9 +44,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         };
         await tx.Snapshots.Insert(snapshot);
         await tx.Quotas.Take(snapshot, limits);
-        await tx.Operations.Start(operationId, new CreateSnapshot(snapshot.Id), PoolName.Parse(volume.Host!).Queue, snapshot.ProjectId,
-            requestId, holding: new About("volume", volume.Id));
-        return snapshot;
+        return (snapshot, volume);
     }
 
     /// <summary>What forbids it whatever the request says (Cinder: API._create_snapshot_in_db_validate).</summary>
@@ -74,8 +81,14 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     }
 
     /// <summary>Of a volume in use only where the backend keeps to one moment then too.</summary>
-    static async Task Take(Saga saga, Volume volume, Snapshot snapshot) => await saga.Driver.CreateSnapshot(
-        await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
+    /// <param name="evenInUse">Otherwise it is refused while somebody has the volume.</param>
+    internal static async Task Take(Saga saga, Volume volume, Snapshot snapshot, bool evenInUse = true)
+    {
+        var now = await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use");
+        if (now.AttachStatus != AttachStatus.Detached && !evenInUse)
+            throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use.").Thrown();
+        await saga.Driver.CreateSnapshot(now, snapshot, saga.Work);
+    }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {

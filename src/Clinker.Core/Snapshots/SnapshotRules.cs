@@ -1,3 +1,4 @@
+using Clinker.Groups;
 using static Clinker.Snapshots.SnapshotStatus;
 
 namespace Clinker.Snapshots;
@@ -28,6 +29,9 @@ public static class SnapshotRules
 
     /// <summary>Cinder: the same with force: in any status.</summary>
     public static readonly Rule ForceDeleteWithVolume = DeleteWithVolume with { Verb = "force delete", From = null };
+
+    /// <summary>Cinder: API.delete_group_snapshot: in any status.</summary>
+    public static readonly Rule DeleteWithGroupSnapshot = new("delete", null, Deleting, GroupRules.DeleteSnapshot.Refusal, Needs.Thawed);
 
     /// <summary>Cinder: API.create with a snapshot as source.</summary>
     public static readonly Rule Clone = new("make a volume from", [Available], null,

@@ -19,6 +19,8 @@ public readonly struct TransferTable(Tx tx)
     public async Task Offer(Transfer transfer, bool mayBeEncrypted)
     {
         var volume = await tx.Volumes.Move(transfer.VolumeId, VolumeRules.OfferTransfer);
+        // With another owner it would still be deleted with the group.
+        if (volume.GroupId is not null) throw Fault.Invalid.Volume("transferring a volume that is part of a group is not supported").Thrown();
         if (volume.EncryptionKeyId is not null && !mayBeEncrypted)
             throw Fault.Invalid.Volume("transferring encrypted volume is not supported").Thrown();
         if (volume.EncryptionKeyId is not null && transfer.NoSnapshots)

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Attachments;
 using Clinker.Drivers;
+using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Quotas;
@@ -32,6 +33,17 @@ public sealed record CreateVolume(
     public static async Task<Volume> Accept(Tx tx, Volume volume, QuotaLimits limits, string operationId, string? requestId,
         VolumeSource? source = null, string? hints = null)
     {
+        if (volume.GroupId is { } group) await tx.Groups.Move(group, GroupRules.AddNew);
+        await Insert(tx, volume, limits, source);
+        About[] held = source?.Held is { } about ? [about] : [];
+        await tx.Operations.Start(
+            operationId, new CreateVolume(volume.Id, source) { Hints = hints }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
+        return volume;
+    }
+
+    /// <summary>The row and the quota, if its type, its source and its group allow it; in the transaction that starts what makes it.</summary>
+    internal static async Task Insert(Tx tx, Volume volume, QuotaLimits limits, VolumeSource? source)
+    {
         if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
         var size = source switch
         {
@@ -42,29 +54,13 @@ public sealed record CreateVolume(
         if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
         await tx.Volumes.Insert(volume);
         await tx.Quotas.Take(volume, limits);
-        About[] held = source?.Held is { } about ? [about] : [];
-        await tx.Operations.Start(
-            operationId, new CreateVolume(volume.Id, source) { Hints = hints }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
-        return volume;
     }
 
     public override async Task Run(Saga saga)
     {
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
 
-        var place = await saga.Commit("place",
-            async tx =>
-            {
-                var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx) };
-                var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
-                await tx.Volumes.SetHost(VolumeId, chosen);
-                return chosen;
-            },
-            undo: async tx =>
-            {
-                await tx.Pools.Release(VolumeId);
-                await tx.Volumes.SetHost(VolumeId, null);
-            });
+        var place = await Place(saga, volume, "place");
         volume = volume with { Host = place };
 
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
@@ -81,15 +77,37 @@ public sealed record CreateVolume(
         });
     }
 
-    /// <summary>Where the source lies: only there can it be read.</summary>
-    async Task<string?> BackendOf(Tx tx) => Source switch
-    {
-        VolumeSource.OfSnapshot of => PoolName.Parse((await Origin(tx, of)).Volume.Host!).Queue,
-        VolumeSource.OfVolume of => PoolName.Parse((await tx.Volumes.Get(of.Id)).Host!).Queue,
-        _ => null,
-    };
+    /// <summary>Finds a place for it, as a step of that name.</summary>
+    internal Task<string> Place(Saga saga, Volume volume, string step) => saga.Commit(step,
+        async tx =>
+        {
+            var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx, volume) };
+            var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
+            await tx.Volumes.SetHost(VolumeId, chosen);
+            return chosen;
+        },
+        undo: async tx =>
+        {
+            await tx.Pools.Release(VolumeId);
+            await tx.Volumes.SetHost(VolumeId, null);
+        });
 
-    async Task<VolumeOnDisk> Make(Saga saga, Volume volume)
+    /// <summary>Where the source lies: only there can it be read; and where the others of its group do.</summary>
+    async Task<string?> BackendOf(Tx tx, Volume volume)
+    {
+        var source = Source switch
+        {
+            VolumeSource.OfSnapshot of => PoolName.Parse((await Origin(tx, of)).Volume.Host!).Queue,
+            VolumeSource.OfVolume of => PoolName.Parse((await tx.Volumes.Get(of.Id)).Host!).Queue,
+            _ => null,
+        };
+        var others = volume.GroupId is { } group ? await tx.Groups.BackendOf(group) : null;
+        if (source is not null && others is not null && source != others)
+            throw new Fault.NoValidBackend($"The source lies on {source}, the group's other volumes on {others}.").Thrown();
+        return source ?? others;
+    }
+
+    internal async Task<VolumeOnDisk> Make(Saga saga, Volume volume)
     {
         switch (Source)
         {

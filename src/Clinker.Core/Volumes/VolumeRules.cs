@@ -20,6 +20,14 @@ public static class VolumeRules
     /// <summary>Cinder: API.delete with cascade and force.</summary>
     public static readonly Rule ForceDeleteCascade = ForceDelete with { Needs = DeleteCascade.Needs };
 
+    /// <summary>Cinder: API.delete of a group with its volumes, in any status.</summary>
+    public static readonly Rule DetachedInGroup = new("delete", null, null,
+        "Invalid group: Volume in group {other} is attached. Need to detach first.", Needs.Detached | Needs.Thawed);
+
+    /// <inheritdoc cref="DetachedInGroup"/>
+    public static readonly Rule DeleteWithGroup = new("delete", null, Deleting,
+        "Invalid group: Volume in group still has dependent snapshots.", Needs.WithoutSnapshots);
+
     /// <summary>Cinder: API.extend.</summary>
     public static readonly Rule Extend = new("extend", [Available], Extending,
         "Invalid volume: Volume {id} status must be '{'status': 'available'}' to extend, currently {status}.") { Remembers = true };

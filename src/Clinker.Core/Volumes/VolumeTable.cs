@@ -54,6 +54,14 @@ public readonly struct VolumeTable(Tx tx)
         throw rule.Refused(id, (await Get(id)).Status);
     }
 
+    /// <summary>All of a group, the oldest first.</summary>
+    public Task<List<Volume>> OfGroup(string groupId) =>
+        tx.Query($"select {All} from volume where group_id = {groupId} order by created_at, id", Read);
+
+    /// <summary>Takes it into a group, or (null) out of it.</summary>
+    public Task SetGroup(string id, string? groupId) =>
+        tx.Execute($"update volume set group_id = {groupId}, updated_at = {tx.Now} where id = {id}");
+
     static Sql Met(Needs needs)
     {
         var text = "";

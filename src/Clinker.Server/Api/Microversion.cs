@@ -81,9 +81,12 @@ static class Behaviour
 {
     public const int StrictBootable = 2;
     public const int MessagePaging = 5;
+    public const int EmptyWordsOfGroup = 6;
     public const int Etags = 15;
     public const int DeleteForce = 23;
+    public const int VolumesOfGroup = 25;
     public const int PoolFilters = 28;
+    public const int GroupSnapshotPaging = 29;
     public const int ConfiguredFilters = 31;
     public const int LikeFilters = 34;
     public const int PoolTypeFilter = 35;

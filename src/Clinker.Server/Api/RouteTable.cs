@@ -74,6 +74,12 @@ sealed class RouteTable
         Add("DELETE", name, path, null, rule, since, success, null, null,
             async call => { await run(call, call.Arg0, call.Arg1); return null; });
 
+    /// <summary>Something that is done with a path of its own and answered with an empty body.</summary>
+    public void PostAndDo<B>(string name, string path, Form<B> form, Func<Call, string, B, Task> run, PolicyRule rule = default, int since = 0,
+        int success = 202) =>
+        Add("POST", name, path, null, rule, since, success, null, Checked(form),
+            async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+
     /// <summary>Something that is done with GET and answered with an empty body.</summary>
     public void GetAndDo(string name, string path, Func<Call, string, Task> run, PolicyRule rule = default, int since = 0, int success = 202) =>
         Add("GET", name, path, null, rule, since, success, null, null, async call => { await run(call, call.Arg0); return null; });

@@ -25,6 +25,10 @@ static class AllRoutes
         DefaultTypes.Map(api);
         GroupTypes.Map(api);
         GroupTypeSpecs.Map(api);
+        Groups.Map(api);
+        GroupSnapshots.Map(api);
+        ConsistencyGroups.Map(api);
+        CgSnapshots.Map(api);
         QuotaSets.Map(api);
         QuotaClassSets.Map(api);
         Transfers.Map(api);

@@ -29,8 +29,6 @@ sealed record VolumeOrigin(
     {
         var snapshot = want.SnapshotId is { } id ? await Snapshots.Visible(tx, call, id) : null;
         var volume = want.SourceVolumeId is { } source ? await Volumes.Visible(tx, call, source) : null;
-        if (want.ConsistencyGroupId is { } consistency) throw new Fault.NotFound("Group", consistency).Thrown();
-        if (want.GroupId is { } group && call.Supports(Behaviour.GroupInCreate)) throw new Fault.NotFound("Group", group).Thrown();
         if (want.ImageRef is not null)
             throw Refusal.BadRequest(
                 "Invalid image identifier or unable to access requested image: no image service is configured.");

@@ -1,3 +1,4 @@
+using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Server.Api;
 using Clinker.Server.Shapes;
@@ -14,7 +15,9 @@ namespace Clinker.Server.Routes;
 /// </summary>
 /// <param name="Origin">What it is made from; null for an empty one.</param>
 /// <param name="Named">Whether the request named the type, so that it may have been deleted meanwhile.</param>
-sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Named, string Zone, VolumeOrigin? Origin, VolumeView View)
+/// <param name="Group">The group that it is to be in.</param>
+sealed record VolumePlan(
+    VolumeCreate Want, int SizeGb, VolumeType Type, bool Named, string Zone, VolumeOrigin? Origin, Group? Group, VolumeView View)
 {
     const string MinSize = "provisioning:min_vol_size";
     const string MaxSize = "provisioning:max_vol_size";
@@ -24,6 +27,7 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
     public static Task<VolumePlan> For(Call call, VolumeCreate want) => call.Db.Read(async tx =>
     {
         var named = string.IsNullOrEmpty(want.VolumeType) ? null : await VolumeTypes.Named(tx, call, want.VolumeType);
+        var group = await InGroup(tx, call, want);
         var origin = await VolumeOrigin.Find(tx, call, want);
         if (want.Multiattach)
             throw Refusal.BadRequest("multiattach parameter has been removed. The default behavior is to use multiattach enabled "
@@ -31,6 +35,7 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
                 + "multiattach volumes.");
         var services = await tx.Services.List();
         if (named is not null && origin is not null) await origin.DemandType(tx, named, services);
+        if (group is not null) DemandFit(call, group, named);
         if ((want.Size ?? origin?.SizeGb) is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
         origin?.DemandSize(size);
@@ -41,8 +46,8 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
         if (IsMultiattach(type)) call.Demand("volume:multiattach");
         var zone = Place(call, type, services, want.AvailabilityZone ?? origin?.Zone);
         origin?.DemandZone(zone);
-        return new VolumePlan(want, size, type, named is not null, zone, origin,
-            VolumeView.Of(call, [type], services));
+        return new VolumePlan(want, size, type, named is not null, zone, origin, group,
+            VolumeView.Of(call, [type], services) with { ConsistencyGroups = group is { IsConsistencyGroup: true } ? new HashSet<string> { group.Id } : [] });
     });
 
     public VolumeSource? Source => Origin?.Source;
@@ -59,6 +64,7 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
         VolumeTypeId = Type.Id,
         AvailabilityZone = Zone,
         Multiattach = IsMultiattach(Type),
+        GroupId = Group?.Id,
         SnapshotId = (Source as VolumeSource.OfSnapshot)?.Id,
         SourceVolumeId = (Source as VolumeSource.OfVolume)?.Id,
         Bootable = Origin?.Bootable ?? false,
@@ -66,6 +72,24 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
         Metadata = Want.Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
+
+    static async Task<Group?> InGroup(Tx tx, Call call, VolumeCreate want)
+    {
+        var older = want.ConsistencyGroupId is { } consistency ? await ConsistencyGroups.Find(tx, call, consistency) : null;
+        return want.GroupId is { } group && call.Supports(Behaviour.GroupInCreate) ? await Groups.Visible(tx, call, group) : older;
+    }
+
+    /// <summary>Whether a group takes a volume of this type (cinder/volume/api.py, create).</summary>
+    static void DemandFit(Call call, Group group, VolumeType? named)
+    {
+        var kind = group.IsConsistencyGroup ? "consistency group" : "group";
+        var why = named is null ? $"volume_type must be provided when creating a volume in a {kind}."
+            : !group.VolumeTypes.Contains(named.Id)
+                ? $"Invalid volume_type provided: {named.Id} (requested type must be supported by this {kind})."
+            : group.ProjectId != call.ProjectId ? $"The volume and {kind} {group.Id} would belong to different projects."
+            : null;
+        if (why is not null) throw Fault.Invalid.Input(why).Thrown();
+    }
 
     /// <summary>Whether a type lets its volumes be so large.</summary>
     /// <exception cref="FaultException">Invalid.</exception>
@@ -84,8 +108,7 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
     /// <summary>The zone: what is asked for, if the type and the services have it; else the default one.</summary>
     static string Place(Call call, VolumeType type, IReadOnlyList<Service> services, string? asked)
     {
-        var known = services.Where(s => s.Binary == ServiceTable.VolumeBinary).Select(s => s.Zone)
-            .Append(call.Settings.DefaultZone).ToHashSet();
+        var known = Zones(call, services);
         if (type.ExtraSpecs.GetValueOrDefault(TypeZones) is { } list)
         {
             var zones = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
@@ -95,6 +118,17 @@ sealed record VolumePlan(VolumeCreate Want, int SizeGb, VolumeType Type, bool Na
                     + $"[{string.Join(", ", zones.Select(Python.Repr))}]").Thrown();
             asked ??= known.Contains(call.Settings.DefaultZone) ? call.Settings.DefaultZone : known.Order(StringComparer.Ordinal).First();
         }
+        return ZoneOf(call, known, asked);
+    }
+
+    /// <summary>The zones that there are.</summary>
+    public static HashSet<string> Zones(Call call, IReadOnlyList<Service> services) =>
+        [.. services.Where(s => s.Binary == ServiceTable.VolumeBinary).Select(s => s.Zone), call.Settings.DefaultZone];
+
+    /// <summary>The zone that is asked for, or the default one.</summary>
+    /// <exception cref="FaultException">Invalid: it is none of these.</exception>
+    public static string ZoneOf(Call call, HashSet<string> known, string? asked)
+    {
         var zone = asked ?? call.Settings.DefaultZone;
         if (known.Contains(zone)) return zone;
         return call.Settings.ZoneFallback

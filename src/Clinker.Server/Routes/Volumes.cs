@@ -195,6 +195,7 @@ static class Volumes
         return VolumeView.Of(call, await tx.Types.List(null), await tx.Services.List()) with
         {
             Attachments = (await tx.Attachments.AttachedOf(used)).ToLookup(a => a.VolumeId),
+            ConsistencyGroups = await tx.Groups.ConsistencyGroups([.. of.Select(v => v.GroupId).OfType<string>().Distinct()]),
             ShowsHosts = call.IsAdmin || call.Caller.Roles.Contains("service"),
         };
     }

@@ -19,6 +19,9 @@ sealed record VolumeView(Hyperlinks.Place Links, Dictionary<string, string> Type
     /// <summary>Whether the caller may know on which hosts volumes are used.</summary>
     public bool ShowsHosts { get; init; }
 
+    /// <summary>Those groups of the volumes that are of the older form.</summary>
+    public IReadOnlySet<string> ConsistencyGroups { get; init; } = new HashSet<string>();
+
     public static VolumeView Of(Call call, IEnumerable<VolumeType> types, IEnumerable<Service> services) => new(
         call.Links.Of("volumes"),
         types.ToDictionary(t => t.Id, t => t.Name),
@@ -51,6 +54,7 @@ abstract record VolumeInFull
         SnapshotId = volume.SnapshotId;
         SourceVolid = volume.SourceVolumeId;
         GroupId = volume.GroupId;
+        ConsistencygroupId = volume.GroupId is { } group && view.ConsistencyGroups.Contains(group) ? group : null;
         ReplicationStatus = volume.ReplicationStatus;
         EncryptionKeyId = volume.EncryptionKeyId;
         Encrypted = volume.EncryptionKeyId is not null;

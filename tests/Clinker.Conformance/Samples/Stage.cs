@@ -117,9 +117,28 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (made.TryGetValue("backend", out var backend)) await Send("PUT", "/os-services/thaw", $$"""{"host": "{{backend}}"}""", Microversion.Newest);
+        await Ungroup();
         var volumes = (await Send("GET", "/volumes", null, 0)).Json["volumes"]!.AsArray().Select(v => (string)v!["id"]!).ToList();
         foreach (var id in volumes) await Send("DELETE", $"/volumes/{id}?cascade=true&force=true", null, Microversion.Newest);
         foreach (var id in volumes) await Settled($"/volumes/{id}");
+    }
+
+    /// <summary>Volumes of groups go only with these.</summary>
+    async Task Ungroup()
+    {
+        foreach (var kind in (string[])["group_snapshots", "cgsnapshots", "groups", "consistencygroups"])
+        {
+            var ids = (await Send("GET", $"/{kind}", null, Microversion.Newest)).Json[kind]!.AsArray().Select(g => (string)g!["id"]!).ToList();
+            foreach (var id in ids) await Settled($"/{kind}/{id}");
+            foreach (var id in ids)
+                await (kind switch
+                {
+                    "groups" => Send("POST", $"/groups/{id}/action", """{"delete": {"delete-volumes": true}}""", Microversion.Newest),
+                    "consistencygroups" => Send("POST", $"/{kind}/{id}/delete", """{"consistencygroup": {"force": true}}""", Microversion.Newest),
+                    _ => Send("DELETE", $"/{kind}/{id}", null, Microversion.Newest),
+                });
+            foreach (var id in ids) await Settled($"/{kind}/{id}");
+        }
     }
 
     static string Project(int number) => $"{number:x32}";

@@ -153,7 +153,6 @@ create table volume_group (
   -- A JSON list of ids.
   volume_types text not null,
   availability_zone text,
-  host text,
   group_snapshot_id text,
   source_group_id text,
   replication_status text,
