@@ -35,8 +35,8 @@ static class OpenApi
         schemas.Add("Flag", Must.Spellings(orNull: false));
         schemas.Add("FlagOrNull", Must.Spellings(orNull: true));
         schemas.Add("Fault", Fault());
-        schemas.Add("NextPage", Schemas.ListOf(Schemas.Object(
-            ("rel", new() { ["type"] = "string", ["enum"] = new JsonArray("next") }), ("href", new() { ["type"] = "string" }))));
+        schemas.Add("NextPage", Schemas.OfLinks("next"));
+        schemas.Add(nameof(Links), Schemas.OfLinks("self", "bookmark"));
         var tags = new SortedSet<string>(StringComparer.Ordinal);
         var paths = new JsonObject();
         foreach (var path in table.Routes.GroupBy(PathOf).OrderBy(p => p.Key, StringComparer.Ordinal))

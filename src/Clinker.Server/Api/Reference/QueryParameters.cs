@@ -24,8 +24,8 @@ static class QueryParameters
             {
                 var schema = new JsonObject { ["type"] = type };
                 if (type == "integer") schema["minimum"] = 0;
-                if (name == "sort_key") schema["enum"] = Words(query.Filters!.SortKeys.Keys);
-                if (name == "sort_dir") schema["enum"] = Words(["asc", "desc"]);
+                if (name == "sort_key") schema["enum"] = Schemas.Words([.. query.Filters!.SortKeys.Keys]);
+                if (name == "sort_dir") schema["enum"] = Schemas.Words("asc", "desc");
                 yield return One(route, name, says, since, schema);
             }
         }
@@ -53,6 +53,4 @@ static class QueryParameters
         FilterKind.Entries => "A filter: a dictionary whose entries must be there: {'key':'value'}",
         _ => "A filter.",
     };
-
-    static JsonArray Words(IEnumerable<string> words) => new([.. words.Select(w => (JsonNode)w)]);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -29,11 +30,23 @@ sealed class Schemas
 
     public static JsonObject ByKey(JsonObject value) => new() { ["type"] = "object", ["additionalProperties"] = value };
 
+    /// <summary>Links as they are on the wire: <see cref="Links"/> has a writer of its own.</summary>
+    public static JsonObject OfLinks(params ReadOnlySpan<string> relations) => ListOf(Object(
+        ("rel", new() { ["type"] = "string", ["enum"] = Words(relations) }), ("href", new() { ["type"] = "string" })));
+
+    public static JsonArray Words(params ReadOnlySpan<string> words)
+    {
+        var array = new JsonArray();
+        foreach (var word in words) array.Add((JsonNode)word);
+        return array;
+    }
+
     public void Add(string name, JsonObject schema) => byName.Add(name, schema);
 
     /// <summary>A reference to a shape, which comes into the document by it.</summary>
     public JsonObject Shape(Type type)
     {
+        if (type == typeof(Links)) return Of(nameof(Links));
         var metadata = Metadata(type);
         if (metadata.Kind != JsonTypeInfoKind.Object) return Value(type, orNull: false);
         if (byName.TryAdd(type.Name, [])) byName[type.Name] = Members(metadata);
@@ -74,6 +87,8 @@ sealed class Schemas
         if (Nullable.GetUnderlyingType(type) is { } inner) return Value(inner, orNull: true);
         if (type == typeof(DateTime))
             return new() { ["type"] = Or("string"), ["description"] = "UTC, as 2018-11-29T06:50:07.770785." };
+        if (type == typeof(Links)) return Of(nameof(Links));
+        if (type == typeof(JsonElement)) return new() { ["description"] = "As the driver says." };
         var metadata = Metadata(type);
         switch (metadata.Kind)
         {
@@ -91,7 +106,7 @@ sealed class Schemas
             _ when type == typeof(bool) => new() { ["type"] = Or("boolean") },
             _ when type == typeof(int) || type == typeof(long) => new() { ["type"] = Or("integer") },
             _ when type == typeof(double) => new() { ["type"] = Or("number") },
-            _ => [],
+            _ => throw new InvalidOperationException($"{type.Name} is written in a way of its own."),
         };
 
         JsonNode Or(string name) => orNull ? new JsonArray(name, "null") : name;
