@@ -87,6 +87,7 @@ sealed class RouteTable
         int success = 202) =>
         Add("PUT", name, path, null, rule, since, success, null, form.Must,
             async call => { await run(call, call.Arg0, form.Read(call.Body.Root)); return null; });
+
     public void Delete<T>(string name, string path, Func<Call, string, Task<T>> run, PolicyRule rule = default, int since = 0,
         int success = 200) where T : IShaped =>
         Add("DELETE", name, path, null, rule, since, success, AnswerKind.Of<T>(), null, async call => await run(call, call.Arg0));

@@ -76,10 +76,12 @@ public sealed partial class MicroversionsMd
             if (!byMinor.Contains(minor)) continue;
             text.Append(CultureInfo.InvariantCulture, $"\n## 3.{minor}\n\n");
             foreach (var kind in byMinor[minor].GroupBy(a => a.Kind))
-                foreach (var what in kind.GroupBy(a => a.What))
+                foreach (var same in kind.GroupBy(a => a.What)
+                    .Select(g => (What: g.Key, Where: string.Join(", ", g.Select(w => w.Where).OfType<string>().Distinct())))
+                    .GroupBy(w => w.Where.Length == 0 ? w.What : w.Where))
                 {
-                    var where = string.Join(", ", what.Select(w => w.Where).OfType<string>().Distinct());
-                    text.Append(CultureInfo.InvariantCulture, $"- {kind.Key}: {what.Key}{(where.Length == 0 ? "" : $" ({where})")}\n");
+                    var (what, where) = (string.Join(", ", same.Select(w => w.What)), same.First().Where);
+                    text.Append(CultureInfo.InvariantCulture, $"- {kind.Key}: {what}{(where.Length == 0 ? "" : $" ({where})")}\n");
                 }
         }
         return text.ToString();

@@ -112,6 +112,7 @@ static class OpenApi
             body["title"] = Said(route.Name);
             Mark(body, route);
             body["x-success"] = route.Success;
+            if (route.Answer is { } answer) body["x-answer"] = answer.Describe(schemas);
             schemas.Add(route.Name, body);
         }
         operation["requestBody"] = new JsonObject
