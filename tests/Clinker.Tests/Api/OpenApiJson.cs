@@ -45,7 +45,8 @@ public sealed class OpenApiJson
     {
         Assert.Equal("3.1.0", Document.GetProperty("openapi").GetString());
         var operations = Document.GetProperty("paths").EnumerateObject()
-            .SelectMany(p => p.Value.EnumerateObject().Where(m => m.Name != "parameters").Select(m => (Path: p.Name, Item: p.Value, Operation: m.Value))).ToList();
+            .SelectMany(p => p.Value.EnumerateObject().Where(m => m.Name != "parameters")
+                .Select(m => (Path: p.Name, Item: p.Value, Operation: m.Value))).ToList();
         Assert.All(operations.GroupBy(o => o.Operation.GetProperty("operationId").GetString()), same => Assert.Single(same));
         Assert.All(operations, o =>
         {
@@ -146,7 +147,8 @@ static class SampleRequests
     {
         var table = AllRoutes.Table();
         var exchanges = Path.Combine(Golden.Root, "tests", "Clinker.Conformance", "Samples", "Exchanges.tsv");
-        foreach (var line in File.ReadLines(exchanges).Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split('\t')).DistinctBy(c => (c[0], c[1])))
+        foreach (var line in File.ReadLines(exchanges).Where(l => l.Length > 0 && l[0] != '#')
+            .Select(l => l.Split('\t')).DistinctBy(c => (c[0], c[1])))
         {
             if (line[1] == "-") continue;
             var said = line[0].Split(' ');

@@ -21,18 +21,24 @@ sealed class SchemaCheck(JsonElement document)
         return word.Name switch
         {
             "$ref" => WhyNot(value, Find(said.GetString()!)),
-            "type" => Unless((said.ValueKind == JsonValueKind.Array ? said.EnumerateArray() : Enumerable.Repeat(said, 1)).Any(t => Is(value, t.GetString()!))),
+            "type" => Unless(said.ValueKind == JsonValueKind.Array
+                ? said.EnumerateArray().Any(t => Is(value, t.GetString()!))
+                : Is(value, said.GetString()!)),
             "enum" => Unless(said.EnumerateArray().Any(e => JsonElement.DeepEquals(e, value))),
             "minLength" => Unless(text is null || text.EnumerateRunes().Count() >= said.GetInt32()),
             "maxLength" => Unless(text is null || text.EnumerateRunes().Count() <= said.GetInt32()),
             "pattern" => Unless(text is null || Regex.IsMatch(text, said.GetString()!, RegexOptions.ECMAScript)),
             "minimum" => Unless(value.ValueKind != JsonValueKind.Number || value.GetDouble() >= said.GetDouble()),
             "maximum" => Unless(value.ValueKind != JsonValueKind.Number || value.GetDouble() <= said.GetDouble()),
-            "required" => Unless(value.ValueKind != JsonValueKind.Object || said.EnumerateArray().All(n => value.TryGetProperty(n.GetString()!, out _))),
+            "required" => Unless(value.ValueKind != JsonValueKind.Object
+                || said.EnumerateArray().All(n => value.TryGetProperty(n.GetString()!, out _))),
             "minProperties" => Unless(value.ValueKind != JsonValueKind.Object || value.GetPropertyCount() >= said.GetInt32()),
             "maxProperties" => Unless(value.ValueKind != JsonValueKind.Object || value.GetPropertyCount() <= said.GetInt32()),
-            "uniqueItems" => Unless(value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Select(i => i.GetRawText()).Distinct().Count() == value.GetArrayLength()),
-            "items" => value.ValueKind != JsonValueKind.Array ? null : value.EnumerateArray().Select(i => WhyNot(i, said)).FirstOrDefault(w => w is not null),
+            "uniqueItems" => Unless(value.ValueKind != JsonValueKind.Array
+                || value.EnumerateArray().Select(i => i.GetRawText()).Distinct().Count() == value.GetArrayLength()),
+            "items" => value.ValueKind != JsonValueKind.Array
+                ? null
+                : value.EnumerateArray().Select(i => WhyNot(i, said)).FirstOrDefault(w => w is not null),
             "anyOf" => Unless(said.EnumerateArray().Any(s => WhyNot(value, s) is null)),
             "oneOf" => Unless(said.EnumerateArray().Count(s => WhyNot(value, s) is null) == 1),
             "properties" => OfMembers(value, (name, member) => said.TryGetProperty(name, out var s) ? WhyNot(member, s) : null),
