@@ -1,5 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Clinker.Server.Api.Reference;
 
 namespace Clinker.Server.Api;
 
@@ -13,6 +15,15 @@ interface IAnswer
 interface IShaped : IAnswer
 {
     static abstract Type? Shape { get; }
+
+    /// <summary>What it looks like, for documents.</summary>
+    static virtual JsonObject Describe(Schemas of) => new() { ["type"] = "object" };
+}
+
+/// <summary>What a route answers with.</summary>
+sealed record AnswerKind(Type? Shape, Func<Schemas, JsonObject> Describe)
+{
+    public static AnswerKind Of<T>() where T : IShaped => new(T.Shape, T.Describe);
 }
 
 /// <summary>Something on the wire, written as <c>{"volume": {…}}</c>.</summary>
@@ -25,6 +36,8 @@ interface IShape<TSelf> : IShaped where TSelf : IShape<TSelf>
     static abstract string Many { get; }
 
     static Type? IShaped.Shape => typeof(TSelf);
+
+    static JsonObject IShaped.Describe(Schemas of) => Schemas.Object((TSelf.One, of.Shape(typeof(TSelf))));
 
     void IAnswer.Write(AnswerWriter to)
     {
@@ -43,6 +56,14 @@ sealed record Page<T>(IEnumerable<T> Items, string? Next = null, long? Count = n
     where T : IShape<T>
 {
     public static Type? Shape => typeof(T);
+
+    public static JsonObject Describe(Schemas of)
+    {
+        var page = Schemas.Object((T.Many, Schemas.ListOf(of.Shape(typeof(T)))));
+        page["properties"]!["count"] = new JsonObject { ["type"] = "integer", ["description"] = "All matches, when with_count asks for it." };
+        page["patternProperties"] = new JsonObject { ["_links$"] = Schemas.Of("NextPage") };
+        return page;
+    }
 
     public void Write(AnswerWriter to)
     {
@@ -69,6 +90,8 @@ sealed record Bare<T>(T Item) : IShaped
 {
     public static Type? Shape => typeof(T);
 
+    public static JsonObject Describe(Schemas of) => of.Shape(typeof(T));
+
     public void Write(AnswerWriter to) => to.Item(Item);
 }
 
@@ -76,6 +99,11 @@ sealed record Bare<T>(T Item) : IShaped
 sealed record MaybeBare<T>(T? Item) : IShaped where T : class
 {
     public static Type? Shape => typeof(T);
+
+    public static JsonObject Describe(Schemas of) => new()
+    {
+        ["anyOf"] = new JsonArray(of.Shape(typeof(T)), new JsonObject { ["type"] = "object", ["maxProperties"] = 0 }),
+    };
 
     public void Write(AnswerWriter to)
     {
@@ -94,6 +122,12 @@ sealed record OneMember<T>(T Item, string Member) : IShaped
 {
     public static Type? Shape => typeof(T);
 
+    public static JsonObject Describe(Schemas of)
+    {
+        of.Shape(typeof(T));
+        return new() { ["type"] = "object", ["description"] = $"One member of {typeof(T).Name}.", ["minProperties"] = 1, ["maxProperties"] = 1 };
+    }
+
     public void Write(AnswerWriter to) => to.Member(Item, Member);
 }
 
@@ -101,6 +135,8 @@ sealed record OneMember<T>(T Item, string Member) : IShaped
 sealed record Linked<T>(T Item, Links Links) : IShaped where T : IShape<T>
 {
     public static Type? Shape => typeof(T);
+
+    public static JsonObject Describe(Schemas of) => Schemas.Object((T.One, of.Shape(typeof(T))), ("links", of.Shape(typeof(Links))));
 
     public void Write(AnswerWriter to)
     {
@@ -118,6 +154,9 @@ sealed record Verbatim(string Key, string Json) : IShaped
 {
     public static Type? Shape => null;
 
+    public static JsonObject Describe(Schemas of) =>
+        new() { ["type"] = "object", ["description"] = "What the driver says, under one key.", ["minProperties"] = 1, ["maxProperties"] = 1 };
+
     public void Write(AnswerWriter to)
     {
         to.Json.WriteStartObject();
@@ -131,6 +170,12 @@ sealed record Verbatim(string Key, string Json) : IShaped
 sealed record Entries(string? Key, IReadOnlyDictionary<string, string> Words) : IShaped
 {
     public static Type? Shape => null;
+
+    public static JsonObject Describe(Schemas of) => new()
+    {
+        ["type"] = "object",
+        ["description"] = "Words by key: alone, or under the one key of the resource (metadata, meta, extra_specs, …).",
+    };
 
     public void Write(AnswerWriter to) => Write(to.Json);
 

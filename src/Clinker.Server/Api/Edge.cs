@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
 using Clinker.Host;
+using Clinker.Server.Api.Reference;
 using Clinker.Server.Routes;
 using Clinker.Server.Seeing;
 using Clinker.Store;
@@ -23,6 +24,7 @@ sealed partial class Edge
     readonly Wire.Cache wires;
     readonly ApiMeans means;
     readonly ILogger log;
+    readonly Lazy<byte[]> openApi;
 
     public Edge(RouteTable table, Database db, ApiSettings settings, TimeProvider time, Ids ids, ILoggerFactory logs, Policy? policy = null)
     {
@@ -30,6 +32,7 @@ sealed partial class Edge
         wires = new Wire.Cache(table.Shapes);
         means = new ApiMeans(db, settings, policy ?? new Policy(), time, ids);
         log = logs.CreateLogger(typeof(Edge).FullName!);
+        openApi = new(() => OpenApi.Bytes(table));
     }
 
     public ApiSettings Settings => means.Settings;
@@ -106,7 +109,7 @@ sealed partial class Edge
         if (!endpoint.HasActions) call.Route = endpoint.For(call.Version);
         call.Body = await Body.Read(http, means.Settings.MaxBodyBytes);
         call.Route ??= endpoint.For(call.Version, call.Body.ActionKey());
-        call.Route.Check?.Invoke(call);
+        call.Route.Body?.Check(call.Body.Root, new Spot(null, call.Version.Minor));
         if (call.Route.Rule is { Name: { } rule, OfRow: false }) call.Demand(rule);
         var result = await call.Route.Run(call);
         Write(call, result, call.Status ?? call.Route.Success, answer);
@@ -114,7 +117,7 @@ sealed partial class Edge
 
     static void Negotiate(Call call) => call.Negotiated = Microversion.Negotiate(call.Http.Request.Headers[Microversion.Header]);
 
-    /// <summary>What lies beside <c>/v3</c>: the versions, and what operators look at.</summary>
+    /// <summary>What lies beside <c>/v3</c>: the versions, and what operators and readers look at.</summary>
     async Task Outside(Call call, string path, AnswerBuffer answer)
     {
         var http = call.Http;
@@ -137,6 +140,15 @@ sealed partial class Edge
             case "/metrics" when means.Settings.Metrics is { } metrics && !isHead:
                 http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
                 FaultResponses.Plain(answer, await metrics());
+                return;
+            case "/openapi.json":
+                http.Response.ContentType = "application/json";
+                answer.Write(openApi.Value);
+                return;
+            case "/docs":
+                http.Response.ContentType = "text/html; charset=utf-8";
+                http.Response.Headers.ContentSecurityPolicy = DocsPage.Policy;
+                answer.Write(DocsPage.Html.Value);
                 return;
             default:
                 throw Refusal.Unrouted();

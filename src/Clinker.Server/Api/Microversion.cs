@@ -76,31 +76,81 @@ sealed class SinceAttribute(int minor) : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 sealed class AdminAttribute : Attribute;
 
-/// <summary>Minors that change how something behaves, where a handler or a reader of queries asks for them.</summary>
+/// <summary>
+/// Minors that change how something behaves, where a handler or a reader of queries asks for them. <c>api/microversions.md</c> takes
+/// its words from here.
+/// </summary>
 static class Behaviour
 {
+    /// <summary>The filter bootable is a boolean in any of its words, and refused when it is none; before, all but false is true.</summary>
     public const int StrictBootable = 2;
+
+    /// <summary>Messages are listed in pages, sorted and filtered.</summary>
     public const int MessagePaging = 5;
+
+    /// <summary>A consistency group's name and description may be changed to nothing.</summary>
     public const int EmptyWordsOfGroup = 6;
-    public const int Etags = 15;
-    public const int DeleteForce = 23;
-    public const int VolumesOfGroup = 25;
-    public const int PoolFilters = 28;
-    public const int GroupSnapshotPaging = 29;
-    public const int ConfiguredFilters = 31;
-    public const int LikeFilters = 34;
-    public const int PoolTypeFilter = 35;
-    public const int SummaryMetadata = 36;
-    public const int ExtendInUse = 42;
-    public const int LimitsOfProject = 39;
-    public const int WithCount = 45;
-    public const int TypeFilters = 52;
-    public const int AttachmentMode = 54;
+
+    /// <summary>A volume is created in a group.</summary>
     public const int GroupInCreate = 13;
-    public const int BackupAsSource = 47;
+
+    /// <summary>A list of metadata carries an entity tag, and a PUT of metadata may be meant for that one alone (If-Match).</summary>
+    public const int Etags = 15;
+
+    /// <summary>A DELETE of a volume reads force.</summary>
+    public const int DeleteForce = 23;
+
+    /// <summary>A group tells which volumes it has, when list_volume asks for it.</summary>
+    public const int VolumesOfGroup = 25;
+
+    /// <summary>Clusters are listed by what they replicate, and a failover may name a cluster.</summary>
     public const int ReplicationOfClusters = 26;
+
+    /// <summary>Pools are filtered by their name and by what they report.</summary>
+    public const int PoolFilters = 28;
+
+    /// <summary>Group snapshots are listed in pages, sorted and filtered.</summary>
+    public const int GroupSnapshotPaging = 29;
+
+    /// <summary>Which filters others than admins may use is configured; another one is refused instead of ignored.</summary>
+    public const int ConfiguredFilters = 31;
+
+    /// <summary>A filter whose name ends in ~ asks for what contains a text.</summary>
+    public const int LikeFilters = 34;
+
+    /// <summary>Pools are filtered by a volume type that they fit.</summary>
+    public const int PoolTypeFilter = 35;
+
+    /// <summary>The summary of volumes tells of their metadata.</summary>
+    public const int SummaryMetadata = 36;
+
+    /// <summary>Admins may ask for another project's limits.</summary>
+    public const int LimitsOfProject = 39;
+
+    /// <summary>A volume grows while it is in use.</summary>
+    public const int ExtendInUse = 42;
+
+    /// <summary>Lists of volumes and of snapshots tell how many match, when with_count asks for it.</summary>
+    public const int WithCount = 45;
+
+    /// <summary>A volume is created from a backup.</summary>
+    public const int BackupAsSource = 47;
+
+    /// <summary>Volume types are filtered, by their extra specs too, and not by admins alone.</summary>
+    public const int TypeFilters = 52;
+
+    /// <summary>An attachment is made with a mode.</summary>
+    public const int AttachmentMode = 54;
+
+    /// <summary>A transfer may leave the volume's snapshots out (no_snapshots).</summary>
     public const int TransferOfSnapshots = 55;
+
+    /// <summary>Transfers are listed in pages and sorted.</summary>
     public const int TransferPaging = 59;
-    public const int TransferOfEncrypted = 70;
+
+    /// <summary>A snapshot of a volume in use needs no force, and force=false is refused.</summary>
     public const int SnapshotInUse = 66;
+
+    /// <summary>An encrypted volume may be transferred.</summary>
+    public const int TransferOfEncrypted = 70;
 }

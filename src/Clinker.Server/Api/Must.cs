@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 
 namespace Clinker.Server.Api;
@@ -33,6 +34,13 @@ abstract partial class Must
     /// <exception cref="FaultException">Invalid.</exception>
     public abstract void Check(JsonElement value, Spot at);
 
+    /// <summary>
+    /// The same as JSON Schema, for documents: what it refuses, <see cref="Check"/> refuses; the rest that is checked is said in its
+    /// description.
+    /// </summary>
+    /// <param name="minor">As of this minor version.</param>
+    public abstract JsonObject Schema(int minor);
+
     /// <summary>An object. Unknown members are refused when it is closed: always, from a minor on, or never.</summary>
     public static MustObject Object(params Field[] fields) => new(fields);
 
@@ -44,8 +52,11 @@ abstract partial class Must
     public static readonly Must Anything = new MustAnything();
 
     /// <summary>A text, by default at most 255 characters.</summary>
-    public static Must Text(int min = 0, int max = 255, bool orNull = false, Func<string, string?>? format = null) =>
-        new MustText(min, max, orNull, format);
+    /// <param name="format">Gives the refusal's words, or null.</param>
+    /// <param name="pattern">What the format is as a regular expression, for documents.</param>
+    /// <param name="says">What it is in words, where it is no regular expression.</param>
+    public static Must Text(int min = 0, int max = 255, bool orNull = false, Func<string, string?>? format = null, string? pattern = null,
+        string? says = null) => new MustText(min, max, orNull, format, pattern, says);
 
     public static Must OneOf(params string[] words) => new MustWord(words);
 
@@ -55,14 +66,14 @@ abstract partial class Must
     /// <summary>A text of at most 65535 bytes, as upstream's widest column takes.</summary>
     public static readonly Must LongText = Text(max: int.MaxValue, format: value => System.Text.Encoding.UTF8.GetByteCount(value) <= 65535
         ? null
-        : $"{Python.Repr(value)} is not a 'mysql_text'");
+        : $"{Python.Repr(value)} is not a 'mysql_text'", says: "At most 65535 bytes.");
 
     /// <summary>A text of printable characters.</summary>
     public static readonly Must Description = Text(orNull: true, format: value =>
         value.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.LineSeparator
             or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Format or UnicodeCategory.PrivateUse)
             ? $"{Python.Repr(value)} does not match '^[printable characters]*$'"
-            : null);
+            : null, says: "Printable characters only.");
 
     /// <summary>A name that must be there: 1 to 255 characters, not only blanks.</summary>
     public static readonly Must Name = new MustName();
@@ -70,19 +81,19 @@ abstract partial class Must
     /// <summary>Why a service is switched off: 1 to 255 characters once it is trimmed.</summary>
     public static readonly Must Reason = Text(min: 1, max: int.MaxValue, format: value => value.Trim().Length is >= 1 and <= 255
         ? null
-        : $"{Python.Repr(value)} is not a 'disabled_reason'");
+        : $"{Python.Repr(value)} is not a 'disabled_reason'", says: "1 to 255 characters once it is trimmed.");
 
     /// <inheritdoc cref="Reason"/>
     public static readonly Must ReasonOrNull = Text(max: int.MaxValue, orNull: true, format: value => value.Trim().Length is >= 1 and <= 255
         ? null
-        : $"{Python.Repr(value)} is not a 'disabled_reason'");
+        : $"{Python.Repr(value)} is not a 'disabled_reason'", says: "1 to 255 characters once it is trimmed.");
 
     /// <summary>A UUID in any usual spelling, or null.</summary>
     public static readonly Must UuidOrNull = new MustUuidOrNull();
 
     /// <summary>A UUID in any usual spelling.</summary>
     public static readonly Must Uuid = Text(max: int.MaxValue, format: value =>
-        Python.IsUuid(value) ? null : $"{Python.Repr(value)} is not a 'uuid'");
+        Python.IsUuid(value) ? null : $"{Python.Repr(value)} is not a 'uuid'", says: "A UUID in any usual spelling.");
 
     /// <summary>Anything of these JSON types.</summary>
     public static Must Kind(params string[] types) => new MustKind(types);
@@ -123,7 +134,7 @@ abstract partial class Must
     public static readonly Must Host = Text(min: 1, orNull: true, format: value =>
         value.All(c => char.IsAsciiLetterOrDigit(c) || "-._#@:/+[]".Contains(c, StringComparison.Ordinal))
             ? null
-            : $"{Python.Repr(value)} does not match '^[a-zA-Z0-9-._#@:/+\\\\[\\\\]]*$'");
+            : $"{Python.Repr(value)} does not match '^[a-zA-Z0-9-._#@:/+\\\\[\\\\]]*$'", pattern: @"^[a-zA-Z0-9\-._#@:/+\[\]]*$");
 
     /// <summary>Refuses with <c>is not of type</c>.</summary>
     protected static FaultException WrongType(JsonElement value, Spot at, params string[] types) =>
@@ -196,6 +207,36 @@ sealed partial class MustObject(
             throw at.Refuse(value, $"{Python.Repr(value)} is not valid under any of the given schemas");
         if (rules.Also?.Invoke(value) is { } why) throw new Fault.Invalid(why).Thrown();
     }
+
+    public override JsonObject Schema(int minor)
+    {
+        var schema = new JsonObject { ["type"] = OrNull ? Types("object", "null") : "object" };
+        var known = fields.Where(f => f.Since <= minor).ToList();
+        if (known.Count > 0)
+        {
+            var properties = new JsonObject();
+            foreach (var field in known)
+            {
+                var one = properties[field.Name] = field.Value.Schema(minor);
+                if (field.Since > 0) one["x-since"] = $"3.{field.Since}";
+            }
+            schema["properties"] = properties;
+        }
+        if (known.Where(f => f.IsRequired).ToList() is { Count: > 0 } required) schema["required"] = Names(required.Select(f => f.Name));
+        if (Keys is not null) schema["patternProperties"] = new JsonObject { [Keys.Text] = Values!.Schema(minor) };
+        if (rules.ClosedSince <= minor) schema["additionalProperties"] = false;
+        if (rules.ClosedSince is > 0 and var closed && closed <= minor) schema["x-closed-since"] = $"3.{closed}";
+        if (rules.MinCount is { } min) schema["minProperties"] = min;
+        if (rules.MaxCount is < int.MaxValue and var max) schema["maxProperties"] = max;
+        if (rules.AnyOf is { } any && minor >= rules.AnyOfSince)
+        {
+            schema["anyOf"] = new JsonArray([.. any.Select(n => (JsonNode)new JsonObject { ["required"] = Names([n]) })]);
+            if (rules.AnyOfSince > 0) schema["x-any-of-since"] = $"3.{rules.AnyOfSince}";
+        }
+        return schema;
+    }
+
+    static JsonArray Names(IEnumerable<string> names) => new([.. names.Select(n => (JsonNode)n)]);
 
     void RefuseUnknown(JsonElement value, Spot at)
     {

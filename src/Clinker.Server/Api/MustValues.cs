@@ -1,13 +1,22 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 
 namespace Clinker.Server.Api;
 
 partial class Must
 {
+    protected static JsonNode Types(params string[] types) =>
+        types.Length == 1 ? types[0] : new JsonArray([.. types.Select(t => (JsonNode)t)]);
+
+    /// <summary>What <see cref="Flag"/> lets through.</summary>
+    public static JsonObject Spellings(bool orNull) => MustFlag.Spelled(orNull);
+
     sealed class MustAnything : Must
     {
+        public override JsonObject Schema(int minor) => [];
+
         public override void Check(JsonElement value, Spot at)
         {
             // Whatever it is, it fits.
@@ -16,6 +25,8 @@ partial class Must
 
     sealed class MustKind(string[] types) : Must
     {
+        public override JsonObject Schema(int minor) => new() { ["type"] = Types(types) };
+
         public override void Check(JsonElement value, Spot at)
         {
             var type = value.ValueKind switch
@@ -31,8 +42,18 @@ partial class Must
         }
     }
 
-    sealed class MustText(int min, int max, bool orNull, Func<string, string?>? format) : Must
+    sealed class MustText(int min, int max, bool orNull, Func<string, string?>? format, string? pattern, string? says) : Must
     {
+        public override JsonObject Schema(int minor)
+        {
+            var schema = new JsonObject { ["type"] = orNull ? Types("string", "null") : "string" };
+            if (min > 0) schema["minLength"] = min;
+            if (max < int.MaxValue) schema["maxLength"] = max;
+            if (pattern is not null) schema["pattern"] = pattern;
+            if (says is not null) schema["description"] = says;
+            return schema;
+        }
+
         public override void Check(JsonElement value, Spot at)
         {
             if (orNull && value.ValueKind == JsonValueKind.Null) return;
@@ -48,6 +69,8 @@ partial class Must
 
     sealed class MustWord(string[] words) : Must
     {
+        public override JsonObject Schema(int minor) => new() { ["type"] = "string", ["enum"] = new JsonArray([.. words.Select(w => (JsonNode)w)]) };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind == JsonValueKind.String && words.Contains(value.GetString())) return;
@@ -57,6 +80,9 @@ partial class Must
 
     sealed class MustTrimmed(string what) : Must
     {
+        public override JsonObject Schema(int minor) =>
+            new() { ["type"] = Types("string", "null"), ["description"] = "At most 255 characters once it is trimmed." };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind == JsonValueKind.Null) return;
@@ -68,7 +94,9 @@ partial class Must
 
     sealed class MustName : Must
     {
-        static readonly Must Plain = Text(min: 1);
+        static readonly Must Plain = Text(min: 1, pattern: "\\S");
+
+        public override JsonObject Schema(int minor) => Plain.Schema(minor);
 
         public override void Check(JsonElement value, Spot at)
         {
@@ -80,6 +108,9 @@ partial class Must
 
     sealed class MustUuidOrNull : Must
     {
+        public override JsonObject Schema(int minor) =>
+            new() { ["type"] = Types("string", "null"), ["description"] = "A UUID in any usual spelling." };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind == JsonValueKind.Null) return;
@@ -90,11 +121,19 @@ partial class Must
 
     sealed class MustFlag(bool orNull) : Must
     {
-        static readonly HashSet<string> Spellings =
+        static readonly string[] Spelling =
         [
             "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes", "y", "t",
             "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no", "n", "f",
         ];
+
+        public override JsonObject Schema(int minor) => Reference.Schemas.Of(orNull ? "FlagOrNull" : "Flag");
+
+        public static JsonObject Spelled(bool orNull) => new()
+        {
+            ["enum"] = new JsonArray([true, false, 1, 0, .. Spelling.Select(s => (JsonNode)s), .. orNull ? [null] : Array.Empty<JsonNode?>()]),
+            ["description"] = "A boolean, or a word for it.",
+        };
 
         public override void Check(JsonElement value, Spot at)
         {
@@ -103,7 +142,7 @@ partial class Must
                 JsonValueKind.True or JsonValueKind.False => true,
                 JsonValueKind.Null => orNull,
                 JsonValueKind.Number => value.GetRawText() is "0" or "1",
-                JsonValueKind.String => Spellings.Contains(value.GetString()!),
+                JsonValueKind.String => Spelling.Contains(value.GetString()!),
                 _ => false,
             };
             if (fits) return;
@@ -116,6 +155,14 @@ partial class Must
 
     sealed class MustSize(bool orNull, int min = 1) : Must
     {
+        public override JsonObject Schema(int minor) => new()
+        {
+            ["type"] = orNull ? Types("integer", "string", "null") : Types("integer", "string"),
+            ["minimum"] = min,
+            ["maximum"] = int.MaxValue,
+            ["pattern"] = "^[0-9]+$",
+        };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (orNull && value.ValueKind == JsonValueKind.Null) return;
@@ -138,6 +185,14 @@ partial class Must
 
     sealed class MustKeySize : Must
     {
+        public override JsonObject Schema(int minor) => new()
+        {
+            ["type"] = Types("integer", "string", "null"),
+            ["minimum"] = 0,
+            ["maximum"] = int.MaxValue,
+            ["pattern"] = @"^[+\-]?[0-9_]+$",
+        };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind == JsonValueKind.Null) return;
@@ -153,6 +208,9 @@ partial class Must
 
     sealed class MustPaddedName : Must
     {
+        public override JsonObject Schema(int minor) =>
+            new() { ["type"] = "string", ["pattern"] = "\\S", ["description"] = "1 to 255 characters once it is trimmed." };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind != JsonValueKind.String) throw WrongType(value, at, "string");
@@ -165,6 +223,9 @@ partial class Must
 
     sealed class MustDistinct(Must item) : Must
     {
+        public override JsonObject Schema(int minor) =>
+            new() { ["type"] = "array", ["items"] = item.Schema(minor), ["uniqueItems"] = true };
+
         public override void Check(JsonElement value, Spot at)
         {
             if (value.ValueKind != JsonValueKind.Array) throw WrongType(value, at, "array");

@@ -10,12 +10,16 @@ delegate Task<IAnswer?> Handler(Call call);
 /// <param name="Rule">The policy rule; none (the default) when everyone who is known may.</param>
 /// <param name="Since">The minor version that brought it.</param>
 /// <param name="Success">The status of an answer that is no refusal.</param>
-/// <param name="Shape">What it answers with, if that has a shape.</param>
-/// <param name="Check">Whether the body is as it must be; before the rule is asked, as upstream.</param>
+/// <param name="Answer">What it answers with; null for an empty body.</param>
+/// <param name="Body">What the body must be; looked at before the rule is asked, as upstream.</param>
+/// <param name="Query">What it reads of the query.</param>
 sealed record Route(
-    string Name, string Method, string Path, string? Key, PolicyRule Rule, int Since, int Success, Type? Shape, Action<Call>? Check,
-    Handler Run)
+    string Name, string Method, string Path, string? Key, PolicyRule Rule, int Since, int Success, AnswerKind? Answer, Must? Body,
+    Parameters? Query, Handler Run)
 {
+    /// <summary>The shape that it answers with, if that is one.</summary>
+    public Type? Shape => Answer?.Shape;
+
     /// <summary>A line of <c>api/routes.txt</c>.</summary>
     public override string ToString() =>
         $"{Method,-6} {Path + (Key is null ? "" : $" {Key}"),-66} {Name,-34} 3.{Since,-3} {Success} {Rule.Name ?? "-"}";

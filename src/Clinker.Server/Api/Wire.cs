@@ -97,9 +97,11 @@ sealed class Wire
 
 /// <summary>What older clients were told instead.</summary>
 /// <param name="Before">Applies to versions below this minor.</param>
-sealed record Change(int Before, Type Shape, Func<object, object> Apply)
+/// <param name="Says">What the minor changed, for documents.</param>
+sealed record Change(int Before, string Says, Type Shape, Func<object, object> Apply)
 {
-    public static Change Of<T>(int before, Func<T, T> apply) where T : class => new(before, typeof(T), shape => apply((T)shape));
+    public static Change Of<T>(int before, string says, Func<T, T> apply) where T : class =>
+        new(before, says, typeof(T), shape => apply((T)shape));
 }
 
 /// <summary>Times as Cinder writes them: <c>2018-11-29T06:50:07.770785</c>, UTC without saying so.</summary>

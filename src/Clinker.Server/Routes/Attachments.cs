@@ -26,8 +26,8 @@ static class Attachments
 
     public static void Map(RouteTable api)
     {
-        api.Get("attachment_list", "/attachments", List, since: 27);
-        api.Get("attachment_list_detail", "/attachments/detail", Detail, since: 27);
+        api.Get("attachment_list", "/attachments", List, since: 27, query: Parameters.List(Filterable));
+        api.Get("attachment_list_detail", "/attachments/detail", Detail, since: 27, query: Parameters.List(Filterable));
         api.Post("attachment_create", "/attachments", AttachmentCreate.Form, Create, rule: Row("volume:attachment_create"), since: 27,
             success: 200);
         api.Get("attachment_show", "/attachments/{id}", Show, since: 27);

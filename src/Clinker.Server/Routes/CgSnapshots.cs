@@ -16,8 +16,9 @@ static class CgSnapshots
     public static void Map(RouteTable api)
     {
         api.Get("cgsnapshot_list", "/cgsnapshots", call => List(call, s => new CgSnapshotBrief(s.Id, s.Name)),
-            rule: "group:get_all_group_snapshots");
-        api.Get("cgsnapshot_list_detail", "/cgsnapshots/detail", call => List(call, CgSnapshotShape.Of), rule: "group:get_all_group_snapshots");
+            rule: "group:get_all_group_snapshots", query: Parameters.List(Filterable));
+        api.Get("cgsnapshot_list_detail", "/cgsnapshots/detail", call => List(call, CgSnapshotShape.Of),
+            rule: "group:get_all_group_snapshots", query: Parameters.List(Filterable));
         api.Post("cgsnapshot_create", "/cgsnapshots", GroupSnapshotCreate.OldForm, Create, rule: Row("group:create_group_snapshot"));
         api.Get("cgsnapshot_show", "/cgsnapshots/{id}", Show, rule: Row("group:get_group_snapshot"));
         api.Delete("cgsnapshot_delete", "/cgsnapshots/{id}", Delete, rule: Row("group:delete_group_snapshot"));

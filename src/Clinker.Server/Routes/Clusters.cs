@@ -13,14 +13,19 @@ static class Clusters
     static readonly string[] Keys = ["name", "binary", "is_up", "disabled", "num_hosts", "num_down_hosts"];
     static readonly string[] OfReplication = ["replication_status", "frozen", "active_backend_id"];
 
+    static readonly Parameters Known = new([
+        .. Keys.Select(k => new Parameter(k, "As clusters have it.")),
+        .. OfReplication.Select(k => new Parameter(k, "As clusters have it.", Behaviour.ReplicationOfClusters)),
+    ]);
+
     static readonly Field[] Fields = [Must.Required("name", Must.Name), Must.Optional("binary", Must.Text(orNull: true))];
     static readonly Form<string> Enabled = new(Must.Object(Fields), Read);
     static readonly Form<string> Disabled = new(Must.Object([.. Fields, Must.Optional("disabled_reason", Must.ReasonOrNull)]), Read);
 
     public static void Map(RouteTable api)
     {
-        api.Get("cluster_list", "/clusters", List, rule: "clusters:get_all", since: 7);
-        api.Get("cluster_list_detail", "/clusters/detail", List, rule: "clusters:get_all", since: 7);
+        api.Get("cluster_list", "/clusters", List, rule: "clusters:get_all", since: 7, query: Known);
+        api.Get("cluster_list_detail", "/clusters/detail", List, rule: "clusters:get_all", since: 7, query: Known);
         api.Get("cluster_show", "/clusters/{name}", Show, rule: "clusters:get", since: 7);
         api.Put("cluster_enable", "/clusters/enable", Enabled, Switch, rule: "clusters:update", since: 7);
         api.Put("cluster_disable", "/clusters/disable", Disabled, Switch, rule: "clusters:update", since: 7);

@@ -16,9 +16,9 @@ static class ConsistencyGroups
     public static void Map(RouteTable api)
     {
         api.Get("consistencygroup_list", "/consistencygroups", call => List(call, g => new ConsistencyGroupBrief(g.Id, g.Name)),
-            rule: "group:get_all");
+            rule: "group:get_all", query: Parameters.List(Filterable));
         api.Get("consistencygroup_list_detail", "/consistencygroups/detail", call => List(call, ConsistencyGroupShape.Of),
-            rule: "group:get_all");
+            rule: "group:get_all", query: Parameters.List(Filterable));
         api.Post("consistencygroup_create", "/consistencygroups", GroupCreate.OldForm, Create, rule: "group:create");
         api.Post("consistencygroup_create_from_src", "/consistencygroups/create_from_src", GroupFrom.OldForm, CreateFrom, rule: "group:create");
         api.Get("consistencygroup_show", "/consistencygroups/{id}", Show, rule: Row("group:get"));

@@ -26,9 +26,11 @@ static class GroupSnapshots
     public static void Map(RouteTable api)
     {
         api.Get("group_snapshot_list", "/group_snapshots", call => List(call, s => new GroupSnapshotBrief(s.Id, s.Name)),
-            rule: "group:get_all_group_snapshots", since: 14);
+            rule: "group:get_all_group_snapshots", since: 14,
+            query: Parameters.List(Filterable, pagesSince: Behaviour.GroupSnapshotPaging, filtersSince: Behaviour.GroupSnapshotPaging));
         api.Get("group_snapshot_list_detail", "/group_snapshots/detail", call => List(call, GroupSnapshotShape.Of),
-            rule: "group:get_all_group_snapshots", since: 14);
+            rule: "group:get_all_group_snapshots", since: 14,
+            query: Parameters.List(Filterable, pagesSince: Behaviour.GroupSnapshotPaging, filtersSince: Behaviour.GroupSnapshotPaging));
         api.Post("group_snapshot_create", "/group_snapshots", GroupSnapshotCreate.Form, Create, rule: Row("group:create_group_snapshot"),
             since: 14);
         api.Get("group_snapshot_show", "/group_snapshots/{id}", Show, rule: Row("group:get_group_snapshot"), since: 14);

@@ -22,7 +22,7 @@ static class GroupTypes
 
     public static void Map(RouteTable api)
     {
-        api.Get("group_type_list", "/group_types", List, since: 11);
+        api.Get("group_type_list", "/group_types", List, since: 11, query: Parameters.Paged(Filterable));
         api.Post("group_type_create", "/group_types", GroupTypeForm.Create, Create, rule: "group:group_types:create", since: 11);
         api.Get("group_type_show", "/group_types/{id}", Show, since: 11);
         api.Put("group_type_update", "/group_types/{id}", GroupTypeForm.Update, Update, rule: "group:group_types:update", since: 11);

@@ -25,13 +25,17 @@ static class Groups
         new("created_at", "created_at", FilterKind.Time),
         new("updated_at", "updated_at", FilterKind.Time));
 
+    static readonly Parameter ListVolume =
+        new("list_volume", "Whether to tell which volumes each has.", Behaviour.VolumesOfGroup, IsFlag: true);
+
     public static void Map(RouteTable api)
     {
-        api.Get("group_list", "/groups", call => List(call, (g, _) => new GroupBrief(g.Id, g.Name)), rule: "group:get_all", since: 13);
+        api.Get("group_list", "/groups", call => List(call, (g, _) => new GroupBrief(g.Id, g.Name)), rule: "group:get_all", since: 13,
+            query: Parameters.List(Filterable));
         api.Get("group_list_detail", "/groups/detail", call => List(call, (g, volumes) => new GroupShape(g, volumes?[g.Id])),
-            rule: "group:get_all", since: 13);
+            rule: "group:get_all", since: 13, query: Parameters.List(Filterable, more: ListVolume));
         api.Post("group_create", "/groups", GroupCreate.Form, Create, rule: "group:create", since: 13);
-        api.Get("group_show", "/groups/{id}", Show, rule: Row("group:get"), since: 13);
+        api.Get("group_show", "/groups/{id}", Show, rule: Row("group:get"), since: 13, query: new(ListVolume));
         api.PutAndDo("group_update", "/groups/{id}", GroupUpdate.Form, Update, rule: Row("group:update"), since: 13);
         GroupActions.Map(api);
     }

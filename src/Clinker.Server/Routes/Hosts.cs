@@ -15,7 +15,8 @@ static class Hosts
 
     public static void Map(RouteTable api)
     {
-        api.Get("host_list", "/os-hosts", List, rule: "volume_extension:hosts");
+        api.Get("host_list", "/os-hosts", List, rule: "volume_extension:hosts",
+            query: new(new Parameter("zone", "In this availability zone.")));
         api.Get("host_show", "/os-hosts/{host}", Show, rule: "volume_extension:hosts");
         api.Put("host_update", "/os-hosts/{host}", Status, Update, rule: "volume_extension:hosts");
     }

@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Clinker.Quotas;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Reference;
 using Clinker.Store;
 
 namespace Clinker.Server.Routes;
@@ -7,7 +9,8 @@ namespace Clinker.Server.Routes;
 /// <summary>What a project may use, and what it does use (cinder/api/v3/limits.py, contrib/used_limits.py).</summary>
 static class Limits
 {
-    public static void Map(RouteTable api) => api.Get("limits_show", "/limits", Show);
+    public static void Map(RouteTable api) => api.Get("limits_show", "/limits", Show, query: new(
+        new Parameter("project_id", "Of this project, for admins.", Since: Behaviour.LimitsOfProject)));
 
     static async Task<Answer> Show(Call call)
     {
@@ -21,6 +24,9 @@ static class Limits
     sealed record Answer(Clinker.Quotas.Limits Most, IReadOnlyDictionary<string, long>? Used) : IShaped
     {
         public static Type? Shape => null;
+
+        public static JsonObject Describe(Schemas of) => Schemas.Object(("limits", Schemas.Object(
+            ("rate", Schemas.ListOf([])), ("absolute", Schemas.ByKey(new() { ["type"] = "integer" })))));
 
         public void Write(AnswerWriter to)
         {

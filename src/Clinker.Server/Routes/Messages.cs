@@ -20,7 +20,8 @@ static class Messages
 
     public static void Map(RouteTable api)
     {
-        api.Get("message_list", "/messages", List, rule: "message:get_all", since: 3);
+        api.Get("message_list", "/messages", List, rule: "message:get_all", since: 3,
+            query: Parameters.List(Filterable, pagesSince: Behaviour.MessagePaging));
         api.Get("message_show", "/messages/{id}", Show, rule: "message:get", since: 3);
         api.Delete("message_delete", "/messages/{id}", Delete, rule: "message:delete", since: 3, success: 204);
     }

@@ -20,7 +20,7 @@ static class Operations
 
     public static void Map(RouteTable api)
     {
-        api.Get("operation_list", "/operations", List, rule: "clinker:operations:get_all");
+        api.Get("operation_list", "/operations", List, rule: "clinker:operations:get_all", query: Parameters.List(Filterable));
         api.Get("operation_show", "/operations/{id}", Show, rule: "clinker:operations:get");
         api.Action("operation_resume", "/operations/{id}", "os-resume", Resume, rule: "clinker:operations:resume");
     }

@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Reference;
 using Clinker.Store;
 
 namespace Clinker.Server.Routes;
@@ -13,7 +15,9 @@ static class Pools
         new ListFilter("volume_type", null, Since: Behaviour.PoolTypeFilter));
 
     public static void Map(RouteTable api) =>
-        api.Get("pool_list", "/scheduler-stats/get_pools", List, rule: "scheduler_extension:scheduler_stats:get_pools");
+        api.Get("pool_list", "/scheduler-stats/get_pools", List, rule: "scheduler_extension:scheduler_stats:get_pools",
+            query: Parameters.Filtered(Filterable, Behaviour.PoolFilters,
+                new Parameter("detail", "Whether to tell the pools' capabilities too.", IsFlag: true)));
 
     static async Task<PoolPage> List(Call call)
     {
@@ -62,6 +66,13 @@ static class Pools
     sealed record PoolPage(IReadOnlyList<Pool> Items, bool Detail) : IShaped
     {
         public static Type? Shape => null;
+
+        public static JsonObject Describe(Schemas of)
+        {
+            var pool = Schemas.Object(("name", new() { ["type"] = "string" }));
+            pool["properties"]!["capabilities"] = Schemas.ByKey(new() { ["type"] = new JsonArray("number", "boolean", "string") });
+            return Schemas.Object(("pools", Schemas.ListOf(pool)));
+        }
 
         public void Write(AnswerWriter to)
         {

@@ -30,18 +30,23 @@ static class QosSpecs
         Must.Object(Must.Required("keys", Must.Distinct(Must.Text(min: 1)))),
         root => [.. root.GetProperty("keys").EnumerateArray().Select(k => k.GetString()!)]);
 
+    static readonly Parameter TypeId = new("vol_type_id", "The volume type's id. It has to be there.");
+
     public static void Map(RouteTable api)
     {
-        api.Get("qos_spec_list", "/qos-specs", List, rule: "volume_extension:qos_specs_manage:get_all");
+        api.Get("qos_spec_list", "/qos-specs", List, rule: "volume_extension:qos_specs_manage:get_all", query: Parameters.List(Filterable));
         api.Post("qos_spec_create", "/qos-specs", New, Create, rule: "volume_extension:qos_specs_manage:create", success: 200);
         api.Get("qos_spec_show", "/qos-specs/{id}", Show, rule: "volume_extension:qos_specs_manage:get");
         api.Put("qos_spec_update", "/qos-specs/{id}", Set, Update, rule: "volume_extension:qos_specs_manage:update");
-        api.Delete("qos_spec_delete", "/qos-specs/{id}", Delete, rule: "volume_extension:qos_specs_manage:delete");
+        api.Delete("qos_spec_delete", "/qos-specs/{id}", Delete, rule: "volume_extension:qos_specs_manage:delete",
+            query: new(new Parameter("force", "Also while types have it.", IsFlag: true)));
         api.PutAndDo("qos_spec_delete_keys", "/qos-specs/{id}/delete_keys", Unset, DeleteKeys, rule: "volume_extension:qos_specs_manage:delete");
         api.Get("qos_spec_associations", "/qos-specs/{id}/associations", Associations, rule: "volume_extension:qos_specs_manage:get_all");
         // They change something although they are asked for with GET: so it is upstream.
-        api.GetAndDo("qos_spec_associate", "/qos-specs/{id}/associate", Associate, rule: "volume_extension:qos_specs_manage:update");
-        api.GetAndDo("qos_spec_disassociate", "/qos-specs/{id}/disassociate", Disassociate, rule: "volume_extension:qos_specs_manage:update");
+        api.GetAndDo("qos_spec_associate", "/qos-specs/{id}/associate", Associate, rule: "volume_extension:qos_specs_manage:update",
+            query: new(TypeId));
+        api.GetAndDo("qos_spec_disassociate", "/qos-specs/{id}/disassociate", Disassociate, rule: "volume_extension:qos_specs_manage:update",
+            query: new(TypeId));
         api.GetAndDo("qos_spec_disassociate_all", "/qos-specs/{id}/disassociate_all", DisassociateAll,
             rule: "volume_extension:qos_specs_manage:update");
     }

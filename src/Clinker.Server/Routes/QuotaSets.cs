@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 using Clinker.Quotas;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Reference;
 using Clinker.Store;
 using static Clinker.Server.Api.PolicyRule;
 
@@ -19,7 +21,8 @@ static class QuotaSets
 
     public static void Map(RouteTable api)
     {
-        api.Get("quota_set_show", "/os-quota-sets/{id}", Show, rule: Row("volume_extension:quotas:show"));
+        api.Get("quota_set_show", "/os-quota-sets/{id}", Show, rule: Row("volume_extension:quotas:show"), query: new(
+            new Parameter("usage", "Whether to tell what is used too.", IsFlag: true)));
         api.Get("quota_set_defaults", "/os-quota-sets/{id}/defaults", Defaults, rule: Row("volume_extension:quotas:show"));
         api.Put("quota_set_update", "/os-quota-sets/{id}", Form, Update, rule: "volume_extension:quotas:update");
         api.Delete("quota_set_delete", "/os-quota-sets/{id}", Delete, rule: "volume_extension:quotas:delete", success: 200);
@@ -146,6 +149,18 @@ sealed record QuotaSet(
     string One, QuotaKeys Keys, string? Id, Func<string, long> LimitOf, IReadOnlyDictionary<string, long>? Usage = null) : IShaped
 {
     public static Type? Shape => null;
+
+    public static JsonObject Describe(Schemas of) => new()
+    {
+        ["type"] = "object",
+        ["minProperties"] = 1,
+        ["maxProperties"] = 1,
+        ["additionalProperties"] = Schemas.ByKey(new()
+        {
+            ["type"] = new JsonArray("integer", "object", "string"),
+            ["description"] = "The limit of a resource, -1 for none; with its use beside it where usage asks for it. id is whose they are.",
+        }),
+    };
 
     public void Write(AnswerWriter to)
     {

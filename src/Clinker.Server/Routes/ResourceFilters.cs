@@ -6,7 +6,9 @@ namespace Clinker.Server.Routes;
 /// <summary>What lists may be filtered by (cinder/api/v3/resource_filters.py).</summary>
 static class ResourceFilters
 {
-    public static void Map(RouteTable api) => api.Get("resource_filter_list", "/resource_filters", List, since: 33);
+    public static void Map(RouteTable api) =>
+        api.Get("resource_filter_list", "/resource_filters", List, since: 33, query: new(
+            new Parameter("resource", "Of this resource alone.")));
 
     static Task<Page<ResourceFilterShape>> List(Call call)
     {

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Reference;
 using Clinker.Server.Shapes;
 using Clinker.Services;
 using Clinker.Store;
@@ -12,7 +14,8 @@ static class Services
 {
     public static void Map(RouteTable api)
     {
-        api.Get("service_list", "/os-services", List, rule: "volume_extension:services:index");
+        api.Get("service_list", "/os-services", List, rule: "volume_extension:services:index", query: new(
+            new Parameter("host", "On this host."), new Parameter("binary", "Of this kind, e.g. cinder-volume.")));
         api.Put("service_enable", "/os-services/enable", ServiceForm.Plain, Enable, rule: "volume_extension:services:update");
         api.Put("service_disable", "/os-services/disable", ServiceForm.Plain, Disable, rule: "volume_extension:services:update");
         api.Put("service_disable_log_reason", "/os-services/disable-log-reason", ServiceForm.WithReason, Disable,
@@ -108,6 +111,11 @@ static class Services
     sealed record ServicePage(IReadOnlyList<ServiceShape> Items) : IShaped
     {
         public static Type? Shape => typeof(VolumeServiceShape);
+
+        public static JsonObject Describe(Schemas of) => Schemas.Object(("services", Schemas.ListOf(new()
+        {
+            ["anyOf"] = new JsonArray(of.Shape(typeof(ServiceShape)), of.Shape(typeof(VolumeServiceShape))),
+        })));
 
         public void Write(AnswerWriter to)
         {

@@ -35,8 +35,9 @@ static class Snapshots
 
     public static void Map(RouteTable api)
     {
-        api.Get("snapshot_list", "/snapshots", List, rule: "volume:get_all_snapshots");
-        api.Get("snapshot_list_detail", "/snapshots/detail", Detail, rule: "volume:get_all_snapshots");
+        api.Get("snapshot_list", "/snapshots", List, rule: "volume:get_all_snapshots", query: Parameters.List(Filterable, counts: true));
+        api.Get("snapshot_list_detail", "/snapshots/detail", Detail, rule: "volume:get_all_snapshots",
+            query: Parameters.List(Filterable, counts: true));
         api.Post("snapshot_create", "/snapshots", SnapshotCreate.Form, Create, rule: Row("volume:create_snapshot"));
         api.Get("snapshot_show", "/snapshots/{id}", Show, rule: Row("volume:get_snapshot"));
         api.Put("snapshot_update", "/snapshots/{id}", SnapshotUpdate.Form, Update, rule: Row("volume:update_snapshot"));

@@ -34,9 +34,11 @@ static class Transfers
 
     static void Map(RouteTable api, string noun, string path, Form<TransferOffer> offer, bool pages)
     {
-        api.Get($"{noun}_list", path, call => List(call, pages, (t, place) => TransferBrief.Of(t, place)), rule: "volume:get_all_transfers");
+        api.Get($"{noun}_list", path, call => List(call, pages, (t, place) => TransferBrief.Of(t, place)), rule: "volume:get_all_transfers",
+            query: pages ? Parameters.List(Filterable, pagesSince: Behaviour.TransferPaging) : Parameters.Filtered(Filterable));
         api.Get($"{noun}_list_detail", path + "/detail", call => List(call, pages, (t, place) => new TransferShape(t, place)),
-            rule: "volume:get_all_transfers");
+            rule: "volume:get_all_transfers",
+            query: pages ? Parameters.List(Filterable, pagesSince: Behaviour.TransferPaging) : Parameters.Filtered(Filterable));
         api.Post($"{noun}_create", path, offer, Create, rule: Row("volume:create_transfer"));
         api.Get($"{noun}_show", path + "/{id}", Show, rule: Row("volume:get_transfer"));
         api.Delete($"{noun}_delete", path + "/{id}", Delete, rule: Row("volume:delete_transfer"));

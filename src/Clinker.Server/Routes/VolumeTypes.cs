@@ -23,7 +23,9 @@ static class VolumeTypes
 
     public static void Map(RouteTable api)
     {
-        api.Get("type_list", "/types", List, rule: "volume_extension:type_get_all");
+        api.Get("type_list", "/types", List, rule: "volume_extension:type_get_all",
+            query: Parameters.List(Filterable, filtersSince: Behaviour.TypeFilters,
+            more: new Parameter("is_public", "Public ones, private ones or (none) all, for admins.")));
         api.Post("type_create", "/types", TypeForm.Create, Create, rule: "volume_extension:type_create", success: 200);
         api.Get("type_show", "/types/{id}", Show, rule: "volume_extension:type_get");
         api.Put("type_update", "/types/{id}", TypeForm.Update, Update, rule: "volume_extension:type_update");

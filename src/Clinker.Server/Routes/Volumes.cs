@@ -43,13 +43,16 @@ static class Volumes
 
     public static void Map(RouteTable api)
     {
-        api.Get("volume_list", "/volumes", List, rule: "volume:get_all");
-        api.Get("volume_list_detail", "/volumes/detail", Detail, rule: "volume:get_all");
-        api.Get("volume_summary", "/volumes/summary", Summary, rule: "volume:get_all", since: 12);
+        api.Get("volume_list", "/volumes", List, rule: "volume:get_all", query: Parameters.List(Filterable, counts: true));
+        api.Get("volume_list_detail", "/volumes/detail", Detail, rule: "volume:get_all", query: Parameters.List(Filterable, counts: true));
+        api.Get("volume_summary", "/volumes/summary", Summary, rule: "volume:get_all", since: 12, query: new(Parameter.AllTenants));
         api.Post("volume_create", "/volumes", VolumeCreate.Form, Create, rule: "volume:create");
         api.Get("volume_show", "/volumes/{id}", Show, rule: Row("volume:get"));
         api.Put("volume_update", "/volumes/{id}", VolumeUpdate.Form, Update, rule: Row("volume:update"));
-        api.Delete("volume_delete", "/volumes/{id}", Delete, rule: Row("volume:delete"));
+        api.Delete("volume_delete", "/volumes/{id}", Delete, rule: Row("volume:delete"),
+            query: new(
+            new Parameter("cascade", "Whether its snapshots go with it.", IsFlag: true),
+            new Parameter("force", "Whatever its status is, for those whom the rule volume:force_delete lets.", Behaviour.DeleteForce, IsFlag: true)));
         api.Metadata("volume", "/volumes/{id}/metadata", new VolumeMetadata());
     }
 

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Clinker.Operations;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Reference;
 using Clinker.Server.Shapes;
 using Clinker.Services;
 
@@ -42,6 +44,9 @@ static class Workers
     sealed record Answer(IReadOnlyList<CleanedService> Cleaning) : IShaped
     {
         public static Type? Shape => typeof(CleanedService);
+
+        public static JsonObject Describe(Schemas of) => Schemas.Object(
+            ("cleaning", Schemas.ListOf(of.Shape(typeof(CleanedService)))), ("unavailable", Schemas.ListOf([])));
 
         public void Write(AnswerWriter to)
         {

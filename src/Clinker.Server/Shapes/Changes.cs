@@ -7,7 +7,7 @@ static class Changes
 {
     public static readonly Change[] All =
     [
-        // 3.69 lets it be unknown; before, an unknown one is to be treated with care.
-        Change.Of<VolumeInFull>(69, v => v with { SharedTargets = v.SharedTargets ?? true }),
+        Change.Of<VolumeInFull>(69, "A volume's shared_targets may be null for unknown; before, such a volume is to be treated with care: true.",
+            v => v with { SharedTargets = v.SharedTargets ?? true }),
     ];
 }
