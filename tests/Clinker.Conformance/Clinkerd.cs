@@ -10,14 +10,7 @@ namespace Clinker.Conformance;
 /// <summary>The published <c>clinkerd</c> on loopback, with a state of its own that ends with it.</summary>
 public class Clinkerd : IAsyncLifetime
 {
-    readonly string[] arguments;
     Process? process;
-
-    public Clinkerd() : this([])
-    {
-    }
-
-    protected Clinkerd(params string[] arguments) => this.arguments = arguments;
 
     /// <summary>A folder for this daemon alone.</summary>
     public string State { get; } = Directory.CreateTempSubdirectory("clinker-conformance-").FullName;
@@ -41,8 +34,8 @@ public class Clinkerd : IAsyncLifetime
         Assert.True(File.Exists(executable), $"{executable} is not there: ./dev publish makes it.");
         // The shell puts what it says into a file; exec leaves no process between.
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
-        foreach (var argument in (string[])["-c", "exec \"$0\" \"$@\" >\"$CLINKERD_LOG\" 2>&1", executable, "--embedded", "--state", State,
-            "--port", Port.ToString(CultureInfo.InvariantCulture), .. arguments]) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])["-c", "exec \"$0\" \"$@\" >\"$CLINKERD_LOG\" 2>&1", executable, .. Configuration(),
+            "--port", Port.ToString(CultureInfo.InvariantCulture)]) start.ArgumentList.Add(argument);
         start.Environment["CLINKERD_LOG"] = LogFile;
 #pragma warning disable RS0030 // it lives longer than a tool, and is to be ended
         process = Process.Start(start)!;
@@ -59,6 +52,9 @@ public class Clinkerd : IAsyncLifetime
             catch (SocketException) { /* not yet */ }
         }
     }
+
+    /// <summary>Where the daemon has its options from, as arguments.</summary>
+    protected virtual string[] Configuration() => ["--embedded", "--state", State];
 
     /// <summary>Resident memory, in bytes.</summary>
     public long Resident()

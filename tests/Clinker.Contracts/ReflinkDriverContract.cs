@@ -46,6 +46,7 @@ public sealed class ReflinkDriverContract : DirectoryDriverContract
         var data = new byte[1 << 20];
         new Random(1).NextBytes(data);
         for (var i = 0; i < 200; i++) await RandomAccess.WriteAsync(file, data, (long)i << 20, token);
+        await RandomAccess.WriteAsync(file, new byte[8], 0, token); // also a snapshot before the writer's first turn holds two numbers
         RandomAccess.FlushToDisk(file);
         var free = (await Driver.Report(token)).Pools[0].FreeGb;
         using var over = new CancellationTokenSource();

@@ -80,6 +80,8 @@ public sealed class DetachThatFailsAtEveryPoint(ITestOutputHelper output) : Ever
 
 public sealed class DetachWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("DetachWhileConnecting", output);
 
+public sealed class ConnectWhileSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("ConnectWhileSnapshot", output);
+
 public sealed class SnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("Snapshot", output);
 
 public sealed class SnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotThatFails", output);

@@ -1,3 +1,4 @@
+using Clinker.Drivers.Memory;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -32,6 +33,7 @@ static class Invariants
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
             Assert.Fail($"{what}: attachments are connected to {string.Join(", ", connected)}, exports are {string.Join(", ", world.Shares.Exports.Keys)}");
+        world.HoldContents(what);
         if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
         Hold(world, what, volumes, world.Shares.Volumes.ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
         {
@@ -50,7 +52,15 @@ static class Invariants
         });
     }
 
-    /// <summary>Volumes and snapshots belong to what is there; a whole group snapshot has only whole snapshots; a group lies in one place.</summary>
+    /// <summary>What must be true at any time: what was copied or replaced no host had meanwhile.</summary>
+    public static void HoldContents(this World world, string what)
+    {
+        var files = world.Shares.Volumes.Select(v => v.VolumeId).Concat(world.Shares.Snapshots.Select(s => s.SnapshotId));
+        if (files.FirstOrDefault(id => world.Shares.Find(id)!.Content == MemoryFile.Torn) is { } torn)
+            Assert.Fail($"{what}: a host had the volume while {torn} got its content");
+    }
+
+    /// <summary>Volumes and snapshots belong to what is there; a whole group snapshot has only whole snapshots.</summary>
     static async Task HoldGroups(this World world, string what)
     {
         var wrong = await world.Db.Read(tx => tx.Query($"""

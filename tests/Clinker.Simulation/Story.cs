@@ -74,6 +74,8 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         ThatFails(detach, "disconnect", "in-use 1 old"),
         new("DetachWhileConnecting", AVolume, async (w, s) => await w.Detach(await w.Connect(s.Volume!)),
             "available 1 old", "attaching 1 old", "reserved 1 old"),
+        new("ConnectWhileSnapshot", AVolumeThatTakesTime, async (w, s) => { await w.Snapshot(s.Volume!); await w.Connect(s.Volume!); },
+            "attaching 1 old; available 1 old", "attaching 1 old; error 1", "available 1 old; available 1 old", "available 1 old; error 1"),
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
         .. OfGroups,
@@ -90,6 +92,13 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         await world.RunUntroubled();
         world.Shares.Write(volume.Id, "old");
         return new(volume);
+    }
+
+    /// <summary>One whose copying takes time.</summary>
+    static Task<Scene> AVolumeThatTakesTime(World world)
+    {
+        world.Shares.SnapshotsAttached = false;
+        return AVolume(world);
     }
 
     /// <summary>A volume that was written to since its snapshot.</summary>

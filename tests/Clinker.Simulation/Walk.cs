@@ -84,6 +84,7 @@ public sealed class Walk(ITestOutputHelper output)
 
         public async Task Go(int acts = Acts)
         {
+            world.Shares.SnapshotsAttached = seed % 2 == 0;
             foreach (var roles in Roles) daemons.Add(Start(roles));
             while (Act < acts)
             {
@@ -106,7 +107,8 @@ public sealed class Walk(ITestOutputHelper output)
                 case < 690: await Create(null); break;
                 case < 700: await Create(Pick(volumes) is { } of ? new VolumeSource.OfVolume(of.Id) : null); break;
                 case < 710: await Create(Pick(snapshots) is { } taken ? new VolumeSource.OfSnapshot(taken.Id) : null); break;
-                case < 735: await Try("snapshot", Pick(volumes), async v => snapshots.Add(await world.Snapshot(v, Limits))); break;
+                case < 735: await Try("snapshot", Pick(volumes), async v => snapshots.Add(
+                    await world.Snapshot(v, Limits, random.Next(4) == 0 ? VolumeRules.SnapshotEvenInUse : null))); break;
                 case < 745: await Try("extend", Pick(volumes), v => world.Extend(v, random.Next(2, 6), Limits)); break;
                 case < 765: await Revert(); break;
                 case < 780: await Try("delete the snapshot", Pick(snapshots), s => world.Delete(s, force: random.Next(5) == 0)); break;

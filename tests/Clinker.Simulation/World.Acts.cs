@@ -1,3 +1,4 @@
+using Clinker.Attachments;
 using Clinker.Quotas;
 using Clinker.Snapshots;
 using Clinker.Store;
@@ -8,11 +9,11 @@ namespace Clinker.Simulation;
 /// <summary>What users ask for, accepted as the API accepts it.</summary>
 sealed partial class World
 {
-    public Task<Snapshot> Snapshot(Volume volume, QuotaLimits? limits = null)
+    public Task<Snapshot> Snapshot(Volume volume, QuotaLimits? limits = null, Rule? rule = null)
     {
         Later();
         return Db.Commit(tx => CreateSnapshot.Accept(
-            tx, NewSnapshot(tx, volume), VolumeRules.Snapshot, limits ?? QuotaLimits.None, ids.New(), "req-3"));
+            tx, NewSnapshot(tx, volume), rule ?? VolumeRules.Snapshot, limits ?? QuotaLimits.None, ids.New(), "req-3"));
     }
 
     public Task Delete(Snapshot snapshot, bool force = false)
@@ -34,6 +35,15 @@ sealed partial class World
         Later();
         return Db.Commit(tx => ExtendVolume.Accept(
             tx, volume.Id, toGb, VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
+    }
+
+    /// <summary>A host asks for a volume without an attachment, as os-initialize_connection does.</summary>
+    public Task ConnectUnreserved(Volume volume)
+    {
+        Later();
+        var operation = ids.New();
+        return Db.Commit(async tx => await ConnectVolume.Accept(tx, await tx.Volumes.Get(volume.Id, @lock: true), null,
+            new("h1", """{"host":"h1"}"""), isNew: false, operation, "req-7"));
     }
 
     public Task Revert(Volume volume, Snapshot to)

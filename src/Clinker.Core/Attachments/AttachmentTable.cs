@@ -42,6 +42,11 @@ public readonly struct AttachmentTable(Tx tx)
           and id <> {otherThan ?? ""}
         """);
 
+    /// <summary>Whether any host has a volume: one that was connected, or that says of itself that it has it.</summary>
+    public async Task<bool> Any(string volumeId) => 0 < await tx.Number($"""
+        select count(*) from attachment where volume_id = {volumeId} and (connection_info is not null or attached_at is not null)
+        """);
+
     /// <summary>Rewrites what changes of one.</summary>
     public Task Set(Attachment a) => tx.Execute($"""
         update attachment set host_name = {a.HostName}, device = {a.Device}, mode = {a.Mode}, status = {a.Status},

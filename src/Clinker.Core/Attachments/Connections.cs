@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Clinker.Drivers;
@@ -13,6 +14,10 @@ namespace Clinker.Attachments;
 /// </summary>
 public static class Connections
 {
+    /// <summary>Those that may be given for each GiB.</summary>
+    static readonly string[] Limits =
+        ["read_iops_sec", "read_bytes_sec", "write_iops_sec", "write_bytes_sec", "total_iops_sec", "total_bytes_sec"];
+
     /// <summary>For an attachment: all members in one object.</summary>
     public static async Task<string> OfAttachment(Tx tx, Volume volume, Attachment attachment, Connector connector, ConnectionInfo info)
     {
@@ -39,22 +44,46 @@ public static class Connections
         return properties.RootElement.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    static JsonObject Around(ConnectionInfo info, Connector connector) => new()
+    static JsonObject Around(ConnectionInfo info, Connector connector)
     {
-        ["driver_volume_type"] = info.Type,
-        ["enforce_multipath"] = Enforced(connector),
-    };
+        var around = new JsonObject { ["driver_volume_type"] = info.Type, ["enforce_multipath"] = Enforced(connector) };
+        if (info.MountPointBase is { } mounts) around["mount_point_base"] = mounts;
+        return around;
+    }
 
     static async Task<JsonObject> Data(Tx tx, Volume volume, ConnectionInfo info, string mode)
     {
         var specs = await tx.Types.SpecsOf(volume.VolumeTypeId);
         var cacheable = specs.GetValueOrDefault("cacheable") == "<is> True";
         var data = JsonNode.Parse(info.Data)!.AsObject();
-        data["qos_specs"] = null;
+        data["qos_specs"] = await tx.QosSpecs.OfType(volume.VolumeTypeId) is { Consumer: not "back-end" } qos ? ForHost(qos.Specs, volume.SizeGb) : null;
         data["access_mode"] = mode;
         data["encrypted"] ??= volume.EncryptionKeyId is not null;
         data["cacheable"] = cacheable && (data["cacheable"] is not { } can || can.GetValueKind() == JsonValueKind.True);
         return data;
+    }
+
+    /// <summary>
+    /// What a host is to keep the volume to. A limit may be given for each GiB, with its least and its greatest value: the host is told
+    /// what comes of that. What makes no number is told as it stands.
+    /// </summary>
+    static JsonObject ForHost(IReadOnlyDictionary<string, string> specs, int sizeGb)
+    {
+        var told = new JsonObject(specs.Select(s => KeyValuePair.Create(s.Key, (JsonNode?)s.Value)));
+        foreach (var limit in Limits)
+        {
+            var (perGb, least, most) = ($"{limit}_per_gb", $"{limit}_per_gb_min", $"{limit}_max");
+            if (Number(perGb) is not { } each || !Fits(least) || !Fits(most)) continue;
+            var value = Math.Max(Number(least) ?? 0, each * sizeGb);
+            told[limit] = Math.Min(value, Number(most) ?? value);
+            foreach (var name in new[] { perGb, least, most }) told.Remove(name);
+        }
+        return told;
+
+        long? Number(string name) =>
+            long.TryParse(specs.GetValueOrDefault(name), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && Math.Abs(number) <= long.MaxValue / int.MaxValue ? number : null;
+        bool Fits(string name) => !specs.ContainsKey(name) || Number(name) is not null;
     }
 
     static bool Enforced(Connector connector)

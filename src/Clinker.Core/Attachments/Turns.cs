@@ -11,7 +11,7 @@ namespace Clinker.Attachments;
 /// </summary>
 static class Turns
 {
-    static readonly string[] Kinds = [nameof(ConnectVolume), nameof(DetachVolume)];
+    public static readonly string[] Kinds = [nameof(ConnectVolume), nameof(DetachVolume)];
 
     /// <param name="volume">Locked: later ones are accepted later.</param>
     /// <exception cref="FaultException">Invalid: the volume lies nowhere.</exception>
@@ -39,6 +39,9 @@ static class Turns
     public static Task End(Tx tx, OperationRow row, string volumeId)
     {
         tx.Tell(row);
-        return tx.Operations.Hasten(new("volume", volumeId), Kinds, after: row);
+        return Next(tx, row, volumeId);
     }
+
+    /// <summary>In the transaction that ends what kept hosts from a volume: who waits for it tries now.</summary>
+    public static Task Next(Tx tx, OperationRow row, string volumeId) => tx.Operations.Hasten(new("volume", volumeId), Kinds, after: row);
 }

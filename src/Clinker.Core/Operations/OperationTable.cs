@@ -250,6 +250,12 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>Whether something of another kind than these is under way (or stuck) about a resource.</summary>
+    public async Task<bool> AnyOther(About about, IReadOnlyCollection<string> kinds) => 0 < await tx.Number($"""
+        select count(*) from operation where about_kind = {about.Kind} and about_id = {about.Id} and kind not in ({Sql.List(kinds)})
+          and status in ('queued', 'running', 'unwinding', 'stuck')
+        """);
+
     /// <summary>
     /// What was accepted first of these kinds about a resource, and waits to be tried again, is tried now. For the end of what it
     /// waited for.
@@ -270,6 +276,12 @@ public readonly struct OperationTable(Tx tx)
     /// <summary>Whether an operation reads from the resource and so keeps it from being deleted.</summary>
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");
+
+    /// <summary>Whether an operation of this kind holds it.</summary>
+    public async Task<bool> Held(About about, string kind) => 0 < await tx.Number($"""
+        select count(*) from hold h join operation o on o.id = h.operation
+        where h.kind = {about.Kind} and h.id = {about.Id} and o.kind = {kind}
+        """);
 
     /// <summary>How many operations are in each status.</summary>
     public Task<List<(string Status, long Count)>> Counts() =>

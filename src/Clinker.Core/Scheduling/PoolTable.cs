@@ -31,7 +31,7 @@ public readonly struct PoolTable(Tx tx)
             VolumeId = volume.Id,
             Hints = wishes,
             Neighbours = new Dictionary<string, string>(lie),
-            Qos = await tx.QosSpecs.SpecsOf(volume.VolumeTypeId),
+            Qos = (await tx.QosSpecs.OfType(volume.VolumeTypeId))?.Specs ?? Volume.EmptyMetadata,
             Volume = new Dictionary<string, string>
             {
                 ["id"] = volume.Id,

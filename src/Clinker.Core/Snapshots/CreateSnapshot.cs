@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
@@ -75,23 +76,23 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         {
             await tx.Snapshots.SetProgress(SnapshotId, "100%");
             await tx.Snapshots.Settle(SnapshotId, Creating, Available);
+            await Turns.Next(tx, saga.Row, volume.Id);
         });
     }
 
-    /// <summary>Of a volume in use only where the backend keeps to one moment then too. The volume is asked for anew: it may be in use by now.</summary>
-    /// <param name="evenInUse">Otherwise it is refused while somebody has the volume.</param>
+    /// <summary>Of a volume in use only where the backend keeps to one moment then too.</summary>
+    /// <param name="evenInUse">Otherwise it is refused while a host has the volume.</param>
     internal static async Task Take(Saga saga, Volume volume, Snapshot snapshot, bool evenInUse = true)
     {
-        var now = await saga.Read(tx => tx.Volumes.Get(volume.Id));
-        if (now.AttachStatus != AttachStatus.Detached && !evenInUse)
+        if (!evenInUse && await Writers.Any(saga, volume.Id))
             throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use.").Thrown();
-        if (now.AttachStatus != AttachStatus.Detached) saga.Driver.Demand(Abilities.SnapshotsAttached, "take snapshots of volumes in use");
-        await saga.Driver.CreateSnapshot(now, snapshot, saga.Work);
+        await saga.Driver.CreateSnapshot(await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
         await tx.Snapshots.Settle(SnapshotId, Creating, Error);
         await tx.Messages.Add(row, "VOLUME_SNAPSHOT", SnapshotId, MessageAction.CreateSnapshot, fault);
+        await Turns.Next(tx, row, (await tx.Snapshots.Get(SnapshotId)).VolumeId);
     }
 }

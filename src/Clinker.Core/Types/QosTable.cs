@@ -64,11 +64,10 @@ public readonly struct QosTable(Tx tx)
         return tx.Execute($"update volume_type set qos_spec_id = null, updated_at = {tx.Now} where qos_spec_id = {id}{one}");
     }
 
-    /// <summary>The specs of a type's QoS; none for no type.</summary>
-    public async Task<IReadOnlyDictionary<string, string>> SpecsOf(string? typeId) => typeId is null
-        ? Volume.EmptyMetadata
-        : await tx.One($"select specs from qos_spec where id = (select qos_spec_id from volume_type where id = {typeId})",
-            r => VolumeTable.Words(r.GetString(0))) ?? Volume.EmptyMetadata;
+    /// <summary>A type's QoS; null for none.</summary>
+    public async Task<QosSpec?> OfType(string? typeId) => typeId is null
+        ? null
+        : await tx.One<QosSpec?>($"select {All} from qos_spec where id = (select qos_spec_id from volume_type where id = {typeId})", Read);
 
     static QosSpec Read(DbDataReader r) => new()
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Messages;
@@ -72,6 +73,7 @@ public sealed record CreateVolume(
         {
             await tx.Volumes.SetOnDisk(VolumeId, disk);
             await tx.Volumes.Settle(VolumeId, Creating, Available);
+            await LetGo(tx, saga.Row);
         });
     }
 
@@ -113,8 +115,7 @@ public sealed record CreateVolume(
                 var (snapshot, origin) = await saga.Read(tx => Origin(tx, of));
                 return await saga.Driver.CreateFromSnapshot(volume, origin, snapshot, saga.Work);
             case VolumeSource.OfVolume of:
-                var source = await saga.Read(tx => tx.Volumes.Get(of.Id));
-                if (source.AttachStatus != AttachStatus.Detached) saga.Driver.Demand(Abilities.SnapshotsAttached, "clone volumes in use");
+                var source = await Writers.ToCopy(saga, of.Id, "clone volumes in use");
                 return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
@@ -127,10 +128,18 @@ public sealed record CreateVolume(
         return (snapshot, await tx.Volumes.Get(snapshot.VolumeId));
     }
 
+    /// <summary>Hosts that wait for the source, or for the volume itself, may have it.</summary>
+    async Task LetGo(Tx tx, OperationRow row)
+    {
+        if (Source is VolumeSource.OfVolume of) await Turns.Next(tx, row, of.Id);
+        await Turns.Next(tx, row, VolumeId);
+    }
+
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
         await tx.Volumes.Settle(VolumeId, Creating, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId,
             fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume : MessageAction.CreateVolumeFromBackend, fault);
+        await LetGo(tx, row);
     }
 }

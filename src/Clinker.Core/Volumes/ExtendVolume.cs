@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
@@ -53,16 +54,18 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
             },
             undo: tx => tx.Pools.GiveBackGrowth(VolumeId, volume.SizeGb));
 
-        await saga.Step(OnStorage, () =>
+        await saga.Step(OnStorage, async () =>
         {
-            if (volume.PreviousStatus == InUse) saga.Driver.Demand(Abilities.ExtendAttached, "extend volumes in use");
-            return saga.Driver.Extend(volume, ToGb, saga.Work);
+            if (volume.PreviousStatus == InUse || await Writers.Any(saga, VolumeId))
+                saga.Driver.Demand(Abilities.ExtendAttached, "extend volumes in use");
+            await saga.Driver.Extend(volume, ToGb, saga.Work);
         });
 
         await saga.Finish(async tx =>
         {
             await tx.Volumes.SetSize(VolumeId, ToGb);
             await tx.Volumes.PutBack(VolumeId, Extending);
+            await Turns.Next(tx, saga.Row, VolumeId);
         });
     }
 
@@ -75,5 +78,6 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
         if (fault is Fault.NoValidBackend || await tx.Operations.WasUntouched(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Extending);
         else await tx.Volumes.Settle(VolumeId, Extending, ErrorExtending);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ExtendVolume, fault);
+        await Turns.Next(tx, row, VolumeId);
     }
 }

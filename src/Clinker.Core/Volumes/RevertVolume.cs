@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
@@ -51,25 +52,28 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
         var (volume, snapshot) = await saga.Read(async tx => (await tx.Volumes.Get(VolumeId), await tx.Snapshots.Get(SnapshotId)));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await saga.Step(OnStorage,
-            () =>
+            async () =>
             {
                 saga.Driver.Demand(Abilities.Revert, "revert volumes to snapshots");
-                return saga.Driver.RevertTo(volume, snapshot, saga.Work);
+                if (await Writers.Any(saga, VolumeId)) // available by an admin's word only
+                    throw new FaultException(new Fault.DriverFailed("revert the volume", "a host has it.")) { NothingDone = true };
+                await saga.Driver.RevertTo(volume, snapshot, saga.Work);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
-        await saga.Finish(tx => Settle(tx, Available));
+        await saga.Finish(tx => Settle(tx, saga.Row, Available));
     }
 
     /// <summary>What is in the volume then, the one content or the other, is for its owner to find out; unless nothing was done.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await Settle(tx, await tx.Operations.WasUntouched(row.Id, OnStorage) ? Available : Error);
+        await Settle(tx, row, await tx.Operations.WasUntouched(row.Id, OnStorage) ? Available : Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.RevertVolume, fault);
     }
 
-    async Task Settle(Tx tx, string to)
+    async Task Settle(Tx tx, OperationRow row, string to)
     {
         await tx.Volumes.Settle(VolumeId, Reverting, to);
         await tx.Snapshots.Settle(SnapshotId, SnapshotStatus.Restoring, SnapshotStatus.Available);
+        await Turns.Next(tx, row, VolumeId);
     }
 }

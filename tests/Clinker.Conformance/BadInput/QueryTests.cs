@@ -16,6 +16,8 @@ public sealed class QueryTests(Things things)
         ["snapshot_list_detail"] = 0,
         ["type_list"] = 0,
         ["message_list"] = 5,
+        ["attachment_list"] = 27,
+        ["attachment_list_detail"] = 27,
         ["qos_spec_list"] = 0,
         ["group_type_list"] = 11,
         ["transfer_list"] = 59,

@@ -37,7 +37,7 @@ public sealed class ListTests(Clinkerd daemon) : IClassFixture<Clinkerd>
 
         foreach (var limit in (int[])[1, 2, 7, all.Count, all.Count + 1]) await walk.Meets(all, "", limit);
         await Sorted(walk, route.Path, keys, all);
-        await Filtered(walk, route.Path, filter, all);
+        if (filter != "-") await Filtered(walk, route.Path, filter, all);
         await Parts(walk, route.Path, all);
         await Counts(walk, route.Path, all.Count);
         foreach (var wrong in (string[])["limit=-1", "limit=x", "limit=", "offset=-1", "offset=x", "sort=nobody_knows", "sort=id:up",

@@ -43,14 +43,21 @@ static class Likeness
             Compare([.. theirs.SelectMany(o => o).Select(m => m.Value)], [.. ours.SelectMany(o => o).Select(m => m.Value)], at + ".*", found);
             return;
         }
-        foreach (var name in theirs.Concat(ours).SelectMany(o => o).Select(m => m.Key).Distinct())
+        foreach (var name in theirs.Concat(ours).SelectMany(o => o).Select(m => Common(m.Key)).Distinct())
         {
             var path = at.Length == 0 ? name : $"{at}.{name}";
-            if (!theirs.Exists(o => o.ContainsKey(name))) found.Add($"{path} is extra");
-            else if (theirs.TrueForAll(o => o.ContainsKey(name)) && !ours.TrueForAll(o => o.ContainsKey(name))) found.Add($"{path} is missing");
-            else Compare([.. theirs.Select(o => o[name])], [.. ours.Select(o => o[name])], path, found);
+            if (!theirs.Exists(Has)) found.Add($"{path} is extra");
+            else if (theirs.TrueForAll(Has) && !ours.TrueForAll(Has)) found.Add($"{path} is missing");
+            else Compare([.. theirs.SelectMany(Of)], [.. ours.SelectMany(Of)], path, found);
+
+            bool Has(JsonObject o) => o.Any(m => Common(m.Key) == name);
+            IEnumerable<JsonNode?> Of(JsonObject o) => o.Where(m => Common(m.Key) == name).Select(m => m.Value);
         }
     }
+
+    /// <summary>A quota of a volume type ends in the type's name: whatever types there are.</summary>
+    static string Common(string key) =>
+        key.IndexOf('_', StringComparison.Ordinal) is > 0 and var at && key[..at] is "volumes" or "gigabytes" or "snapshots" ? key[..at] + "_*" : key;
 
     static string Kind(JsonNode node) => node.GetValueKind() switch
     {

@@ -10,7 +10,7 @@ namespace Clinker.Conformance.Samples;
 /// forgotten <c>[Since]</c> is seen, and one too many.
 /// </summary>
 [Collection(SampleDaemon.Name)]
-public sealed class MemberTests(Clinkerd daemon)
+public sealed class MemberTests(SampleClinkerd daemon)
 {
     static readonly IReadOnlyList<(Exchange Ask, IReadOnlyList<Member> Members)> All = [.. Resource.Lines("Members.tsv")
         .SelectMany(c => c[0].Split(", ").Select(r => (Exchange.Plain(r), (IReadOnlyList<Member>)[.. c[1].Split(' ').Select(Member.Of)])))];

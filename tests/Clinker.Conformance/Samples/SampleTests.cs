@@ -10,7 +10,7 @@ namespace Clinker.Conformance.Samples;
 /// a line that is needed no longer fails, so both only shrink.
 /// </summary>
 [Collection(SampleDaemon.Name)]
-public sealed class SampleTests(Clinkerd daemon)
+public sealed class SampleTests(SampleClinkerd daemon)
 {
     static readonly ILookup<string, string> Known = Resource.Lines("differences.txt").ToLookup(c => c[0], c => c[1]);
 
@@ -73,9 +73,30 @@ public sealed class SampleTests(Clinkerd daemon)
     static bool HasRoute(Exchange exchange) => exchange.OfVersions || exchange.Route is not null;
 }
 
+/// <summary>A daemon like an embedded one, with a group type that is the default one.</summary>
+public sealed class SampleClinkerd : Clinkerd
+{
+    protected override string[] Configuration()
+    {
+        var file = Path.Combine(State, "cinder.conf");
+        File.WriteAllText(file, $"""
+            [DEFAULT]
+            state_path = {State}
+            my_ip = 127.0.0.1
+            volume_driver = directory
+            directory_paths = $state_path/volumes
+            default_group_type = group-type-test
+            quota_volumes = -1
+            quota_snapshots = -1
+            quota_gigabytes = -1
+            """);
+        return ["--config-file", file];
+    }
+}
+
 /// <summary>A daemon for samples: each test has a project of its own there.</summary>
 [CollectionDefinition(Name)]
-public sealed class SampleDaemon : ICollectionFixture<Clinkerd>
+public sealed class SampleDaemon : ICollectionFixture<SampleClinkerd>
 {
     public const string Name = "samples";
 }

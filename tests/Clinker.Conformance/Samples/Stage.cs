@@ -10,7 +10,7 @@ namespace Clinker.Conformance.Samples;
 /// <summary>A project of its own on the daemon, with the things that a request is about.</summary>
 sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
 {
-    /// <summary>Statuses in which nobody is at work.</summary>
+    /// <summary>Statuses in which nobody is at work, although they are called as if somebody were.</summary>
     static readonly HashSet<string> AtRest = ["attaching", "detaching"];
 
     static int count;
@@ -60,7 +60,7 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     /// <summary>What an answer is about: behind the one key, if there is one.</summary>
     public static JsonNode Inner(JsonNode answer)
     {
-        var members = answer.AsObject().Where(m => m.Key != "count" && !m.Key.EndsWith("_links", StringComparison.Ordinal)).ToList();
+        var members = answer.AsObject().Where(m => m.Key is not ("count" or "links") && !m.Key.EndsWith("_links", StringComparison.Ordinal)).ToList();
         return members is [{ Value: JsonObject or JsonArray }] ? members[0].Value! : answer;
     }
 
@@ -104,10 +104,14 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
         {
             var answer = await Send("GET", path, null, Microversion.Newest);
             if (answer.Status != 200 || Item(answer.Json)["status"] is not { } status) return;
-            if (!((string)status!).EndsWith("ing", StringComparison.Ordinal) || AtRest.Contains((string)status!)) return;
+            if (IsAtRest((string)status!)) return;
             Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), $"{path} is still {status}:\n{daemon.Log}");
         }
     }
+
+    /// <summary>Not while something is being done; <c>error_deleting</c> and its like are how that has ended.</summary>
+    static bool IsAtRest(string status) => !status.EndsWith("ing", StringComparison.Ordinal)
+        || status.StartsWith("error", StringComparison.Ordinal) || AtRest.Contains(status);
 
     /// <summary>Gives the room back: what comes later is to find a place too.</summary>
     public async ValueTask DisposeAsync()

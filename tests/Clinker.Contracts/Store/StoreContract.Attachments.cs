@@ -184,6 +184,35 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task Who_has_a_volume_and_what_else_is_done_with_it_is_known()
+    {
+        var volume = await Usable();
+        var about = new About("volume", volume.Id);
+        async Task<bool> Any(Attachment use)
+        {
+            await Db.Commit(async tx =>
+            {
+                await tx.Attachments.RemoveOf(volume.Id);
+                await tx.Attachments.Insert(use);
+            });
+            return await Db.Read(tx => tx.Attachments.Any(volume.Id));
+        }
+        Assert.False(await Db.Read(tx => tx.Attachments.Any(volume.Id)));
+        Assert.False(await Any(Use(volume))); // only reserved
+        Assert.True(await Any(Use(volume) with { HostName = "h", ConnectionInfo = "{}" }));
+        Assert.True(await Any(Use(volume, status: AttachStatus.Detaching) with { AttachedAt = Some.Time }));
+
+        var operation = Some.Id();
+        await Db.Commit(tx => tx.Operations.Start(operation, new DeleteVolume(volume.Id), "h@b", "p", null));
+        foreach (var status in (string[])["queued", "running", "unwinding", "stuck", "done", "failed"])
+        {
+            await Db.Commit(tx => tx.Execute($"update operation set status = {status} where id = {operation}"));
+            Assert.Equal(status is not ("done" or "failed"), await Db.Read(tx => tx.Operations.AnyOther(about, ["ConnectVolume", "DetachVolume"])));
+            Assert.False(await Db.Read(tx => tx.Operations.AnyOther(about, ["DeleteVolume"])));
+        }
+    }
+
+    [Fact]
     public async Task Hosts_take_their_turns_in_the_order_in_which_they_came()
     {
         var volume = await Usable();

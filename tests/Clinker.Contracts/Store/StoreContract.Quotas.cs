@@ -255,9 +255,9 @@ public abstract partial class StoreContract
         await Db.Commit(tx => tx.QosSpecs.Associate(qos.Id, type.Id));
         Assert.Equal(qos.Id, (await Db.Read(tx => tx.Types.Find(type.Id)))!.QosSpecId);
         Assert.Equal([(type.Id, "gold")], await Db.Read(tx => tx.QosSpecs.TypesOf(qos.Id)));
-        Assert.Equal(qos.Specs, await Db.Read(tx => tx.QosSpecs.SpecsOf(type.Id)));
+        Assert.Equal(qos.Specs, (await Db.Read(tx => tx.QosSpecs.OfType(type.Id)))!.Specs);
         await Db.Commit(tx => tx.QosSpecs.Disassociate(qos.Id, null));
-        Assert.Empty(await Db.Read(tx => tx.QosSpecs.SpecsOf(type.Id)));
+        Assert.Null(await Db.Read(tx => tx.QosSpecs.OfType(type.Id)));
 
         var encryption = new TypeEncryption
         {

@@ -63,4 +63,14 @@ static class AttachmentCalls
         for (var i = 0; i < 2000 && !await so(); i++) await Task.Delay(5);
         Assert.True(await so());
     }
+
+    /// <summary>Time passes until something is done: whose turn has not come is tried again after a while.</summary>
+    public static async Task Passing(RunningApi api, Task until)
+    {
+        while (!until.IsCompleted)
+        {
+            await Task.WhenAny(until, Task.Delay(5));
+            api.Time.Advance(TimeSpan.FromMilliseconds(20)); // a slow machine must not use up the tries
+        }
+    }
 }

@@ -85,14 +85,4 @@ public sealed class AttachmentTurnTests
         await api.Delete($"attachments/{kept}", Newest);
         Assert.Equal("available", await StatusOf(api, volume));
     }
-
-    /// <summary>Time passes until something is done: whose turn has not come is tried again after a while.</summary>
-    static async Task Passing(RunningApi api, Task until)
-    {
-        while (!until.IsCompleted)
-        {
-            await Task.WhenAny(until, Task.Delay(5));
-            api.Time.Advance(TimeSpan.FromMilliseconds(20)); // a slow machine must not use up the tries
-        }
-    }
 }

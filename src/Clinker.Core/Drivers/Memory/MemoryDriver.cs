@@ -14,8 +14,8 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
     public override string Backend => backend;
 
     public override Abilities Can =>
-        Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.SnapshotsAttached | Abilities.Clones
-        | Abilities.Revert | Abilities.Connect | Abilities.Multiattach;
+        Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
+        | Abilities.Multiattach | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
@@ -35,7 +35,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
     public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work)
     {
         var from = (Reach(source), VolumeFile(source));
-        return Create(volume, work, "create from volume", () => Grown(Existing(from, "create the volume"), volume));
+        return Create(volume, work, "create from volume", () => Grown(Existing(from, "create the volume"), volume), from: source);
     }
 
     public override async Task Delete(Volume volume, Work work)
@@ -57,7 +57,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
     public override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
     {
         var pool = Reach(volume);
-        await Make(pool, SnapshotFile(snapshot), work, "snapshot", () => Existing((pool, VolumeFile(volume)), "take the snapshot"));
+        await Make(pool, SnapshotFile(snapshot), work, "snapshot", () => Existing((pool, VolumeFile(volume)), "take the snapshot"), from: volume);
     }
 
     public override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work)
@@ -79,7 +79,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         await Touch("revert: publish");
         // As rename(2) does: it needs the work file, and replaces. A late worker's was removed by whoever took over or gave up.
         if (!Files.TryRemove(mine, out var made)) throw WorkIsGone(pool);
-        Files[final] = made;
+        Files[final] = shares.IsWrittenTo(volume.Id) ? made with { Content = MemoryFile.Torn } : made;
     }
 
     public override async Task Abandon(Volume volume, Work work)
@@ -131,21 +131,23 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         return Task.CompletedTask;
     }
 
-    async Task<VolumeOnDisk> Create(Volume volume, Work work, string verb, Func<MemoryFile> content)
+    async Task<VolumeOnDisk> Create(Volume volume, Work work, string verb, Func<MemoryFile> content, Volume? from = null)
     {
         var pool = Reach(volume);
-        await Make(pool, VolumeFile(volume), work, verb, content);
+        await Make(pool, VolumeFile(volume), work, verb, content, from);
         return new(pool, "raw");
     }
 
-    async Task Make(string pool, string file, Work work, string verb, Func<MemoryFile> content)
+    /// <param name="from">The volume that is copied.</param>
+    async Task Make(string pool, string file, Work work, string verb, Func<MemoryFile> content, Volume? from = null)
     {
         work.Token.ThrowIfCancellationRequested();
         var (final, mine) = ((pool, file), (pool, $"{file}.g{work.Generation}"));
         await Touch($"{verb}: remove others' work");
         RemoveWork(pool, file, keep: mine);
         await Touch($"{verb}: make");
-        Files[mine] = Files.GetValueOrDefault(final) ?? content();
+        if (Files.GetValueOrDefault(final) is { } there) Files[mine] = there;
+        else await Fill(mine, verb, content(), from);
         await work.StillHeld();
         await Touch($"{verb}: publish");
         // As link(2) does: it needs the work file, and never replaces. A late worker's was removed by whoever took over.
@@ -153,6 +155,15 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         else if (!Files.ContainsKey(final)) throw WorkIsGone(pool);
         await Touch($"{verb}: tidy");
         Files.TryRemove(mine, out _);
+    }
+
+    async Task Fill((string, string) file, string verb, MemoryFile content, Volume? from)
+    {
+        Files[file] = content;
+        if (from is null || shares.SnapshotsAttached) return;
+        var torn = shares.IsWrittenTo(from.Id);
+        await Touch($"{verb}: copy on");
+        if (torn || shares.IsWrittenTo(from.Id)) Files[file] = content with { Content = MemoryFile.Torn };
     }
 
     async Task Delete(string pool, string file, Work work, string verb)

@@ -27,7 +27,14 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>Which hosts have which volumes.</summary>
     public ConcurrentDictionary<(string VolumeId, string Host), bool> Exports { get; } = new();
 
+    /// <summary>
+    /// Whether a copy takes no time. If not, one of a volume that a host has at its beginning or its end is <see cref="MemoryFile.Torn"/>.
+    /// </summary>
+    public bool SnapshotsAttached { get; set; } = true;
+
     internal ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => files;
+
+    internal bool IsWrittenTo(string volumeId) => Exports.Keys.Any(e => e.VolumeId == volumeId);
 
     /// <summary>Whether a file is one under work.</summary>
     internal static bool IsWork(string file) => file.Contains(".g", StringComparison.Ordinal);
@@ -61,4 +68,8 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 
 /// <summary>A file of a memory backend.</summary>
 /// <param name="Content">What was written to it; empty: nothing yet.</param>
-public sealed record MemoryFile(int SizeGb, string Content = "");
+public sealed record MemoryFile(int SizeGb, string Content = "")
+{
+    /// <summary>The content of a file that somebody may have written to while it was copied, or while it was replaced: no moment's.</summary>
+    public const string Torn = "torn";
+}

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Clinker.Contracts;
+using Clinker.Gluster;
+using Xunit;
+
+namespace Clinker.Live;
+
+/// <summary>What users do with volumes, through the API of the published daemon, seen in the files on a real GlusterFS.</summary>
+public sealed class WholeLife(ITestOutputHelper output)
+{
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    [Fact]
+    public async Task Contents_are_what_the_user_wrote_at_each_step_and_nothing_is_left()
+    {
+        await using var site = await Site.Up();
+        await using var daemon = site.Daemon();
+        await daemon.Start();
+        var clock = Stopwatch.StartNew();
+        Task Write(string id, string content) => DiskContent.Write(Path.Combine(site.Mount, $"volume-{id}"), VolumeFormat.Raw, content).AsTask();
+        async Task<string> Content(string id) => await DiskContent.Read(
+            new[] { "volume", "snapshot" }.Select(k => Path.Combine(site.Mount, $"{k}-{id}")).First(File.Exists), VolumeFormat.Raw);
+
+        var volume = await Made(daemon, """{"size": 1}""");
+        await Write(volume, "first");
+        var snapshot = (string)(await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}"} }"""))["snapshot"]!["id"]!;
+        await Becomes(daemon, $"snapshots/{snapshot}", "available");
+        await Write(volume, "second");
+        var clone = await Made(daemon, $$"""{"source_volid": "{{volume}}"}""");
+        var restored = await Made(daemon, $$"""{"snapshot_id": "{{snapshot}}", "size": 2}""");
+        Assert.Equal(["second", "first", "second", "first"],
+            [await Content(volume), await Content(snapshot), await Content(clone), await Content(restored)]);
+
+        await Posted(daemon, $"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""");
+        await Becomes(daemon, $"volumes/{volume}", "available");
+        Assert.Equal("first", await Content(volume));
+        await Write(volume, "third");
+        await Posted(daemon, $"volumes/{volume}/action", """{"os-extend": {"new_size": 3}}""");
+        await Becomes(daemon, $"volumes/{volume}", "available");
+        long Size(string id) => new FileInfo(Path.Combine(site.Mount, $"volume-{id}")).Length >> 30;
+        Assert.Equal([3, 1, 2], [Size(volume), Size(clone), Size(restored)]);
+        Assert.Equal(["third", "first", "second"], [await Content(volume), await Content(snapshot), await Content(clone)]);
+
+        var attachment = (await Posted(daemon, "attachments", $$$"""
+            {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"} } }
+            """))["attachment"]!;
+        Assert.Equal(("glusterfs", site.Share, $"volume-{volume}", "raw", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
+            Info("export"), Info("name"), Info("format"), Info("mount_point_base")));
+        string Info(string name) => (string)attachment["connection_info"]![name]!;
+        await Posted(daemon, $"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
+        await Becomes(daemon, $"volumes/{volume}", "in-use");
+        await Write(volume, "from the host");
+        await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "in use"} }"""); // GlusterFS can't
+        var refused = (string)(await Listed(daemon, "snapshots?name=in%20use"))["snapshots"]![0]!["id"]!;
+        await Becomes(daemon, $"snapshots/{refused}", "error");
+        Assert.Contains("volumes in use", (string)(await Listed(daemon, "messages"))["messages"]![0]!["user_message"]!, StringComparison.Ordinal);
+        using (var detached = await daemon.Http.DeleteAsync(new Uri($"attachments/{(string)attachment["id"]!}", UriKind.Relative)))
+            Assert.Equal(HttpStatusCode.OK, detached.StatusCode);
+        await Becomes(daemon, $"volumes/{volume}", "available");
+        Assert.Equal("from the host", await Content(volume));
+
+        foreach (var gone in new[] { volume, clone, restored })
+            Assert.Equal(HttpStatusCode.Accepted, await daemon.Delete($"{gone}?cascade=true"));
+        foreach (var gone in new[] { volume, clone, restored }) Assert.Equal("gone", await daemon.Settled(gone, Patience));
+        Assert.Empty(Directory.GetFiles(site.Mount));
+        Assert.Equal(0, site.Sql("select count(*) from snapshot") + site.Sql("select count(*) from hold"));
+        Assert.Equal(0, site.Sql("select coalesce(sum(in_use), 0) from quota_usage"));
+        output.WriteLine($"the whole life of three volumes: {clock.Elapsed.TotalSeconds:0.0} s");
+    }
+
+    static async Task<string> Made(Daemon daemon, string volume)
+    {
+        var id = (string)(await Posted(daemon, "volumes", $$"""{"volume": {{volume}} }"""))["volume"]!["id"]!;
+        await Becomes(daemon, $"volumes/{id}", "available");
+        return id;
+    }
+
+    static async Task<JsonNode> Posted(Daemon daemon, string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await daemon.Http.PostAsync(new Uri(path, UriKind.Relative), content);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{daemon.Log}");
+        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
+    }
+
+    static async Task<JsonNode> Listed(Daemon daemon, string path) => (await daemon.Http.GetFromJsonAsync<JsonNode>(path))!;
+
+    static async Task Becomes(Daemon daemon, string path, string status)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        {
+            var now = (string)(await Listed(daemon, path)).AsObject().Single().Value!["status"]!;
+            if (now == status) return;
+            Assert.True(waited.Elapsed < Patience && (status == "error" || !now.StartsWith("error", StringComparison.Ordinal)), $"{path} is {now}:\n{daemon.Log}");
+        }
+    }
+}
