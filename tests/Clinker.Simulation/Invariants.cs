@@ -60,7 +60,7 @@ static class Invariants
             Assert.Fail($"{what}: a host had the volume while {torn} got its content");
     }
 
-    /// <summary>Volumes and snapshots belong to what is there; a whole group snapshot has only whole snapshots; a group lies in one place.</summary>
+    /// <summary>Volumes and snapshots belong to what is there; a whole group snapshot has only whole snapshots.</summary>
     static async Task HoldGroups(this World world, string what)
     {
         var wrong = await world.Db.Read(tx => tx.Query($"""

@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Store;
 using Clinker.Volumes;
@@ -20,7 +21,10 @@ static class Writers
         var about = new About("volume", volumeId);
         if (await tx.Operations.AnyOther(about, Turns.Kinds))
             throw new Fault.Unavailable($"Volume {volumeId} is being changed: it can be attached after that.").Thrown();
-        if (!driver.Can.HasFlag(Abilities.SnapshotsAttached) && await tx.Operations.Held(about))
+        var copied = driver.Can.HasFlag(Abilities.SnapshotsAttached)
+            ? await tx.Operations.Held(about, nameof(CreateGroupSnapshot)) // the others of its group are to be of the same moment
+            : await tx.Operations.Held(about);
+        if (copied)
             throw new Fault.Unavailable($"Volume {volumeId} is being copied: it can be attached after that.").Thrown();
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Host;
 using Clinker.Messages;
@@ -132,7 +133,15 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
                 await tx.Volumes.Settle(volume.Id, VolumeStatus.Creating, VolumeStatus.Available);
             }
             await tx.Groups.Settle(GroupId, Creating, Available);
+            await LetGo(tx, saga.Row);
         });
+    }
+
+    /// <summary>Hosts that wait for volumes that were copied may have them.</summary>
+    async Task LetGo(Tx tx, OperationRow row)
+    {
+        foreach (var member in Members)
+            if (member.Source is VolumeSource.OfVolume of) await Turns.Next(tx, row, of.Id);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
@@ -140,5 +149,6 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
         foreach (var member in Members) await tx.Volumes.Settle(member.VolumeId, VolumeStatus.Creating, VolumeStatus.Error);
         await tx.Groups.Settle(GroupId, Creating, Error);
         await tx.Messages.Add(row, "GROUP", GroupId, MessageAction.CreateGroup, fault);
+        await LetGo(tx, row);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Host;
 using Clinker.Messages;
 using Clinker.Operations;
@@ -15,7 +16,7 @@ namespace Clinker.Groups;
 /// <param name="Backend">Where they lie: <c>host@backend</c>.</param>
 /// <param name="Consistent">
 /// Whether the group's type promises that they are of one moment. They are taken one after the other: that is so only of volumes that
-/// nobody uses meanwhile, and others are refused.
+/// nobody uses meanwhile. Those in use are refused, and no host gets one of the others until the last is taken (<see cref="Writers"/>).
 /// </param>
 public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend, IReadOnlyList<string> Snapshots, bool Consistent) : Operation
 {
@@ -79,7 +80,14 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
                 await tx.Snapshots.Settle(id, SnapshotStatus.Creating, SnapshotStatus.Available);
             }
             await tx.GroupSnapshots.Settle(GroupSnapshotId, Creating, Available);
+            await LetGo(tx, saga.Row);
         });
+    }
+
+    /// <summary>Hosts that wait for one of the volumes may have it.</summary>
+    async Task LetGo(Tx tx, OperationRow row)
+    {
+        foreach (var id in Snapshots) await Turns.Next(tx, row, (await tx.Snapshots.Get(id)).VolumeId);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
@@ -87,5 +95,6 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
         foreach (var id in Snapshots) await tx.Snapshots.Settle(id, SnapshotStatus.Creating, SnapshotStatus.Error);
         await tx.GroupSnapshots.Settle(GroupSnapshotId, Creating, Error);
         await tx.Messages.Add(row, "GROUP_SNAPSHOT", GroupSnapshotId, MessageAction.CreateGroupSnapshot, fault);
+        await LetGo(tx, row);
     }
 }

@@ -277,6 +277,12 @@ public readonly struct OperationTable(Tx tx)
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");
 
+    /// <summary>Whether an operation of this kind holds it.</summary>
+    public async Task<bool> Held(About about, string kind) => 0 < await tx.Number($"""
+        select count(*) from hold h join operation o on o.id = h.operation
+        where h.kind = {about.Kind} and h.id = {about.Id} and o.kind = {kind}
+        """);
+
     /// <summary>How many operations are in each status.</summary>
     public Task<List<(string Status, long Count)>> Counts() =>
         tx.Query($"select status, count(*) from operation group by status", r => (r.GetString(0), r.GetInt64(1)));

@@ -81,13 +81,12 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     }
 
     /// <summary>Of a volume in use only where the backend keeps to one moment then too.</summary>
-    /// <param name="evenInUse">Otherwise it is refused while somebody has the volume.</param>
+    /// <param name="evenInUse">Otherwise it is refused while a host has the volume.</param>
     internal static async Task Take(Saga saga, Volume volume, Snapshot snapshot, bool evenInUse = true)
     {
-        var now = await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use");
-        if (now.AttachStatus != AttachStatus.Detached && !evenInUse)
+        if (!evenInUse && await Writers.Any(saga, volume.Id))
             throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use.").Thrown();
-        await saga.Driver.CreateSnapshot(now, snapshot, saga.Work);
+        await saga.Driver.CreateSnapshot(await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
