@@ -105,7 +105,8 @@ static class OpenApi
     /// <summary>The actions on a path: one operation, whose body is one of theirs.</summary>
     static JsonObject Actions(string path, IReadOnlyList<Route> routes, Schemas schemas)
     {
-        var operation = Head(routes[0].Name.Split('_')[0] + "_action", path);
+        var collection = path.Split('/')[1];
+        var operation = Head((path.Contains('{', StringComparison.Ordinal) ? collection.TrimEnd('s') : collection) + "_action", path);
         foreach (var route in routes)
         {
             var body = route.Body?.Schema(Microversion.Newest) ?? AnyBehind(route.Key!);
