@@ -162,7 +162,7 @@ public readonly struct PoolTable(Tx tx)
             """, r => $"pool {r.GetString(0)}: {r.GetInt64(1)} GiB in {r.GetInt64(2)} volumes, reserved {r.GetInt64(3)} in {r.GetInt64(4)}");
         var rows = await tx.Query($"""
             select coalesce(v.id, r.volume_id), v.host, r.pool from volume v full outer join reservation r on r.volume_id = v.id
-            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '') 
+            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '')
               or (r.volume_id is not null and r.size_gb <> v.size_gb and r.size_gb <> coalesce(v.growing_to_gb, v.size_gb))
             """, r => $"volume {r.GetString(0)} lies in {r.Text(1) ?? "no pool"}, its room is reserved in {r.Text(2) ?? "none"}");
         return [.. counters, .. rows];

@@ -107,7 +107,7 @@ static class Volumes
     static async Task<Page<VolumeDetail>> Detail(Call call)
     {
         var query = ListQuery(call);
-        var (found, view) = await call.Db.Read(async tx => 
+        var (found, view) = await call.Db.Read(async tx =>
         {
             var page = await tx.Volumes.List(query);
             return (page, await View(tx, call, page.Items));
@@ -117,7 +117,7 @@ static class Volumes
 
     static async Task<VolumeDetail> Show(Call call, string id)
     {
-        var (volume, view) = await call.Db.Read(async tx => 
+        var (volume, view) = await call.Db.Read(async tx =>
         {
             var one = await Visible(tx, call, id);
             return (one, await View(tx, call, [one]));
