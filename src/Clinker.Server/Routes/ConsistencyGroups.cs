@@ -24,6 +24,8 @@ static class ConsistencyGroups
         api.Get("consistencygroup_show", "/consistencygroups/{id}", Show, rule: Row("group:get"));
         api.PostAndDo("consistencygroup_delete", "/consistencygroups/{id}/delete", GroupActionForms.OldDelete, Delete, rule: Row("group:delete"));
         api.PutAndDo("consistencygroup_update", "/consistencygroups/{id}/update", GroupUpdate.OldForm, Update, rule: Row("group:update"));
+        // What cinderclient sends; the API reference has the path above.
+        api.PutAndDo("consistencygroup_set", "/consistencygroups/{id}", GroupUpdate.OldForm, Update, rule: Row("group:update"));
     }
 
     /// <summary>The group, if it is of this form and the caller may know that it exists.</summary>

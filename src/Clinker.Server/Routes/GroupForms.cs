@@ -60,13 +60,13 @@ sealed record GroupFrom(string? Name, string? Description, string? GroupSnapshot
                     : null),
         g => new(g.Text("name")?.Trim(), g.Text("description")?.Trim(), g.Text("group_snapshot_id"), g.Text("source_group_id")));
 
-    /// <summary>The older form; the cgsnapshot goes before the group.</summary>
+    /// <summary>The older form; the cgsnapshot goes before the group. Null, which cinderclient sends for the other one, is taken.</summary>
     public static readonly Form<GroupFrom> OldForm = new(
         Must.Object(Must.Required("consistencygroup-from-src", Must.Object(
             Must.Optional("name", Must.Text(orNull: true)),
             Must.Optional("description", Must.Description),
-            Must.Optional("cgsnapshot_id", Must.Text(max: int.MaxValue)),
-            Must.Optional("source_cgid", Must.Text(max: int.MaxValue))).Open())).Open(),
+            Must.Optional("cgsnapshot_id", Must.Text(max: int.MaxValue, orNull: true)),
+            Must.Optional("source_cgid", Must.Text(max: int.MaxValue, orNull: true))).Open())).Open(),
         root =>
         {
             var g = root.GetProperty("consistencygroup-from-src");

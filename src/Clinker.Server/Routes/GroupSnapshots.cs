@@ -144,12 +144,15 @@ sealed record GroupSnapshotCreate(string GroupId, string? Name, string? Descript
             Must.Optional("description", Must.Description)))),
         root => Read(root.GetProperty("group_snapshot"), "group_id"));
 
-    /// <summary>The older form; members that nobody knows are no matter.</summary>
+    /// <summary>
+    /// The older form; members that nobody knows are no matter. Null is taken for a name and a description that are not given,
+    /// unlike Cinder's own schema: cinderclient sends it.
+    /// </summary>
     public static readonly Form<GroupSnapshotCreate> OldForm = new(
         Must.Object(Must.Required("cgsnapshot", Must.Object(
             Must.Required("consistencygroup_id", Must.Text(max: int.MaxValue)),
-            Must.Optional("name", Must.Text()),
-            Must.Optional("description", Must.Text())).Open())).Open(),
+            Must.Optional("name", Must.Text(orNull: true)),
+            Must.Optional("description", Must.Text(orNull: true))).Open())).Open(),
         root => Read(root.GetProperty("cgsnapshot"), "consistencygroup_id"));
 
     static GroupSnapshotCreate Read(JsonElement s, string group) =>

@@ -42,6 +42,25 @@ public sealed class ConsistencyGroupRouteTests
     }
 
     [Fact]
+    public async Task What_cinderclient_sends_is_taken()
+    {
+        await using var api = await RunningApi.Start();
+        var id = await Made(api);
+        var volume = await api.Made();
+        Assert.Equal(202, (await api.Put($"consistencygroups/{id}", $$"""{"consistencygroup": {"name": "h", "add_volumes": "{{volume}}"} }""")).Status);
+        Assert.Equal("h", (await api.Get($"consistencygroups/{id}")).Json.GetProperty("consistencygroup").GetProperty("name").GetString());
+        Assert.Equal(id, (await api.Get($"volumes/{volume}")).Json.GetProperty("volume").GetProperty("consistencygroup_id").GetString());
+        var taken = await api.Post("cgsnapshots", $$"""{"cgsnapshot": {"consistencygroup_id": "{{id}}", "name": null, "description": null, "user_id": null} }""");
+        Assert.Equal(202, taken.Status);
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, taken.Json.GetProperty("cgsnapshot").GetProperty("name").ValueKind);
+        api.Work();
+        var snapshot = taken.Json.GetProperty("cgsnapshot").GetProperty("id").GetString()!;
+        Assert.Equal("available", await api.Settled($"cgsnapshots/{snapshot}"));
+        Assert.Equal(202, (await api.Post("consistencygroups/create_from_src",
+            $$"""{"consistencygroup-from-src": {"name": null, "description": null, "cgsnapshot_id": "{{snapshot}}", "source_cgid": null} }""")).Status);
+    }
+
+    [Fact]
     public async Task It_is_snapshotted_copied_and_deleted()
     {
         await using var api = await RunningApi.Start();
