@@ -19,7 +19,7 @@ public sealed class KillNine(ITestOutputHelper output)
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     /// <summary>How often; a hundred times for the figure in a release note, fewer in every run.</summary>
-    static readonly int Kills = FromEnvironment("CLINKER_KILLS", 25);
+    static readonly int Kills = FromEnvironment("CLINKER_KILLS", 100);
 
     /// <summary>Decides when to kill and what the clients do.</summary>
     static readonly int Seed = FromEnvironment("CLINKER_SEED", 7);
