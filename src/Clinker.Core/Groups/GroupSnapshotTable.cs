@@ -38,10 +38,7 @@ public readonly struct GroupSnapshotTable(Tx tx)
     /// <inheritdoc cref="Volumes.VolumeTable.Move"/>
     public async Task<GroupSnapshot> Move(string id, Rule rule)
     {
-        Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
-        Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
-        Sql touched = rule.Via is null ? Sql.Raw("updated_at") : $"{tx.Now}";
-        var moved = await tx.Execute($"update group_snapshot set status = {via}, updated_at = {touched} where id = {id}{from}");
+        var moved = await tx.Execute($"update group_snapshot set {rule.Sets(tx)} where id = {id}{rule.AndFrom}");
         var now = await Get(id);
         return moved == 1 ? now : throw rule.Refused(id, now.Status);
     }

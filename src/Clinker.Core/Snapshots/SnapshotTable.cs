@@ -41,12 +41,9 @@ public readonly struct SnapshotTable(Tx tx)
     public async Task<Snapshot> Move(string id, Rule rule)
     {
         if (rule.Needs.HasFlag(Needs.Thawed) && await Find(id) is { } now) await tx.Services.DemandThawed(now.VolumeId);
-        Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
-        Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
-        Sql touched = rule.Via is null ? Sql.Raw("updated_at") : $"{tx.Now}";
         Sql alone = rule.Needs.HasFlag(Needs.Ungrouped) ? Sql.Raw(" and group_snapshot_id is null") : Sql.Nothing;
         var moved = await tx.One<Snapshot?>(
-            $"update snapshot set status = {via}, updated_at = {touched} where id = {id}{from}{alone} returning {All}", Read);
+            $"update snapshot set {rule.Sets(tx)} where id = {id}{rule.AndFrom}{alone} returning {All}", Read);
         if (moved is not null) return moved;
         throw rule.Refused(id, (await Get(id)).Status);
     }

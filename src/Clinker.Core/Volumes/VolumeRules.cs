@@ -97,18 +97,6 @@ public static class VolumeRules
     public static readonly Rule SetReadonly = new("update the readonly flag", [Available], null,
         "Invalid volume: Volume {id} status must be available to update readonly flag, but current status is: {status}.");
 
-    /// <summary>Cinder: API.retype.</summary>
-    public static readonly Rule Retype = new("retype", [Available, InUse], Retyping,
-        "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
-        + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
-        + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
-
-    /// <summary>Cinder: API.migrate_volume.</summary>
-    public static readonly Rule Migrate = new("migrate", [Available, InUse], null,
-        "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "
-        + "of a group and destination host/cluster must be different than the current one",
-        Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots);
-
     /// <summary>Cinder: API.create of cinder/transfer.</summary>
     public static readonly Rule OfferTransfer = new("transfer", [Available], AwaitingTransfer,
         "Invalid volume: status must be available");

@@ -43,12 +43,9 @@ public readonly struct VolumeTable(Tx tx)
     public async Task<Volume> Move(string id, Rule rule)
     {
         if (rule.Needs.HasFlag(Needs.Thawed)) await tx.Services.DemandThawed(id);
-        Sql from = rule.From is null ? Sql.Nothing : $" and status in ({Sql.List(rule.From)})";
-        Sql via = rule.Via is null ? Sql.Raw("status") : $"{rule.Via}";
         Sql before = rule.Remembers ? Sql.Raw("previous_status = status, ") : Sql.Nothing;
-        Sql touched = rule.Via is null ? Sql.Raw("updated_at") : $"{tx.Now}";
         var moved = await tx.One<Volume?>($"""
-            update volume set {before}status = {via}, updated_at = {touched} where id = {id}{from}{Met(rule.Needs)} returning {All}
+            update volume set {before}{rule.Sets(tx)} where id = {id}{rule.AndFrom}{Met(rule.Needs)} returning {All}
             """, Read);
         if (moved is not null) return moved;
         throw rule.Refused(id, (await Get(id)).Status);
