@@ -86,6 +86,7 @@ public sealed class SampleClinkerd : Clinkerd
             volume_driver = directory
             directory_paths = $state_path/volumes
             default_group_type = group-type-test
+            quota_groups = -1
             quota_volumes = -1
             quota_snapshots = -1
             quota_gigabytes = -1
