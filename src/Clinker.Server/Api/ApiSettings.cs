@@ -1,3 +1,4 @@
+using Clinker.Server.Policies;
 using System.Net;
 using Clinker.Attachments;
 using Clinker.Quotas;
@@ -65,6 +66,9 @@ sealed record ApiSettings
 
     /// <summary>Who is calling (auth_strategy).</summary>
     public Identity Identity { get; init; } = Identities.None;
+
+    /// <summary>Who may do what ([oslo_policy]).</summary>
+    public PolicySource Policy { get; init; } = PolicySource.Defaults;
 
     /// <summary>What /healthcheck looks at.</summary>
     public IReadOnlyList<HealthCheck> Health { get; init; } = [];

@@ -66,7 +66,7 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     public Task EndOf(string operationId) => Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time);
 
     /// <summary>Whether a policy rule lets the caller act on something of a project (his own when none is named).</summary>
-    public bool Allows(string rule, string? projectId = null) => means.Policy.Allows(rule, Caller, projectId ?? Caller.ProjectId);
+    public bool Allows(string rule, string? projectId = null) => Settings.Policy.Current.Allows(rule, Caller, projectId ?? Caller.ProjectId, projectId is null ? Caller.UserId : null);
 
     /// <exception cref="FaultException">Forbidden.</exception>
     public void Demand(string rule, string? projectId = null)
@@ -76,4 +76,4 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
 }
 
 /// <summary>What all calls of an API share.</summary>
-sealed record ApiMeans(Database Db, ApiSettings Settings, Policy Policy, TimeProvider Time, Ids Ids);
+sealed record ApiMeans(Database Db, ApiSettings Settings, TimeProvider Time, Ids Ids);

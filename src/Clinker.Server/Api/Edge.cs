@@ -26,11 +26,11 @@ sealed partial class Edge
     readonly ILogger log;
     readonly Lazy<byte[]> openApi;
 
-    public Edge(RouteTable table, Database db, ApiSettings settings, TimeProvider time, Ids ids, ILoggerFactory logs, Policy? policy = null)
+    public Edge(RouteTable table, Database db, ApiSettings settings, TimeProvider time, Ids ids, ILoggerFactory logs)
     {
         this.table = table;
         wires = new Wire.Cache(table.Shapes);
-        means = new ApiMeans(db, settings, policy ?? new Policy(), time, ids);
+        means = new ApiMeans(db, settings, time, ids);
         log = logs.CreateLogger(typeof(Edge).FullName!);
         openApi = new(() => OpenApi.Bytes(table));
     }

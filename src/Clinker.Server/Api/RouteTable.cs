@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Clinker.Server.Policies;
 
 namespace Clinker.Server.Api;
 

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace Clinker.Server.Api;
+namespace Clinker.Server.Policies;
 
 /// <summary>Cinder's policy rules with their defaults (cinder/policies, scope and new defaults enforced), and ours (<c>clinker:</c>).</summary>
 static class PolicyDefaults
@@ -173,8 +173,37 @@ static class PolicyDefaults
         "workers:cleanup",
     ];
 
-    public static readonly FrozenDictionary<string, Check> All =
-        Of(Readers, Check.Reader).Concat(Of(Members, Check.Member)).Concat(Of(Admins, Check.Admin)).ToFrozenDictionary();
+    /// <summary>What others refer to (cinder/policies/base.py).</summary>
+    static readonly (string Name, string Text)[] Base =
+    [
+        ("context_is_admin", "role:admin"),
+        ("admin_or_owner", "is_admin:True or (role:admin and is_admin_project:True) or project_id:%(project_id)s"),
+        (Admin, "is_admin:True or (role:admin and is_admin_project:True)"),
+        (Reader, "is_admin:True or ((role:reader or role:member) and project_id:%(project_id)s)"),
+        (Member, "is_admin:True or (role:member and project_id:%(project_id)s)"),
+    ];
 
-    static IEnumerable<KeyValuePair<string, Check>> Of(string[] rules, Check check) => rules.Select(r => KeyValuePair.Create(r, check));
+    const string Admin = "admin_api", Reader = "xena_system_admin_or_project_reader", Member = "xena_system_admin_or_project_member";
+
+    /// <summary>What each rule says where a deployment says nothing, in the language of <see cref="CheckParser"/>.</summary>
+    public static readonly FrozenDictionary<string, string> All =
+        Of(Readers, Reader).Concat(Of(Members, Member)).Concat(Of(Admins, Admin))
+            .Concat(Base.Select(b => KeyValuePair.Create(b.Name, b.Text))).ToFrozenDictionary();
+
+    static IEnumerable<KeyValuePair<string, string>> Of(string[] names, string rule) => names.Select(n => KeyValuePair.Create(n, "rule:" + rule));
+
+    /// <summary>
+    /// Names of older releases, and which of today's each stands for (the DeprecatedRules of cinder/policies): whoever has set one has set those.
+    /// </summary>
+    public static readonly FrozenDictionary<string, string[]> Former = new Dictionary<string, string[]>
+    {
+        ["volume_extension:types_manage"] = ["volume_extension:type_create", "volume_extension:type_update", "volume_extension:type_delete"],
+        ["volume_extension:volume_type_encryption"] = [.. Below("volume_extension:volume_type_encryption", "create", "get", "update", "delete")],
+        ["volume_extension:volume_image_metadata"] = [.. Below("volume_extension:volume_image_metadata", "set", "remove")],
+        ["volume_extension:quota_classes"] = [.. Below("volume_extension:quota_classes", "get", "update")],
+        ["group:group_types_manage"] = [.. Below("group:group_types", "create", "update", "delete")],
+        ["group:group_types_specs"] = [.. Below("group:group_types_specs", "get", "get_all", "create", "update", "delete")],
+    }.ToFrozenDictionary();
+
+    static IEnumerable<string> Below(string name, params string[] verbs) => verbs.Select(v => $"{name}:{v}");
 }

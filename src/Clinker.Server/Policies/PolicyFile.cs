@@ -1,0 +1,72 @@
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Clinker.Server.Policies;
+
+/// <summary>
+/// Reads what a deployment says of the rules (oslo.policy's <c>policy_file</c> and <c>policy_dirs</c>): YAML or JSON, a mapping of names
+/// to text, or to the older lists of lists.
+/// </summary>
+static class PolicyFile
+{
+    /// <summary>The files that count, in the order in which they are read: what is read later wins.</summary>
+    public static IReadOnlyList<string> Found(string file, IEnumerable<string> folders) =>
+    [
+        .. new[] { file }.Where(File.Exists),
+        .. folders.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFiles(f).Where(n => !Path.GetFileName(n).StartsWith('.'))
+            .Order(StringComparer.Ordinal)),
+    ];
+
+    /// <summary>The rules in force with all of these files.</summary>
+    /// <exception cref="FormatException">What is wrong, with its file and line.</exception>
+    public static Policy Read(IEnumerable<string> files)
+    {
+        var own = new Dictionary<string, Check>();
+        foreach (var file in files)
+            foreach (var (name, check) in Rules(file)) own[name] = check;
+        try { return Policy.Default.With(own); }
+        catch (FormatException e) { throw new FormatException($"policy: {e.Message}.", e); }
+    }
+
+    static IEnumerable<(string Name, Check Check)> Rules(string file)
+    {
+        var yaml = new YamlStream();
+        try
+        {
+            using var text = new StreamReader(file);
+            yaml.Load(text);
+        }
+        catch (YamlException e) { throw new FormatException($"{file}, line {e.Start.Line}: {e.Message}", e); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new FormatException($"{file} can't be read: {e.Message}", e); }
+        if (yaml.Documents.Count == 0) yield break; // only comments, as a sample file has
+        if (yaml.Documents[0].RootNode is not YamlMappingNode rules)
+        {
+            if (yaml.Documents[0].RootNode is YamlScalarNode { Value: null or "" }) yield break;
+            throw new FormatException($"{file}: a mapping of rules is expected, name: \"check\".");
+        }
+        foreach (var (key, value) in rules)
+        {
+            var name = ((YamlScalarNode)key).Value!;
+            Check check;
+            try { check = Parse(value); }
+            catch (FormatException e) { throw new FormatException($"{file}, line {key.Start.Line}, {name}: {e.Message}.", e); }
+            yield return (name, check);
+        }
+    }
+
+    static Check Parse(YamlNode value) => value switch
+    {
+        YamlScalarNode text => CheckParser.Parse(text.Value ?? ""),
+        YamlSequenceNode { Children: { Count: 0 } } => new Check.Always(true),
+        YamlSequenceNode any => new Check.Any([.. any.Select(Every)]),
+        _ => throw new FormatException("a rule is text, or a list of lists of checks"),
+    };
+
+    static Check Every(YamlNode node) => node switch
+    {
+        YamlScalarNode { Value: { Length: > 0 } one } => CheckParser.One(one),
+        YamlSequenceNode all when all.All(c => c is YamlScalarNode { Value.Length: > 0 }) =>
+            new Check.All([.. all.Select(c => CheckParser.One(((YamlScalarNode)c).Value!))]),
+        _ => throw new FormatException("a rule's list holds checks, or lists of them"),
+    };
+}
