@@ -23,6 +23,8 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(UploadVolume))]
+[JsonSerializable(typeof(ReimageVolume))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
@@ -36,7 +38,7 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
 }
