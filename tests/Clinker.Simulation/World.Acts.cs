@@ -54,15 +54,15 @@ sealed partial class World
 
     /// <summary>
     /// How all volumes, all snapshots, all groups and all group snapshots are, each the oldest first: status, size and what is
-    /// written in them, as <c>available 1 old; available 1 old; group available</c>.
+    /// written in them, as <c>available 1 old; available 1 old; group available</c>; and the images that were made.
     /// </summary>
-    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", await tx.Query($"""
+    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", (await tx.Query($"""
         select id, status, size_gb, created_at, 0 from volume union all select id, status, size_gb, created_at, 1 from snapshot
         union all select id, 'group ' || status, 0, created_at, 2 from volume_group
         union all select id, 'group snapshot ' || status, 0, created_at, 3 from group_snapshot order by 5, 4, 1
         """, r => r.GetInt32(4) > 1
             ? r.GetString(1)
-            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())));
+            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())).Concat(ImagesMade())));
 
     /// <summary>How many operations of each kind ended how.</summary>
     public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(

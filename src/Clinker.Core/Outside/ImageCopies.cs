@@ -10,6 +10,14 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
 
     public Images Images => images;
 
+    /// <summary>An image, before anything is done with it.</summary>
+    /// <exception cref="FaultException">NotFound, Unavailable, …; nothing was done.</exception>
+    public async Task<Image> Look(string id, CancellationToken token)
+    {
+        try { return await images.Get(id, token: null, token); }
+        catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
+    }
+
     /// <summary>Writes an image into a volume: its bytes if it is raw, else the disk that is in it.</summary>
     /// <param name="sizeGb">The volume's.</param>
     public Fill Fill(Image image, int sizeGb) => async (write, token) =>
@@ -76,12 +84,15 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
     {
         var buffer = new byte[PieceBytes];
         long? data = null;
+        var clear = true;
         for (long at = 0; at < content.Length; at += PieceBytes)
         {
             var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, content.Length - at));
             if (data is null || data < at) data = await content.NextData(at) ?? content.Length;
-            if (data < at + piece.Length) await content.Read(at, piece);
-            else piece.Span.Clear();
+            var zeroes = data >= at + piece.Length;
+            if (!zeroes) await content.Read(at, piece);
+            else if (!clear) buffer.AsSpan().Clear();
+            clear = zeroes;
             if (at + piece.Length == content.Length) await content.Close();
             await to.WriteAsync(piece, token);
         }

@@ -16,6 +16,7 @@ public abstract class Images
     public abstract Task<IReadOnlyList<Image>> Named(string name, string? token, CancellationToken stop);
 
     /// <summary>Makes the record of an image that has no data yet. The id is ours, so that it is known before it is there.</summary>
+    /// <exception cref="FaultException">With <see cref="FaultException.NothingDone"/> when it is sure that there is none now.</exception>
     public abstract Task<Image> Create(NewImage image, string? token, CancellationToken stop);
 
     /// <summary>The bytes of an image from an offset on, as this service.</summary>

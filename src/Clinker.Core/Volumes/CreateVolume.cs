@@ -66,9 +66,7 @@ public sealed record CreateVolume(
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
 
         if (Source is VolumeSource.OfImage)
-            await saga.Commit("download",
-                async tx => { await tx.Volumes.Settle(VolumeId, Creating, Downloading); return true; },
-                undo: tx => tx.Volumes.Settle(VolumeId, Downloading, Creating));
+            await saga.Commit("download", async tx => { await tx.Volumes.Settle(VolumeId, Creating, Downloading); return true; });
 
         var disk = await saga.Step("create",
             () => Make(saga, volume),
@@ -124,7 +122,7 @@ public sealed record CreateVolume(
                 return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
-                var image = await saga.Images.Images.Get(of.Id, token: null, saga.Work.Token);
+                var image = await saga.Images.Look(of.Id, saga.Work.Token);
                 return await saga.Driver.CreateFilled(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
@@ -146,7 +144,7 @@ public sealed record CreateVolume(
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await tx.Volumes.Settle(VolumeId, Creating, Error);
+        await tx.Volumes.Settle(VolumeId, (await tx.Volumes.Get(VolumeId)).Status == Downloading ? Downloading : Creating, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId,
             fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume
             : Source is VolumeSource.OfImage ? MessageAction.CopyImageToVolume

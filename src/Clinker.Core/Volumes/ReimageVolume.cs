@@ -46,7 +46,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 if (await Writers.Any(saga, VolumeId))
                     throw new FaultException(new Fault.DriverFailed("re-image the volume", "a host has it.")) { NothingDone = true };
-                var image = await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token);
+                var image = await saga.Images.Look(ImageId, saga.Work.Token);
                 await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
                 return image.Words();
             },

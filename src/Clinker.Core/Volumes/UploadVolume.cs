@@ -36,7 +36,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         var volume = await tx.Volumes.Move(volumeId, rule);
         if (volume.Host is null || await tx.Operations.AnyLive(new About("volume", volumeId))) throw rule.Refused(volumeId, now.Status);
         await tx.Operations.Start(operationId, new UploadVolume(volumeId, imageId, diskFormat), PoolName.Parse(volume.Host).Queue,
-            volume.ProjectId, requestId);
+            volume.ProjectId, requestId, holding: now.Status == InUse ? [new About("snapshot", operationId)] : []);
         await tx.Operations.Defer(operationId, tx.Now + RecordedWithin);
         return volume;
     }
@@ -49,6 +49,10 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
 
     public override async Task Run(Saga saga)
     {
+        // Before anything else, so that whatever fails takes the record with it.
+        await saga.Step("record",
+            async () => { await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token); },
+            undo: () => Forget(saga));
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         // One that is in use is read as it was at one moment: from a snapshot that is there only meanwhile.
@@ -62,9 +66,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
                 },
                 undo: () => saga.Driver.DeleteSnapshot(volume, moment, saga.Work));
 
-        await saga.Step("upload",
-            () => Upload(saga, volume, moment),
-            undo: () => Forget(saga));
+        await saga.Step("upload", () => Upload(saga, volume, moment));
 
         if (moment is not null) await saga.Step("let go", () => saga.Driver.DeleteSnapshot(volume, moment, saga.Work));
 

@@ -119,6 +119,7 @@ static class Loading
             Quotas = new(from.Get(Options.QuotaVolumes), from.Get(Options.QuotaSnapshots), from.Get(Options.QuotaGigabytes),
                 from.Get(Options.QuotaBackups), from.Get(Options.QuotaBackupGigabytes), from.Get(Options.QuotaGroups),
                 from.Get(Options.PerVolumeSizeLimit)),
+            Images = Images(from),
             Scheduler = new(from.Get(Options.Filters)!, from.Get(Options.Weighers)!, new Dictionary<string, double>
             {
                 ["CapacityWeigher"] = from.Get(Options.CapacityMultiplier),
@@ -133,6 +134,24 @@ static class Loading
             ResourceFilters = from.Get(Options.ResourceFilters),
             Notes = [],
         };
+    }
+
+    static ImageSettings Images(Reading from)
+    {
+        var (servers, retries, timeout) = (from.Get(Options.GlanceServers), from.Get(Options.GlanceRetries), from.Get(Options.GlanceTimeout));
+        return new(
+            servers is { Count: > 0 } ? new([.. servers.Select(WithoutVersion)], retries, timeout) : null,
+            new(from.Get(Options.ConversionDir)!, from.Get(Options.ConversionDisabled), from.Get(Options.ConversionCpu),
+                from.Get(Options.ConversionMemory) * (1L << 30)),
+            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload));
+    }
+
+    /// <summary><c>http://host:9292</c>, <c>…/image/</c> and <c>…/v2</c> all lead to the second API.</summary>
+    static Uri WithoutVersion(Uri url)
+    {
+        var path = url.AbsolutePath.TrimEnd('/');
+        if (path.EndsWith("/v1", StringComparison.Ordinal) || path.EndsWith("/v2", StringComparison.Ordinal)) path = path[..^3];
+        return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
     }
 
     static LogSettings Logs(Reading from)

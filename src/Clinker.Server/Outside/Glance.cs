@@ -172,7 +172,7 @@ sealed class Glance : Images, IDisposable
                 var unsent = e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
                 if (tries < settings.Retries && (unsent || method != HttpMethod.Post)) continue;
                 var why = e is OperationCanceledException ? $"it did not answer within {settings.Timeout.TotalSeconds:0.#} s" : e.Message;
-                throw new FaultException(Away(why), e) { NothingDone = unsent };
+                throw new FaultException(Away(why), e) { NothingDone = unsent && method == HttpMethod.Post };
             }
         }
     }
@@ -185,7 +185,7 @@ sealed class Glance : Images, IDisposable
         return request;
     }
 
-    /// <summary>What an answer that is none of success means. It has changed nothing.</summary>
+    /// <summary>What an answer that is none of success means.</summary>
     static async Task<FaultException> Refused(HttpResponseMessage answer, string id, CancellationToken stop)
     {
         var status = (int)answer.StatusCode;
@@ -198,7 +198,7 @@ sealed class Glance : Images, IDisposable
             >= 400 => new Fault.Invalid($"The image service refused: {await Reason(answer, stop)}"),
             _ => Away($"it answered {status}"),
         };
-        return new(fault) { NothingDone = status is >= 400 and < 500 };
+        return new(fault) { NothingDone = status is >= 400 and < 500 && answer.RequestMessage?.Method == HttpMethod.Post };
     }
 
     /// <summary>Glance explains itself in a page of HTML.</summary>
