@@ -80,7 +80,8 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        using var glance = settings.Images.Glance is { } where ? new Glance(where, (_, _) => new((string?)null)) : null;
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume) && conversion.Sweep() is > 0 and var swept) Log.Swept(log, swept, settings.Images.Conversion.Directory);
         var means = new Means(db, drivers, Scheduling(settings), Lease) { Images = glance is null ? null : new ImageCopies(glance, conversion) };
@@ -97,7 +98,9 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, glance, metrics, meter, levels)) : null;
+        var api = settings.Roles.HasFlag(Roles.Api)
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels))
+            : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
         // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
@@ -154,11 +157,13 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, Images? images, Metrics metrics, Meter meter, LogLevels levels)
+        var api = settings.Roles.HasFlag(Roles.Api)
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels))
+            : null;
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        return new()
+        var api = new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
@@ -187,6 +192,7 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
+        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
 
     /// <summary>What is asked of the database when metrics are read.</summary>
