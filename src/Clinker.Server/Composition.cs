@@ -92,7 +92,10 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter, levels)) : null;
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        var api = settings.Roles.HasFlag(Roles.Api)
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, metrics, meter, levels))
+            : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
         // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
@@ -149,11 +152,11 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, Metrics metrics, Meter meter, LogLevels levels)
+        Settings settings, Database db, KeystoneIdentity? keystone, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        return new()
+        var api = new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
@@ -179,6 +182,7 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
+        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
 
     /// <summary>What is asked of the database when metrics are read.</summary>

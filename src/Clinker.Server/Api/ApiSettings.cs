@@ -66,6 +66,9 @@ sealed record ApiSettings
     /// <summary>Who is calling (auth_strategy).</summary>
     public Identity Identity { get; init; } = Identities.None;
 
+    /// <summary>Whether the identity service knows a project; without one, all are known. May throw <see cref="Refusal"/> 503.</summary>
+    public Func<string, ValueTask<bool>> HasProject { get; init; } = _ => new(true);
+
     /// <summary>What /healthcheck looks at.</summary>
     public IReadOnlyList<HealthCheck> Health { get; init; } = [];
 

@@ -86,12 +86,11 @@ static class Loading
     {
         var state = from.Get(Options.StatePath)!;
         var listen = new IPEndPoint(from.Get(Options.Listen) ?? IPAddress.Loopback, from.Get(Options.ListenPort));
-        // It is the only strategy there is: the reading refuses others.
-        _ = from.Get(Options.AuthStrategy);
-        if (line.Roles.HasFlag(Roles.Api) && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
+        var keystone = from.Get(Options.AuthStrategy) == "keystone";
+        if (line.Roles.HasFlag(Roles.Api) && !keystone && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
             from.Wrong(Options.Listen, null,
                 $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
-                + "authentication stand before it, or start with --insecure-anywhere if the network is closed");
+                + "authentication stand before it, write auth_strategy = keystone, or start with --insecure-anywhere if the network is closed");
 
         var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
         if (down <= report && from.Problems.Count == 0)
@@ -111,6 +110,7 @@ static class Loading
             MyIp = from.Get(Options.MyIp)!,
             StatePath = state,
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
+            Keystone = keystone && line.Roles.HasFlag(Roles.Api) ? KeystoneReading.Of(from) : null,
             Database = from.Get(Options.Connection)!,
             Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
             DefaultVolumeType = from.Get(Options.DefaultVolumeType)!,

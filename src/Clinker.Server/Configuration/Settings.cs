@@ -27,6 +27,8 @@ sealed record Settings
     /// <summary>An absolute path.</summary>
     public required string StatePath { get; init; }
     public required ApiSettings Api { get; init; }
+    /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
+    public required KeystoneSettings? Keystone { get; init; }
     public required DatabaseUrl Database { get; init; }
     public required ZoneSettings Zones { get; init; }
     public required string DefaultVolumeType { get; init; }
