@@ -157,9 +157,7 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels))
-            : null;
+        Settings settings, Database db, KeystoneIdentity? keystone, Images? images, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;

@@ -95,7 +95,7 @@ public class Clinkerd : IAsyncLifetime
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (process is { HasExited: false })

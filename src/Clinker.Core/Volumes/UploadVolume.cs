@@ -94,7 +94,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         if (record.Status != Image.Active) throw Image.Unacceptable(ImageId, $"it is {record.Status} after its upload.");
     }
 
-    /// <summary>Without an image service here there is none that this operation could have given anything to.</summary>
+    /// <summary>The image was nobody's before it was active. Without an image service here there is none that this operation could have given anything to.</summary>
     async Task Forget(Saga saga)
     {
         if (saga.Means.Images is { } to) await to.Images.Delete(ImageId, saga.Work.Token);
