@@ -21,7 +21,6 @@ NOT_YET = {
     "cinder snapshot-manage": "/os-snapshot-manage", "cinder snapshot-manageable-list": "/manageable_snapshots",
     "cinder snapshot-unmanage": "/snapshots/{id} os-unmanage",
     "cinder migrate": "os-migrate_volume", "cinder retype": "os-retype",
-    "cinder reimage": "os-reimage", "cinder upload-to-image": "os-volume_upload_image",
     "openstack volume backup create": "/backups", "openstack volume backup delete": "/backups",
     "openstack volume backup list": "/backups", "openstack volume backup record export": "/backups",
     "openstack volume backup record import": "/backups", "openstack volume backup restore": "/backups",
@@ -155,6 +154,8 @@ cinder("readonly-mode-update", "one", "false")
 cinder("rename", "--description", "renamed", "one", "uno")
 cinder("rename", "uno", "one")
 cinder("extend", "one", "2")
+refused(["upload-to-image", "one", "image"], "No image service is configured")
+refused(["reimage", "one", str(uuid.uuid4())], "No image service is configured")
 until("volume", "one")
 check("it has grown", field(cinder("show", "one"), "size") == "2")
 cinder("reset-state", "--state", "error", "one")
