@@ -41,7 +41,9 @@ static partial class ImageHeader
         if (Word(32) != 0) return "it is encrypted.";
         if (version == 2) return null;
         if ((Long(72) & ~(dirty | compression | extendedL2)) != 0) return "it has features that are not let through, as an external data file.";
+        const int least = 104;
         long at = Word(100);
+        if (at < least) return "its header is none of its version.";
         for (var i = 0; i < mostExtensions; i++)
         {
             var extension = At(image, at, 8);

@@ -49,6 +49,9 @@ public sealed class FakeGlance : IAsyncDisposable
     /// <summary>After how many bytes of data a connection breaks.</summary>
     public int? BreaksAfter { get; set; }
 
+    /// <summary>How often it does.</summary>
+    public int Breaks { get; set; } = int.MaxValue;
+
     /// <summary>Whether data can be had from the middle on.</summary>
     public bool HasRanges { get; set; } = true;
 
@@ -164,7 +167,7 @@ public sealed class FakeGlance : IAsyncDisposable
         }
         response.ContentType = "application/octet-stream";
         response.ContentLength64 = data.Length - from;
-        var most = Math.Min(BreaksAfter ?? int.MaxValue, data.Length - from);
+        var most = Math.Min(BreaksAfter is { } bytes && Breaks-- > 0 ? bytes : int.MaxValue, data.Length - from);
         await response.OutputStream.WriteAsync(data.AsMemory(from, most));
         if (most < data.Length - from) response.Abort();
         else response.Close();
