@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Clinker.Host;
 using Xunit;
@@ -61,7 +62,8 @@ public sealed class KeystoneSite : IAsyncLifetime
     public string? Missing => missing;
 
     /// <summary>A daemon that asks this Keystone; not started.</summary>
-    internal Daemon Another(string name, int cacheSeconds)
+    /// <param name="patience">How many seconds it waits for an answer: enough for a busy machine.</param>
+    internal Daemon Another(string name, int cacheSeconds, int patience = 60)
     {
         var state = Path.Combine(folder, name);
         Directory.CreateDirectory(state);
@@ -74,6 +76,7 @@ public sealed class KeystoneSite : IAsyncLifetime
             {Authentication}
             service_token_roles_required = true
             token_cache_time = {cacheSeconds}
+            http_connect_timeout = {patience}
 
             """);
         return new Daemon(state, "--config-file", Path.Combine(state, "cinder.conf"));
@@ -112,11 +115,15 @@ public sealed class KeystoneSite : IAsyncLifetime
                 _ => new JsonObject { ["project"] = new JsonObject { ["name"] = project, ["domain"] = domain.DeepClone() } },
             },
         };
-        using var answer = await http.PostAsJsonAsync(Url + "auth/tokens", new JsonObject { ["auth"] = auth });
+        using var body = Json(new JsonObject { ["auth"] = auth });
+        using var answer = await http.PostAsync(new Uri(Url + "auth/tokens"), body);
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         var token = (await answer.Content.ReadFromJsonAsync<JsonObject>())!["token"]!;
         return (answer.Headers.GetValues("X-Subject-Token").Single(), (string?)token["project"]?["id"] ?? "");
     }
+
+    /// <summary>With its length in front: uwsgi reads no chunks.</summary>
+    static StringContent Json(JsonObject body) => new(body.ToJsonString(), Encoding.UTF8, "application/json");
 
     /// <summary>Asks Keystone as its administrator.</summary>
     public async Task<JsonNode?> Ask(string method, string path, JsonObject? body = null, string? subject = null)
@@ -124,7 +131,7 @@ public sealed class KeystoneSite : IAsyncLifetime
         using var request = new HttpRequestMessage(new HttpMethod(method), Url + path);
         request.Headers.Add("X-Auth-Token", (await Token("admin", "admin")).Token);
         if (subject is not null) request.Headers.Add("X-Subject-Token", subject);
-        if (body is not null) request.Content = JsonContent.Create(body);
+        if (body is not null) request.Content = Json(body);
         using var answer = await http.SendAsync(request);
         Assert.True(answer.IsSuccessStatusCode, $"{method} {path}: {answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
         var text = await answer.Content.ReadAsStringAsync();
