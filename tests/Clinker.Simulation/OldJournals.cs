@@ -25,6 +25,7 @@ public sealed class OldJournals
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
+        "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
