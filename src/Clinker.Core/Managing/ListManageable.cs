@@ -51,7 +51,9 @@ public sealed record ListManageable(
     {
         saga.Driver.Demand(Abilities.Manage, "list what could be managed");
         var (volumes, snapshots) = await saga.Read(async tx => (await tx.Volumes.ByFile(), await tx.Snapshots.ByFile()));
-        var found = (await saga.Driver.ListFiles(pool, saga.Work.Token)).Where(f => !IsOther(f)).ToList();
+        var all = await saga.Driver.ListFiles(pool, saga.Work.Token);
+        var names = all.Where(f => f.As is { Kind: "volume" }).DistinctBy(f => f.As).ToDictionary(f => f.As!.Value.Id, f => f.Name);
+        var found = all.Where(f => !IsOther(f)).ToList();
         var bySize = Sort.Any(k => k.BySize);
         var sizes = new Dictionary<string, Manageable?>();
         if (bySize)
@@ -77,7 +79,7 @@ public sealed record ListManageable(
         {
             { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new(file.Name, volume.SizeGb, Managed, volume.Id),
             { Kind: "snapshot" } of when snapshots.TryGetValue(of.Id, out var snapshot) =>
-                new(file.Name, snapshot.SizeGb, Managed, of.Id, snapshot.VolumeFile),
+                new(file.Name, snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
             _ => await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is { } seen ? new(file.Name, seen.SizeGb, seen.WhyNot) : null,
         };
 
@@ -102,5 +104,5 @@ public sealed record ManageableOrder(bool BySize, bool Descending);
 /// <summary>Something in a pool that could be managed, or is.</summary>
 /// <param name="WhyNot">Why it can't be; null when it can.</param>
 /// <param name="Id">Of the volume or snapshot that it is already; null for none.</param>
-/// <param name="VolumeFile">Of a snapshot that is managed: the id in the names of its volume's files.</param>
-public sealed record Manageable(string Name, int SizeGb, string? WhyNot, string? Id = null, string? VolumeFile = null);
+/// <param name="VolumeName">Of a snapshot that is managed: the name of its volume's file.</param>
+public sealed record Manageable(string Name, int SizeGb, string? WhyNot, string? Id = null, string? VolumeName = null);
