@@ -10,9 +10,9 @@ namespace Clinker.Server.Routes;
 
 /// <summary>What is to become a volume.</summary>
 /// <param name="Host">The pool that it lies in.</param>
-/// <param name="Ref">Which file it is; see <see cref="Reference"/>.</param>
+/// <param name="Ref">Which file it is.</param>
 sealed record VolumeManage(
-    string? Host, string? Cluster, JsonElement Ref, string? Name, string? Description, string? VolumeType, string? AvailabilityZone,
+    string? Host, string? Cluster, Reference Ref, string? Name, string? Description, string? VolumeType, string? AvailabilityZone,
     bool Bootable, IReadOnlyDictionary<string, string>? Metadata)
 {
     public static readonly Form<VolumeManage> Form = new(
@@ -29,7 +29,7 @@ sealed record VolumeManage(
         root =>
         {
             var v = root.GetProperty("volume");
-            return new(v.Text("host"), v.Text("cluster"), v.GetProperty("ref"), v.Text("name")?.Trim(), v.Text("description")?.Trim(),
+            return new(v.Text("host"), v.Text("cluster"), Reference.Of(v.GetProperty("ref")), v.Text("name")?.Trim(), v.Text("description")?.Trim(),
                 v.Text("volume_type"), v.Text("availability_zone"), v.Flag("bootable") ?? false, v.Words("metadata"));
         });
 
@@ -54,9 +54,9 @@ sealed record VolumeManage(
 }
 
 /// <summary>What is to become a snapshot.</summary>
-/// <param name="Ref">Which file it is; see <see cref="Reference"/>.</param>
+/// <param name="Ref">Which file it is.</param>
 sealed record SnapshotManage(
-    string VolumeId, JsonElement Ref, string? Name, string? Description, IReadOnlyDictionary<string, string>? Metadata)
+    string VolumeId, Reference Ref, string? Name, string? Description, IReadOnlyDictionary<string, string>? Metadata)
 {
     public static readonly Form<SnapshotManage> Form = new(
         Must.Object(Must.Required("snapshot", Must.Object(
@@ -68,7 +68,7 @@ sealed record SnapshotManage(
         root =>
         {
             var s = root.GetProperty("snapshot");
-            return new(s.Text("volume_id")!, s.GetProperty("ref"), s.Text("name")?.Trim(), s.Text("description")?.Trim(), s.Words("metadata"));
+            return new(s.Text("volume_id")!, Reference.Of(s.GetProperty("ref")), s.Text("name")?.Trim(), s.Text("description")?.Trim(), s.Words("metadata"));
         });
 
     /// <summary>The row; what it has of its volume is taken when it is accepted.</summary>
@@ -77,24 +77,28 @@ sealed record SnapshotManage(
 }
 
 /// <summary>How a file is named: <c>{"source-name": "lvol0"}</c>, or with the pool before it, as Cinder's drivers for shares have it.</summary>
-static class Reference
+sealed record Reference(string SourceName, JsonElement Whole)
 {
     public const string ByName = "source-name";
 
+    /// <exception cref="FaultException">Invalid: it has no name.</exception>
+    public static Reference Of(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(ByName, out var name) && name.ValueKind == JsonValueKind.String
+            ? new(name.GetString()!, value)
+            : throw Refused(value, "The existing volume reference must contain \"source-name\".");
+
     /// <param name="pool"><c>host@backend#pool</c>.</param>
     /// <exception cref="FaultException">Invalid: it names no file in the pool.</exception>
-    public static string NameIn(string pool, JsonElement reference)
+    public string NameIn(string pool)
     {
-        if (reference.ValueKind != JsonValueKind.Object || !reference.TryGetProperty(ByName, out var value) || value.ValueKind != JsonValueKind.String)
-            throw Refused("The existing volume reference must contain \"source-name\".");
-        var (name, place) = (value.GetString()!, PoolName.Parse(pool).Pool + "/");
-        if (name.StartsWith(place, StringComparison.Ordinal)) name = name[place.Length..];
+        var place = PoolName.Parse(pool).Pool + "/";
+        var name = SourceName.StartsWith(place, StringComparison.Ordinal) ? SourceName[place.Length..] : SourceName;
         return name.Length is > 0 and <= 255 && name[0] != '.' && !name.Any(c => c == '/' || char.IsControl(c))
             ? name
-            : throw Refused($"source-name must be the name of a file in pool {pool}, without a path.");
-
-        // Cinder: exception.ManageExistingInvalidReference.
-        FaultException Refused(string why) => new Fault.Invalid(
-            $"Manage existing volume failed due to invalid backend reference {Python.Repr(reference)}: {why}").Thrown();
+            : throw Refused(Whole, $"source-name must be the name of a file in pool {pool}, without a path.");
     }
+
+    // Cinder: exception.ManageExistingInvalidReference.
+    static FaultException Refused(JsonElement reference, string why) => new Fault.Invalid(
+        $"Manage existing volume failed due to invalid backend reference {Python.Repr(reference)}: {why}").Thrown();
 }

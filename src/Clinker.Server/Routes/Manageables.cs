@@ -76,7 +76,7 @@ static class Manageables
             var pool = await PoolOf(tx, call, want.Host!);
             var services = await tx.Services.List();
             var zone = want.AvailabilityZone ?? services.Find(s => IsOf(s, PoolName.Parse(pool).Queue))!.Zone;
-            var volume = await ManageVolume.Accept(tx, want.ToVolume(call, id, type, pool, zone), Reference.NameIn(pool, want.Ref),
+            var volume = await ManageVolume.Accept(tx, want.ToVolume(call, id, type, pool, zone), want.Ref.NameIn(pool),
                 call.Settings.Quotas, operation, call.RequestId);
             return VolumeShape.Of(volume, VolumeView.Of(call, [type], services));
         });
@@ -89,7 +89,7 @@ static class Manageables
         {
             var volume = await Volumes.Visible(tx, call, want.VolumeId, @lock: true);
             if (volume.Host is { } host) await PoolOf(tx, call, host);
-            return await ManageSnapshot.Accept(tx, want.ToSnapshot(call, id, volume), Reference.NameIn(volume.Host ?? "", want.Ref),
+            return await ManageSnapshot.Accept(tx, want.ToSnapshot(call, id, volume), want.Ref.NameIn(volume.Host ?? ""),
                 call.Settings.Quotas, operation, call.RequestId);
         }));
     }
