@@ -33,6 +33,13 @@ public sealed class QueryTests(Things things)
         ["operation_list"] = 0,
     };
 
+    /// <summary>Lists of a pool, which must be named: their pages are of files, after a marker that is no id.</summary>
+    public static readonly string[] OfPools =
+    [
+        .. from head in (string[])["", "os_"] from kind in (string[])["volume", "snapshot"] from detail in (string[])["", "_detail"]
+           select $"{head}manageable_{kind}_list{detail}",
+    ];
+
     /// <summary>Lists that are always given whole, as upstream.</summary>
     static readonly string[] Whole =
     [
@@ -41,13 +48,6 @@ public sealed class QueryTests(Things things)
         "qos_spec_disassociate_all", "default_type_list", "group_spec_list", "quota_set_defaults",
         "os_transfer_list", "os_transfer_list_detail", "host_list", "cluster_list", "cluster_list_detail",
         .. OfPools,
-    ];
-
-    /// <summary>Lists of a pool, which must be named: their pages are of files, after a marker that is no id.</summary>
-    public static readonly string[] OfPools =
-    [
-        .. from head in (string[])["", "os_"] from kind in (string[])["volume", "snapshot"] from detail in (string[])["", "_detail"]
-           select $"{head}manageable_{kind}_list{detail}",
     ];
 
     static readonly string[] NoPages =
