@@ -19,7 +19,7 @@ internal sealed class FileCopy(long bytes, bool dense)
     /// <summary>A file that is more hole than data is read in pieces that take no longer than others.</summary>
     const int MostExtents = 512;
     /// <summary>So much is left to a later fsync, which has but one deadline.</summary>
-    const long UnsyncedBytes = 64L * 1024 * 1024;
+    public const long UnsyncedBytes = 64L * 1024 * 1024;
 
     readonly byte[] buffer = new byte[PieceBytes];
     readonly List<(long Offset, int Start, int Length)> extents = [];

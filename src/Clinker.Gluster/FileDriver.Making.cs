@@ -25,17 +25,20 @@ public abstract partial class FileDriver
             Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
         }
         // No fallocate there: every byte is written, an act at a time, so that each has its deadline.
-        return await Make(on, spec, work, change, fill: null, async dir =>
-        {
-            var zeroes = new byte[ZeroesAtOnce];
-            for (long at = 0; at < spec.Bytes; at += ZeroesAtOnce)
-                await Act(on, _ =>
-                {
-                    using var file = VolumeFiles.Resume(dir, layout, spec);
-                    Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, spec.Bytes - at)), at);
-                    return true;
-                });
-        });
+        return await Make(on, spec, work, change, fill: null, dir => WriteZeroes(on, dir, spec, spec.Bytes));
+    }
+
+    async Task WriteZeroes(Errand on, SafeFileHandle dir, VolumeSpec spec, long bytes)
+    {
+        var zeroes = new byte[ZeroesAtOnce];
+        for (long at = 0; at < bytes; at += ZeroesAtOnce)
+            await Act(on, _ =>
+            {
+                using var file = VolumeFiles.Resume(dir, layout, spec);
+                Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, bytes - at)), at);
+                Libc.Sync(file);
+                return true;
+            });
     }
 
     /// <summary>
@@ -43,18 +46,21 @@ public abstract partial class FileDriver
     /// touches the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
     /// (<see cref="Share.MountArguments"/>).
     /// </summary>
-    async Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change)
+    Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change) => LaidOut(on, spec, image =>
+        Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, (_, file) =>
+        {
+            if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
+            VolumeFiles.CopyData(image, file, on.Token);
+        }));
+
+    async Task<bool> LaidOut(Errand on, VolumeSpec spec, Func<SafeFileHandle, Task<bool>> use)
     {
         var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec)}-{Environment.ProcessId}");
         try
         {
             await LayOut(on, scratch, spec);
             using var image = File.OpenHandle(scratch);
-            return await Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, (_, file) =>
-            {
-                if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
-                VolumeFiles.CopyData(image, file, on.Token);
-            });
+            return await use(image);
         }
         finally { File.Delete(scratch); }
     }

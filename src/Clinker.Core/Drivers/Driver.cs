@@ -73,10 +73,25 @@ public abstract class Driver : IAsyncDisposable
 
     /// <summary>
     /// Ensures that no act on the volume that another lease began, or this one, is published from now on: takes away what is under
-    /// work. The undo of <see cref="RevertTo"/>, which puts one file in another's place: a late worker of a revert that was given
+    /// work. The undo of <see cref="RevertTo"/> and <see cref="Refill"/>, each of which puts one file in another's place: a late worker of one that was given
     /// up must not do that to what was written since. What is published stays as it is.
     /// </summary>
     public virtual Task Abandon(Volume volume, Work work) => Task.CompletedTask;
+
+    /// <summary>The content of a volume that nobody writes to, to be read: what is in it stays as it was written down, whatever its format.</summary>
+    public virtual Task<Content> Read(Volume volume, Work work) => throw CanNot("read volumes");
+
+    /// <summary>The content of a snapshot of <paramref name="origin"/>, to be read.</summary>
+    public virtual Task<Content> Read(Volume origin, Snapshot snapshot, Work work) => throw CanNot("read snapshots");
+
+    /// <summary>Ensures a volume that holds what <paramref name="fill"/> writes. Otherwise as <see cref="Create"/>: it is published whole or not at all.</summary>
+    public virtual Task<VolumeOnDisk> CreateFilled(Volume volume, Fill fill, Work work) => throw CanNot("fill volumes");
+
+    /// <summary>
+    /// Ensures that a volume that there is holds what <paramref name="fill"/> writes, durable on return. Cut anywhere, it holds either
+    /// what it held or all of the new. Its undo is <see cref="Abandon"/>.
+    /// </summary>
+    public virtual Task Refill(Volume volume, Fill fill, Work work) => throw CanNot("fill volumes anew");
 
     /// <summary>
     /// What a host needs to use the volume, as os-brick's connectors read it. Whatever has to be exported for it is exported on
@@ -175,8 +190,10 @@ public enum Abilities
     Connect = 64,
     /// <summary>Several hosts at once.</summary>
     Multiattach = 128,
+    /// <summary>What is in volumes and snapshots can be read, and volumes be filled with what comes from elsewhere.</summary>
+    Content = 256,
     /// <summary>What lies in its pools already can become volumes and snapshots.</summary>
-    Manage = 256,
+    Manage = 512,
 }
 
 /// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>

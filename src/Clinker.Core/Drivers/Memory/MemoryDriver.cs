@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -15,7 +16,7 @@ public sealed partial class MemoryDriver(string backend, MemoryShares shares, Fu
 
     public override Abilities Can =>
         Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
@@ -66,20 +67,65 @@ public sealed partial class MemoryDriver(string backend, MemoryShares shares, Fu
         await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");
     }
 
-    public override async Task RevertTo(Volume volume, Snapshot snapshot, Work work)
+    public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => Replace(
+        volume, work, "revert", () => Task.FromResult(Grown(Existing((Reach(volume), SnapshotFile(snapshot)), "revert the volume"), volume)));
+
+    public override Task Refill(Volume volume, Fill fill, Work work) => Replace(volume, work, "refill", async () =>
+    {
+        Existing((Reach(volume), VolumeFile(volume)), "fill the volume");
+        return await Filled(volume, fill, work);
+    });
+
+    async Task Replace(Volume volume, Work work, string verb, Func<Task<MemoryFile>> content)
     {
         var pool = Reach(volume);
         var (final, mine) = ((pool, VolumeFile(volume)), (pool, $"{VolumeFile(volume)}.{work.Operation}.g{work.Generation}"));
         work.Token.ThrowIfCancellationRequested();
-        await Touch("revert: remove others' work");
+        await Touch($"{verb}: remove others' work");
         RemoveWork(pool, VolumeFile(volume), keep: mine);
-        await Touch("revert: make");
-        Files[mine] = Grown(Existing((pool, SnapshotFile(snapshot)), "revert the volume"), volume);
+        await Touch($"{verb}: make");
+        Files[mine] = await content();
         await work.StillHeld();
-        await Touch("revert: publish");
+        await Touch($"{verb}: publish");
         // As rename(2) does: it needs the work file, and replaces. A late worker's was removed by whoever took over or gave up.
         if (!Files.TryRemove(mine, out var made)) throw WorkIsGone(pool);
         Files[final] = shares.IsWrittenTo(volume.Id) ? made with { Content = MemoryFile.Torn } : made;
+    }
+
+    public override Task<Content> Read(Volume volume, Work work) => Read(Reach(volume), VolumeFile(volume), volume.Id);
+
+    public override Task<Content> Read(Volume origin, Snapshot snapshot, Work work) => Read(Reach(origin), SnapshotFile(snapshot), null);
+
+    async Task<Content> Read(string pool, string name, string? volumeId)
+    {
+        await Touch("read");
+        var file = Existing((pool, name), "read the volume");
+        return new MemoryContent(file, () => Touch("read: piece"), stale: () => volumeId is not null && shares.IsWrittenTo(volumeId));
+    }
+
+    public override async Task<VolumeOnDisk> CreateFilled(Volume volume, Fill fill, Work work)
+    {
+        var pool = Reach(volume);
+        MemoryFile? filled = null;
+        if (!Files.ContainsKey((pool, VolumeFile(volume)))) filled = await Filled(volume, fill, work);
+        return await Create(volume, work, "create filled", () => filled ?? new(volume.SizeGb));
+    }
+
+    async Task<MemoryFile> Filled(Volume volume, Fill fill, Work work)
+    {
+        var bytes = new MemoryStream();
+        await fill(async (offset, piece) =>
+        {
+            work.Token.ThrowIfCancellationRequested();
+            if (offset + piece.Length > volume.SizeGb * (1L << 30))
+                throw new Fault.DriverFailed("fill the volume", $"more is written than {volume.SizeGb} GiB.").Thrown();
+            if (offset + piece.Length > MemoryFile.MostBytes)
+                throw new Fault.DriverFailed("fill the volume", $"a backend in memory keeps no more than the first {MemoryFile.MostBytes} bytes.").Thrown();
+            await Touch("fill: piece");
+            bytes.Position = offset;
+            bytes.Write(piece.Span);
+        }, work.Token);
+        return new(volume.SizeGb, Encoding.Latin1.GetString(bytes.GetBuffer().AsSpan(0, (int)bytes.Length).TrimEnd((byte)0)));
     }
 
     public override async Task Abandon(Volume volume, Work work)

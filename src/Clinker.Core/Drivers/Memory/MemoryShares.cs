@@ -77,9 +77,12 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 }
 
 /// <summary>A file of a memory backend.</summary>
-/// <param name="Content">What was written to it; empty: nothing yet.</param>
+/// <param name="Content">What was written to it, from its beginning, a character a byte; empty: nothing yet.</param>
 public sealed record MemoryFile(int SizeGb, string Content = "")
 {
     /// <summary>The content of a file that somebody may have written to while it was copied, or while it was replaced: no moment's.</summary>
     public const string Torn = "torn";
+
+    /// <summary>How many bytes of what a volume is filled with are kept.</summary>
+    public const int MostBytes = 128 * 1024 * 1024;
 }

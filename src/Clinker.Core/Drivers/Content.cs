@@ -1,0 +1,55 @@
+namespace Clinker.Drivers;
+
+/// <summary>
+/// What is in a volume or a snapshot, as whoever has it attached would read it. For one reader at a time; every call may be
+/// repeated, throws what verbs of <see cref="Driver"/> throw, and ends when the work's token does.
+/// </summary>
+public abstract class Content : IAsyncDisposable
+{
+    /// <summary>Its size in bytes.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>The first byte at or behind an offset that may be other than zero; null when only zeroes follow. Holes are never read.</summary>
+    public abstract ValueTask<long?> NextData(long offset);
+
+    /// <summary>Reads all that the buffer has room for; what lies behind the end are zeroes.</summary>
+    public abstract ValueTask Read(long offset, Memory<byte> into);
+
+    /// <summary>To be awaited after the last read, before anybody trusts in what was read: that it was one moment's.</summary>
+    /// <exception cref="Operations.FaultException">DriverFailed: it was written to meanwhile.</exception>
+    public virtual ValueTask Close() => ValueTask.CompletedTask;
+
+    public virtual ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>A <see cref="Fill"/> with this, pieces of zeroes left out.</summary>
+    /// <param name="done">Told how many bytes, of <see cref="Length"/>, are behind it; null: nobody wants to know.</param>
+    public Fill Copy(Action<long>? done = null) => async (write, token) =>
+    {
+        var buffer = new byte[PieceBytes];
+        for (var at = await NextData(0); at is { } from && from < Length; at = await NextData(from + PieceBytes))
+        {
+            token.ThrowIfCancellationRequested();
+            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, Length - from));
+            await Read(from, piece);
+            if (piece.Span.ContainsAnyExcept((byte)0)) await write(from, piece);
+            done?.Invoke(from + piece.Length);
+        }
+        await Close();
+    };
+
+    const int PieceBytes = 4 * 1024 * 1024;
+}
+
+/// <summary>
+/// Writes what a volume is to hold, from the beginning: where it writes nothing are zeroes. It may be called anew, after a failure,
+/// for a file that is empty again. It throws when it can't give all: then nothing is published.
+/// </summary>
+public delegate Task Fill(WriteAt write, CancellationToken token);
+
+/// <summary>Writes bytes at an offset of the volume. When it has thrown, the fill is over.</summary>
+/// <exception cref="Operations.FaultException">DriverFailed: behind the volume's end; and what storage says.</exception>
+public delegate ValueTask WriteAt(long offset, ReadOnlyMemory<byte> bytes);

@@ -1,0 +1,243 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+// What is in volumes and snapshots, for others to read, and volumes that hold what others write: backups, images, moves.
+public abstract partial class FileDriver
+{
+    public sealed override async Task<Content> Read(Volume volume, Work work)
+    {
+        const string Verb = "read the volume";
+        if (MayBeWritten(volume)) throw NotAtOneMoment(Verb);
+        return await FileContent.Open(this, await SourceOf(volume, work), Verb, work);
+    }
+
+    public sealed override async Task<Content> Read(Volume origin, Snapshot snapshot, Work work) =>
+        await FileContent.Open(this, await SourceOf(origin, snapshot, work), "read the snapshot", work);
+
+    public sealed override async Task<VolumeOnDisk> CreateFilled(Volume volume, Fill fill, Work work)
+    {
+        var place = await Untouched(volume.Pool, null, work);
+        var spec = Spec(volume, work);
+        await Filled(place, "fill the volume", spec, fill, work);
+        return new(place.Location, Words(spec.Format));
+    }
+
+    public sealed override async Task Refill(Volume volume, Fill fill, Work work)
+    {
+        const string Verb = "fill the volume anew";
+        if (MayBeWritten(volume))
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.")) { NothingDone = true };
+        var spec = Recorded(volume, work) with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+        await Filled(await Untouched(volume.Pool, volume.ProviderLocation, work), Verb, spec, fill, work);
+    }
+
+    async Task Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
+    {
+        var on = new Errand(place, verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? spec.Bytes / Gib : 0), work.Token);
+        if (spec.Format == VolumeFormat.Qcow2) await LaidOut(on, spec, image => Go((_, file) => VolumeFiles.CopyData(image, file, on.Token)));
+        else await Go((_, file) => Libc.Truncate(file, spec.Bytes));
+
+        async Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
+        {
+            var change = new Change();
+            try
+            {
+                return await Make(on, spec, work, change, Begin, async dir =>
+                {
+                    await TakeRoom(on, dir, spec);
+                    await new Filling(this, on, dir, spec).Run(fill);
+                });
+            }
+            catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+
+            void Begin(SafeFileHandle dir, SafeFileHandle file)
+            {
+                if (spec.Replacing is not null) VolumeFiles.OpenWhole(dir, layout, spec, verb).File.Dispose(); // there must be one
+                begin(dir, file);
+            }
+        }
+    }
+
+    /// <summary>Takes the room of a thick file that is under work, with zeroes where there is no fallocate.</summary>
+    async Task TakeRoom(Errand on, SafeFileHandle dir, VolumeSpec spec)
+    {
+        if (spec.Provisioning != Provisioning.Thick) return;
+        var size = await Act(on, _ =>
+        {
+            using var file = VolumeFiles.Resume(dir, layout, spec);
+            var bytes = Libc.Facts(file).Size;
+            try { Libc.Allocate(file, bytes); return 0; }
+            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP && spec.Format == VolumeFormat.Raw) { return bytes; }
+        });
+        if (size == 0) return;
+        Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
+        await WriteZeroes(on, dir, spec, size);
+    }
+
+    /// <summary>A file under work as it is being filled: each write is an act of its own.</summary>
+    sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
+    {
+        Qcow2Map? map;
+        long unsynced;
+
+        public async Task Run(Fill fill) => await fill(Write, on.Token);
+
+        async ValueTask Write(long offset, ReadOnlyMemory<byte> bytes)
+        {
+            if (offset < 0 || offset + bytes.Length > spec.Bytes)
+                throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
+            await driver.Act(on, _ =>
+            {
+                on.Place.Prove(dir);
+                using var file = VolumeFiles.Resume(dir, driver.layout, spec);
+                foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);
+                if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return true;
+                Libc.Sync(file);
+                unsynced = 0;
+                return true;
+            });
+        }
+
+        /// <summary>Where in the file the bytes go: an image was laid out with room for all of them.</summary>
+        List<(long Host, int Start, int Length)> Parts(SafeFileHandle file, long offset, int length)
+        {
+            if (spec.Format == VolumeFormat.Raw) return [(offset, 0, length)];
+            var parts = new List<(long, int, int)>();
+            try
+            {
+                map ??= new Qcow2Map(file);
+                for (var done = 0; done < length;)
+                {
+                    var run = map.At(file, offset + done);
+                    var n = (int)Math.Min(run.Length, length - done);
+                    parts.Add((run.Host ?? throw new InvalidDataException("has no room laid out for its data"), done, n));
+                    done += n;
+                }
+                return parts;
+            }
+            catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"what qemu-img laid out {e.Message}.").Thrown(e); }
+        }
+    }
+
+    /// <summary>A file that is read: as it was when it was opened, or not at all.</summary>
+    sealed class FileContent : Content
+    {
+        readonly FileDriver driver;
+        readonly Source from;
+        readonly Errand on;
+        readonly SafeFileHandle dir;
+        FileFacts opened;
+        Qcow2Map? map;
+        long length;
+
+        FileContent(FileDriver driver, Source from, Errand on, SafeFileHandle dir) => (this.driver, this.from, this.on, this.dir) = (driver, from, on, dir);
+
+        public static async Task<Content> Open(FileDriver driver, Source from, string verb, Work work)
+        {
+            var on = new Errand(from.Place, verb, driver.options.ActDeadline, work.Token);
+            var content = new FileContent(driver, from, on, await driver.Act(on, _ => from.Place.Open()));
+            try
+            {
+                content.opened = await content.Reading(file =>
+                {
+                    Libc.Sync(file); // written back first: where its data and holes are is asked of the brick
+                    if (from.Spec.Format == VolumeFormat.Qcow2) content.map = new Qcow2Map(file);
+                    return Libc.Facts(file);
+                });
+                content.length = content.map?.Bytes ?? content.opened.Size;
+                return content;
+            }
+            catch { content.dir.Dispose(); throw; }
+        }
+
+        public override long Length => length;
+
+        public override async ValueTask<long?> NextData(long offset)
+        {
+            while (offset < length)
+            {
+                var from = offset;
+                var (found, next) = await Reading(file => Next(file, from));
+                if (found is not null) return found;
+                offset = next;
+            }
+            return null;
+        }
+
+        /// <summary>The next data, if it is within what can be looked at in one act; and how far that was.</summary>
+        (long? Data, long LookedTo) Next(SafeFileHandle file, long offset)
+        {
+            if (map is null) return (Data(file, offset) is >= 0 and var data && data < length ? data : null, length);
+            for (var runs = 0; runs < MostRuns && offset < length; runs++)
+            {
+                var run = map.At(file, offset);
+                if (run.Host is { } host && Data(file, host) is >= 0 and var data && data < host + run.Length) return (offset + data - host, offset);
+                offset += run.Length;
+            }
+            return (null, offset);
+        }
+
+        const int MostRuns = 512;
+
+        static long Data(SafeFileHandle file, long offset)
+        {
+            try { return Libc.NextData(file, offset); }
+            catch (ErrnoException e) when (e.Errno is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EINVAL) { return offset; }
+        }
+
+        public override async ValueTask Read(long offset, Memory<byte> into) => await Reading(file =>
+        {
+            var here = (int)Math.Clamp(length - offset, 0, into.Length);
+            into.Span[here..].Clear();
+            for (var done = 0; done < here;)
+            {
+                var run = map?.At(file, offset + done) ?? new(offset + done, here - done);
+                var piece = into.Span.Slice(done, (int)Math.Min(run.Length, here - done));
+                done += piece.Length;
+                if (run.Host is { } host) ReadAll(file, piece, host);
+                else piece.Clear();
+            }
+            return true;
+        });
+
+        static void ReadAll(SafeFileHandle file, Span<byte> into, long at)
+        {
+            while (!into.IsEmpty)
+            {
+                var n = Libc.Read(file, into, at);
+                if (n == 0) { into.Clear(); return; } // an image's last cluster may not be there to its end; Close tells a file that was cut
+                into = into[n..];
+                at += n;
+            }
+        }
+
+        public override async ValueTask Close()
+        {
+            var now = await Reading(file => Libc.Facts(file));
+            if ((now.Written, now.Size, now.Inode) != (opened.Written, opened.Size, opened.Inode))
+                throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} was written to while it was read: is it in use?").Thrown();
+        }
+
+        Task<T> Reading<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>
+        {
+            var (file, _) = VolumeFiles.OpenWhole(dir, driver.layout, from.Spec, on.Verb);
+            using (file)
+            {
+                try { return act(file); }
+                catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e); }
+            }
+        });
+
+        public override ValueTask DisposeAsync()
+        {
+            dir.Dispose();
+            return base.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Buffers.Binary;
+using Clinker.Gluster.Native;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+/// <summary>
+/// Which part of an image's file holds which part of its disk (docs/interop/qcow2.txt of QEMU). Only for images that are whole by
+/// themselves, and in which data is plain: neither encrypted nor compressed. Remembers nothing of the file but its header and the
+/// table it looked into last; that of an image that somebody has open may be stale. Blocks: lane threads only.
+/// </summary>
+internal sealed class Qcow2Map
+{
+    const int HeaderBytes = 104;
+    const ulong OffsetMask = 0x00ff_ffff_ffff_fe00, Compressed = 1UL << 62, ReadsAsZero = 1;
+    /// <summary>Dirty (its reference counts may be wrong, which no reader minds) and the kind of compression, of which there is none.</summary>
+    const ulong HarmlessFeatures = 1 | 8;
+
+    readonly int clusterBits;
+    readonly ulong[] tables;
+    readonly ulong[] table;
+    long tableAt = -1;
+
+    /// <exception cref="InvalidDataException">It is none that can be read so; the message says why.</exception>
+    public Qcow2Map(SafeFileHandle file)
+    {
+        var header = new byte[HeaderBytes];
+        var read = Libc.Read(file, header, 0);
+        if (Qcow2Header.Read(file) is not { } facts) throw new InvalidDataException("is no qcow2 image");
+        if (facts.NeedsOthers) throw new InvalidDataException("is a qcow2 image that needs other files");
+        var version = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
+        clusterBits = (int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(20));
+        var features = version >= 3 ? BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(72)) : 0;
+        if (version is < 2 or > 3 || (version == 3 && read < HeaderBytes)) throw new InvalidDataException($"is a qcow2 image of version {version}, not 2 or 3");
+        if (clusterBits is < 9 or > 21) throw new InvalidDataException("is a qcow2 image with clusters of a size that there is not");
+        if (BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(32)) != 0) throw new InvalidDataException("is an encrypted qcow2 image");
+        if ((features & ~HarmlessFeatures) != 0) throw new InvalidDataException($"is a qcow2 image with features that can't be read here (0x{features:x})");
+        Bytes = facts.Bytes;
+        var count = (int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(36));
+        if (Bytes < 0 || count < 0 || count > MostTables || (long)count << (2 * clusterBits - 3) < Bytes)
+            throw new InvalidDataException("is a qcow2 image whose table does not fit its size");
+        tables = Numbers(file, (long)BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(40)), count);
+        table = new ulong[1 << (clusterBits - 3)];
+    }
+
+    /// <summary>QEMU's own bound: 32 MiB of table.</summary>
+    const int MostTables = 4 * 1024 * 1024;
+
+    /// <summary>The size of the disk in it.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Where in the file a part of the disk lies.</summary>
+    /// <param name="Host">Null: nowhere; it reads as zeroes.</param>
+    /// <param name="Length">Of what lies there in one piece, from the asked offset on.</param>
+    public readonly record struct Run(long? Host, long Length);
+
+    /// <summary>What holds the disk from an offset on, as far as that is of one kind and in one piece, within one table.</summary>
+    /// <exception cref="InvalidDataException">The image is broken, or compressed there.</exception>
+    public Run At(SafeFileHandle file, long offset)
+    {
+        var perTable = 1L << (2 * clusterBits - 3);
+        var (index, cluster) = ((int)(offset / perTable), 1L << clusterBits);
+        var left = Math.Min(Bytes, (index + 1) * perTable) - offset;
+        var at = (long)(tables[index] & OffsetMask);
+        if (at == 0) return new(null, left);
+        if (tableAt != at)
+        {
+            Numbers(file, at, table.Length).CopyTo(table, 0);
+            tableAt = at;
+        }
+        var first = (int)(offset % perTable >> clusterBits);
+        var host = Host(table[first]);
+        var length = cluster - offset % cluster;
+        for (var i = first + 1; i < table.Length && length < left && Host(table[i]) == (host is { } h ? h + ((long)(i - first) << clusterBits) : null); i++)
+            length += cluster;
+        return new(host + offset % cluster, Math.Min(length, left));
+    }
+
+    static long? Host(ulong entry)
+    {
+        if ((entry & Compressed) != 0) throw new InvalidDataException("is a qcow2 image with compressed parts: convert it with qemu-img first");
+        return (entry & ReadsAsZero) != 0 || (entry & OffsetMask) == 0 ? null : (long)(entry & OffsetMask);
+    }
+
+    static ulong[] Numbers(SafeFileHandle file, long at, int count)
+    {
+        var bytes = new byte[count * sizeof(ulong)];
+        for (var done = 0; done < bytes.Length;)
+        {
+            var n = Libc.Read(file, bytes.AsSpan(done), at + done);
+            if (n == 0) throw new InvalidDataException("is a qcow2 image that ends within its tables");
+            done += n;
+        }
+        var numbers = new ulong[count];
+        for (var i = 0; i < count; i++) numbers[i] = BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(i * sizeof(ulong)));
+        return numbers;
+    }
+}
