@@ -112,6 +112,18 @@ public sealed class RevertAtEveryPoint(ITestOutputHelper output) : EveryPoint("R
 
 public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RevertThatFails", output);
 
+public sealed class ManageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Manage", output);
+
+public sealed class ManageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageThatFails", output);
+
+public sealed class ManageOverQuotaAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageOverQuota", output);
+
+public sealed class ManageSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshot", output);
+
+public sealed class ManageSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshotThatFails", output);
+
+public sealed class ListManageableAtEveryPoint(ITestOutputHelper output) : EveryPoint("ListManageable", output);
+
 public sealed class CopyGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroup", output);
 
 public sealed class CopyGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroupThatFails", output);

@@ -44,6 +44,7 @@ static class Invariants
             // Not undone to nothing where it failed while there was one already: being reverted.
             VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
             VolumeStatus.ErrorDeleting => Files.Any,
+            VolumeStatus.ErrorManaging => Files.None,
             _ => null,
         });
         Hold(world, what, snapshots, world.Shares.Snapshots.ToLookup(f => f.SnapshotId, f => f.Pool), snapshot => snapshot.Status switch

@@ -20,6 +20,9 @@ public static class VolumeRules
     /// <summary>Cinder: API.delete with cascade and force.</summary>
     public static readonly Rule ForceDeleteCascade = ForceDelete with { Needs = DeleteCascade.Needs };
 
+    /// <summary>Cinder: API.delete with unmanage_only. It only looks: what is given up is not touched, so all is done at once.</summary>
+    public static readonly Rule Unmanage = Delete with { Verb = "unmanage", Via = null };
+
     /// <summary>Cinder: API.delete of a group with its volumes, in any status.</summary>
     public static readonly Rule DetachedInGroup = new("delete", null, null,
         "Invalid group: Volume in group {other} is attached. Need to detach first.", Needs.Detached | Needs.Thawed);

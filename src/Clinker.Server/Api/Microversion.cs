@@ -100,6 +100,12 @@ static class Behaviour
     /// <summary>A list of metadata carries an entity tag, and a PUT of metadata may be meant for that one alone (If-Match).</summary>
     public const int Etags = 15;
 
+    /// <summary>What is to become a volume may be said to lie in a cluster instead of a host.</summary>
+    public const int ManageByCluster = 16;
+
+    /// <summary>What could be managed may be listed of a cluster instead of a host.</summary>
+    public const int ManageableOfCluster = 17;
+
     /// <summary>A DELETE of a volume reads force.</summary>
     public const int DeleteForce = 23;
 

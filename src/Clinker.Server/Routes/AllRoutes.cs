@@ -18,6 +18,7 @@ static class AllRoutes
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);
+        Manageables.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

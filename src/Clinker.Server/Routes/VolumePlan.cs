@@ -120,7 +120,7 @@ sealed record VolumePlan(
                 + $"volume type '{type.Name}'.").Thrown();
     }
 
-    static bool IsMultiattach(VolumeType type) => type.ExtraSpecs.GetValueOrDefault("multiattach") == "<is> True";
+    public static bool IsMultiattach(VolumeType type) => type.ExtraSpecs.GetValueOrDefault("multiattach") == "<is> True";
 
     /// <summary>The zone: what is asked for, if the type and the services have it; else the default one.</summary>
     static string Place(Call call, VolumeType type, IReadOnlyList<Service> services, string? asked)
