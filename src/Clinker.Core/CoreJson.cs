@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Operations;
@@ -29,6 +30,11 @@ namespace Clinker;
 [JsonSerializable(typeof(DeleteGroup))]
 [JsonSerializable(typeof(CreateGroupSnapshot))]
 [JsonSerializable(typeof(DeleteGroupSnapshot))]
+[JsonSerializable(typeof(CreateBackup))]
+[JsonSerializable(typeof(RestoreBackup))]
+[JsonSerializable(typeof(DeleteBackup))]
+[JsonSerializable(typeof(ImportBackup))]
+[JsonSerializable(typeof(Saved))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
@@ -38,5 +44,6 @@ public sealed partial class CoreJson : JsonSerializerContext
     public static OperationKinds Kinds => field ??= new(
         Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
-        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
+        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
+        Default.CreateBackup, Default.RestoreBackup, Default.DeleteBackup, Default.ImportBackup);
 }

@@ -78,15 +78,19 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        var means = new Means(db, drivers, Scheduling(settings), Lease);
+        await using var backups = settings.Backups is { } kept
+            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
+            : null;
+        var means = new Means(db, drivers, Scheduling(settings), Lease) { Backups = backups };
         Instruments(meter, db, stop.Token);
 
         var work = Task.CompletedTask;
-        if ((settings.Roles & (Roles.Scheduler | Roles.Volume)) != 0)
+        if ((settings.Roles & (Roles.Scheduler | Roles.Volume | Roles.Backup)) != 0)
         {
             var node = new Node(means,
                 new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler))
                 {
+                    Backup = settings.Roles.HasFlag(Roles.Backup),
                     LogLevels = levels,
                 },
                 ids, time, logs);

@@ -11,7 +11,11 @@ namespace Clinker.Operations;
 /// <param name="Drivers">By queue (<c>host@backend</c>): the backends that this process serves.</param>
 /// <param name="Lease">How long a lease lasts without being renewed.</param>
 public sealed record Means(
-    Database Db, IReadOnlyDictionary<string, Driver> Drivers, SchedulingSettings Scheduling, TimeSpan Lease);
+    Database Db, IReadOnlyDictionary<string, Driver> Drivers, SchedulingSettings Scheduling, TimeSpan Lease)
+{
+    /// <summary>Where backups are kept; null where none is configured.</summary>
+    public BackupStore? Backups { get; init; }
+}
 
 /// <summary>One lease of one operation: runs it until it ends, is put back, is handed over, or is lost.</summary>
 sealed partial class Run : IDisposable

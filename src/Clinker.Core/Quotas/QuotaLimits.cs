@@ -1,3 +1,4 @@
+using Clinker.Backups;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
@@ -71,6 +72,8 @@ static class Uses
 
     public static IEnumerable<Use> OfGrowth(Volume volume, int toGb) =>
         volume.ConsumesQuota ? Of(volume.VolumeTypeId, toGb - volume.SizeGb, counted: null) : [];
+
+    public static IEnumerable<Use> Of(Backup backup) => [new(QuotaResource.BackupGigabytes, backup.SizeGb), new(QuotaResource.Backups, 1)];
 
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {

@@ -54,6 +54,17 @@ public static class VolumeRules
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
+    /// <summary>Cinder: API.create of cinder/backup; of one in use only by force.</summary>
+    public static readonly Rule Backup = new("back up", [Available, InUse], BackingUp,
+        "Invalid volume: Volume to be backed up must be available or in-use, but the current status is \"{status}\".", Needs.Settled)
+    {
+        Remembers = true,
+    };
+
+    /// <summary>Cinder: API.restore of cinder/backup.</summary>
+    public static readonly Rule RestoreBackup = new("restore a backup to", [Available], RestoringBackup,
+        "Invalid volume: Volume to be restored to must be available", Needs.Settled | Needs.Detached | Needs.Thawed);
+
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,
         "Invalid volume: Volume status must be available to reserve, but the status is {status}.");

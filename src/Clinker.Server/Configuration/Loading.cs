@@ -127,12 +127,22 @@ static class Loading
             }, from.Get(Options.WeightHandler)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
+            Backups = Backups(from, line),
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
             ResourceFilters = from.Get(Options.ResourceFilters),
             Notes = [],
         };
+    }
+
+    static BackupSettings? Backups(Reading from, CommandLine line)
+    {
+        var (driver, path, container, compression) = (from.Get(Options.BackupDriver), from.Get(Options.BackupPath),
+            from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
+        if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
+            from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
+        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
     }
 
     static LogSettings Logs(Reading from)

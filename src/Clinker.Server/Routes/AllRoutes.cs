@@ -17,6 +17,7 @@ static class AllRoutes
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);
+        Backups.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

@@ -1,3 +1,4 @@
+using Clinker.Backups;
 using Clinker.Operations;
 using Clinker.Server.Api;
 using Clinker.Services;
@@ -10,10 +11,10 @@ namespace Clinker.Server.Routes;
 
 /// <summary>What a new volume is made from, and what it has from there unless the request says otherwise.</summary>
 /// <param name="SizeGb">It can't be smaller.</param>
-/// <param name="Zone">Where the source lies: the volume can't lie elsewhere.</param>
+/// <param name="Zone">Where the source lies: the volume can't lie elsewhere. Null: anywhere.</param>
 /// <param name="Words">Cinder's words about this kind of source.</param>
 sealed record VolumeOrigin(
-    VolumeSource Source, int SizeGb, string? TypeId, string Zone, bool Bootable, IReadOnlyDictionary<string, string> ImageMetadata,
+    VolumeSource Source, int SizeGb, string? TypeId, string? Zone, bool Bootable, IReadOnlyDictionary<string, string> ImageMetadata,
     OriginWords Words)
 {
     static readonly OriginWords OfSnapshot = new("snapshot", "recommend omitting the type argument", (size, least) =>
@@ -21,6 +22,9 @@ sealed record VolumeOrigin(
 
     static readonly OriginWords OfVolume = new("source volume", "either match source volume, or omit type argument", (size, least) =>
         $"Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size.");
+
+    static readonly OriginWords OfBackup = new("backup", "", (size, least) =>
+        $"Volume size {size}GB cannot be smaller than the backup size {least}GB. It must be >= backup size.");
 
     /// <summary>The source that the request names, if it names one of those that are there to be found; null for an empty volume.</summary>
     /// <exception cref="FaultException">NotFound; Invalid: several, or it is in no state for it.</exception>
@@ -32,11 +36,11 @@ sealed record VolumeOrigin(
         if (want.ImageRef is not null)
             throw Refusal.BadRequest(
                 "Invalid image identifier or unable to access requested image: no image service is configured.");
-        if (!string.IsNullOrEmpty(want.BackupId) && call.Supports(Behaviour.BackupAsSource))
-            throw new Fault.NotFound("Backup", want.BackupId).Thrown();
-        if (snapshot is not null && volume is not null)
+        var backup = want.BackupId is { } kept ? await Backups.Visible(tx, call, kept) : null;
+        if (new object?[] { snapshot, volume, backup }.Count(s => s is not null) > 1)
             throw Fault.Invalid.Input("May specify only one of backup, imageRef, snapshot, source volume").Thrown();
         if (snapshot is not null) return Of(snapshot, await tx.Volumes.Get(snapshot.VolumeId));
+        if (backup is not null) return Of(backup);
         return volume is null ? null : Of(volume);
     }
 
@@ -54,11 +58,17 @@ sealed record VolumeOrigin(
             volume.ImageMetadata, OfVolume);
     }
 
+    static VolumeOrigin Of(Backup backup)
+    {
+        if (!BackupRules.Clone.Allows(backup.Status)) throw BackupRules.Clone.Refused(backup.Id, backup.Status);
+        return new(new VolumeSource.OfBackup(backup.Id), backup.SizeGb, null, null, backup.Bootable, backup.ImageMetadata, OfBackup);
+    }
+
     /// <summary>Whether a volume of another type can have this content (cinder/volume/api.py, _retype_is_possible).</summary>
     /// <exception cref="FaultException">Invalid.</exception>
     public async Task DemandType(Tx tx, VolumeType type, IReadOnlyList<Service> services)
     {
-        if (type.Id == TypeId) return;
+        if (type.Id == TypeId || Source is VolumeSource.OfBackup) return; // what a backup holds fits everywhere
         var own = TypeId is { } id ? await tx.Types.Find(id) : null;
         var alike = own is null || How(await tx.Encryptions.Find(own.Id)) == How(await tx.Encryptions.Find(type.Id));
         const string backend = "volume_backend_name";
@@ -80,7 +90,7 @@ sealed record VolumeOrigin(
     /// <exception cref="FaultException">Invalid.</exception>
     public void DemandZone(string zone)
     {
-        if (zone != Zone) throw Fault.Invalid.Input($"Volume must be in the same availability zone as the {Words.Kind}").Thrown();
+        if (Zone is not null && zone != Zone) throw Fault.Invalid.Input($"Volume must be in the same availability zone as the {Words.Kind}").Thrown();
     }
 }
 
