@@ -46,7 +46,16 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
             Sync(file);
             return true;
         }, work.Token);
-        await work.StillHeld();
+        try { await work.StillHeld(); }
+        catch
+        {
+            await Act(Verb, root =>
+            {
+                using var dir = Existing(root, name.Place);
+                return dir is not null && Gone(dir, mine);
+            }, CancellationToken.None);
+            throw;
+        }
         await Act(Verb, root =>
         {
             using var dir = Existing(root, name.Place) ?? throw new ErrnoException(Errno.ENOENT, $"open {name.Place}");

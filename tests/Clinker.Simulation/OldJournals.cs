@@ -25,12 +25,14 @@ public sealed class OldJournals
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
+        "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
+        "CreateFromBackup", "CreateFromBackupThatFails", "DeleteBackup", "DeleteBackupThatFails", "ImportBackup",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
     const string BackendDown = "WithTheBackendDown";
 
-    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot"];
+    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot", "backup"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>
@@ -115,6 +117,10 @@ public sealed class OldJournals
         state["files"] = new JsonArray([.. world.Shares.Files.OrderBy(f => f.Key).Select(f => f.Value.SizeGb == 1
             ? new JsonArray(f.Key.Pool, f.Key.File)
             : new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb))]);
+        if (!world.Objects.All.IsEmpty)
+            state["objects"] = new JsonArray([.. world.Objects.All.OrderBy(o => o.Key, StringComparer.Ordinal)
+                .Select(o => new JsonArray(o.Key, Convert.ToBase64String(o.Value)))]);
+        if (world.Imported.Count > 0) state["imported"] = new JsonArray([.. world.Imported.Select(i => (JsonNode)i)]);
         if (!world.Shares.Exports.IsEmpty)
             state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
@@ -156,6 +162,8 @@ public sealed class OldJournals
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] =
             new(file.AsArray().Count > 2 ? (int)file[2]! : 1);
         foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
+        foreach (var kept in state["objects"]?.AsArray() ?? []) world.Objects.All[(string)kept![0]!] = Convert.FromBase64String((string)kept[1]!);
+        foreach (var imported in state["imported"]?.AsArray() ?? []) world.Imported.Add((string)imported!);
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

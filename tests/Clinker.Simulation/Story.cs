@@ -1,4 +1,5 @@
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -7,7 +8,8 @@ namespace Clinker.Simulation;
 
 /// <summary>What is there when an operation is accepted.</summary>
 public sealed record Scene(
-    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null);
+    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null,
+    Backup? Backup = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">
@@ -79,6 +81,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
         .. OfGroups,
+        .. OfBackups,
     ];
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>

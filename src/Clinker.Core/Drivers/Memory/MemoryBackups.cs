@@ -27,7 +27,12 @@ public sealed class MemoryBackups(MemoryObjects objects, Func<string, Task>? tou
         var mine = $"{name}.{work.Operation}.g{work.Generation}";
         await Touch("put object: make");
         objects.All[mine] = bytes.ToArray();
-        await work.StillHeld();
+        try { await work.StillHeld(); }
+        catch
+        {
+            objects.All.TryRemove(mine, out _);
+            throw;
+        }
         await Touch("put object: publish");
         if (!objects.All.TryRemove(mine, out var made)) throw new Fault.BackendDown(Service, "the object under work is gone").Thrown();
         objects.All[name.ToString()] = made;
