@@ -20,6 +20,10 @@ public sealed class Things : Clinkerd
             "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
             """);
         ids["snapshots"] = await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}");
+        ids["backups"] = (string)(await Made("backups", $$"""
+            {"backup": {"volume_id": "{{ids["volumes"]}}", "name": "kept", "metadata": {"key": "value"}} }
+            """))["backup"]!["id"]!;
+        Assert.Equal("available", await Settled(ids["backups"], kind: "backup"));
         ids["types"] = (string)(await Made("types", """
             {"volume_type": {"name": "kept", "os-volume-type-access:is_public": false, "extra_specs": {"key": "value"}}}
             """))["volume_type"]!["id"]!;

@@ -219,7 +219,7 @@ sealed class Logs : ILoggerFactory
     [
         ("Clinker.Server.Api", "api"), ("Clinker.Server.Routes", "api"), ("Clinker.Server.Shapes", "api"), ("Microsoft.AspNetCore", "api"),
         ("Clinker.Scheduling", "scheduler"),
-        ("Clinker.Gluster", "volume"), ("Clinker.Drivers", "volume"), ("Clinker.Operations", "volume"), ("Clinker.Volumes", "volume"),
+        ("Clinker.Gluster", "volume"), ("Clinker.Drivers", "volume"), ("Clinker.Operations", "volume"), ("Clinker.Volumes", "volume"), ("Clinker.Backups", "backup"),
     ];
 
     sealed class CategoryLogger(Logs logs, string category, string? role) : ILogger
