@@ -21,7 +21,7 @@ public sealed class Things : Clinkerd
             """);
         ids["snapshots"] = await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}");
         ids["backups"] = (string)(await Made("backups", $$"""
-            {"backup": {"volume_id": "{{ids["volumes"]}}", "name": "kept", "metadata": {"key": "value"}} }
+            {"backup": {"volume_id": "{{ids["volumes"]}}", "name": "kept", "metadata": {"key": "value"} } }
             """))["backup"]!["id"]!;
         Assert.Equal("available", await Settled(ids["backups"], kind: "backup"));
         ids["types"] = (string)(await Made("types", """
