@@ -36,6 +36,14 @@ sealed class Daemon : IDisposable
             Images = world.CopiesOfImages(act => world.Pass(this, storage: true, act).AsTask()),
         },
             world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
+
+        // Whoever schedules does what is done where the backups are.
+        if (queues.Contains(Queues.Scheduler)) queues = [.. queues, Queues.Backup];
+        var means = new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease)
+        {
+            Backups = world.NewBackups(act => world.Pass(this, storage: true, act).AsTask()),
+        };
+        Worker = new Worker(means, world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
     }
 
     public Worker Worker { get; }

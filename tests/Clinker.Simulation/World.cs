@@ -95,7 +95,12 @@ sealed partial class World : IAsyncDisposable
         new NodeSettings("host", "nova", TimeSpan.FromSeconds(10), true), ids, Time, NullLoggerFactory.Instance);
 
     /// <summary>The host reports, unless it is gone.</summary>
-    public Task Heartbeat() => HostIsGone ? Task.CompletedTask : Node.Report(Queue, driver, default);
+    public async Task Heartbeat()
+    {
+        if (HostIsGone) return;
+        await Node.Report(Queue, driver, default);
+        await Db.Commit(tx => tx.Services.Beat("backups", "host", ServiceTable.BackupBinary, "nova", null));
+    }
 
     public Task Sweep() => Node.Sweep(Queue, driver, default);
 
@@ -170,9 +175,10 @@ sealed partial class World : IAsyncDisposable
     public async Task<string> Dump()
     {
         var text = new List<string>();
-        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "reservation", "quota_usage", "message" })
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "backup", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
+        text.AddRange(Objects.All.Keys.Order(StringComparer.Ordinal));
         text.AddRange(Shares.Exports.Keys.Select(e => e.ToString()).Order(StringComparer.Ordinal));
         text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
@@ -202,7 +208,7 @@ sealed partial class World : IAsyncDisposable
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>
-    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queue]));
+    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queues.Backup, Queue]));
 
     /// <summary>As <see cref="RunUntilQuiet"/>, before any trouble begins.</summary>
     public async Task RunUntroubled()
