@@ -24,6 +24,8 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(UploadVolume))]
+[JsonSerializable(typeof(ReimageVolume))]
 [JsonSerializable(typeof(ManageVolume))]
 [JsonSerializable(typeof(ManageSnapshot))]
 [JsonSerializable(typeof(ListManageable))]
@@ -42,7 +44,7 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
         Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable);

@@ -18,7 +18,6 @@ NOT_YET = {
     "cinder backup-import": "/backups", "cinder backup-list": "/backups", "cinder backup-reset-state": "/backups",
     "cinder backup-restore": "/backups", "cinder backup-show": "/backups", "cinder backup-update": "/backups",
     "cinder migrate": "os-migrate_volume", "cinder retype": "os-retype",
-    "cinder reimage": "os-reimage", "cinder upload-to-image": "os-volume_upload_image",
     "openstack volume backup create": "/backups", "openstack volume backup delete": "/backups",
     "openstack volume backup list": "/backups", "openstack volume backup record export": "/backups",
     "openstack volume backup record import": "/backups", "openstack volume backup restore": "/backups",
@@ -171,6 +170,8 @@ cinder("readonly-mode-update", "one", "false")
 cinder("rename", "--description", "renamed", "one", "uno")
 cinder("rename", "uno", "one")
 cinder("extend", "one", "2")
+refused(["upload-to-image", "one", "image"], "No image service is configured")
+refused(["reimage", "one", str(uuid.uuid4())], "No image service is configured")
 until("volume", "one")
 check("it has grown", field(cinder("show", "one"), "size") == "2")
 cinder("reset-state", "--state", "error", "one")

@@ -141,3 +141,23 @@ public sealed class SnapshotGroupThatFailsAtEveryPoint(ITestOutputHelper output)
 public sealed class DeleteGroupSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshot", output);
 
 public sealed class DeleteGroupSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshotThatFails", output);
+
+public sealed class CreateFromImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImage", output);
+
+public sealed class CreateFromImageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImageThatFails", output);
+
+public sealed class CreateFromOtherImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromOtherImage", output);
+
+public sealed class CreateFromNoImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromNoImage", output);
+
+public sealed class UploadAtEveryPoint(ITestOutputHelper output) : EveryPoint("Upload", output);
+
+public sealed class UploadThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadThatFails", output);
+
+public sealed class UploadWithoutRecordAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadWithoutRecord", output);
+
+public sealed class UploadInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadInUse", output);
+
+public sealed class ReimageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Reimage", output);
+
+public sealed class ReimageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ReimageThatFails", output);

@@ -81,7 +81,8 @@ sealed partial class World
 
     /// <summary>
     /// How all volumes, all snapshots, all groups and all group snapshots are, each the oldest first: status, size and what is
-    /// written in them, as <c>available 1 old; available 1 old; group available</c>; then the files that are nothing of these.
+    /// written in them, as <c>available 1 old; available 1 old; group available</c>; then the files that are nothing of these, and the
+    /// images that were made.
     /// </summary>
     public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", (await tx.Query($"""
         select id, status, size_gb, created_at, 0 from volume union all select id, status, size_gb, created_at, 1 from snapshot
@@ -90,7 +91,7 @@ sealed partial class World
         """, r => r.GetInt32(4) > 1
             ? r.GetString(1)
             : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())).Concat(
-                Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd()))));
+                Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd())).Concat(ImagesMade())));
 
     /// <summary>How many operations of each kind ended how.</summary>
     public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(

@@ -57,6 +57,27 @@ public static class VolumeRules
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
+    /// <summary>Cinder: API.copy_volume_to_image.</summary>
+    public static readonly Rule Upload = new("upload", [Available], Uploading, "Invalid volume: Volume {id} status must be available") { Remembers = true };
+
+    /// <summary>Cinder: the same with force, where enable_force_upload lets.</summary>
+    public static readonly Rule UploadEvenInUse = Upload with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume {id} status must be available or in-use",
+    };
+
+    /// <summary>Cinder: API.reimage.</summary>
+    public static readonly Rule Reimage = new("reimage", [Available, Error], Downloading,
+        "Invalid volume: Volume {id} status must be available or error, but current status is {status}.") { Remembers = true };
+
+    /// <summary>Cinder: the same with reimage_reserved.</summary>
+    public static readonly Rule ReimageEvenReserved = Reimage with
+    {
+        From = [Available, Error, Reserved],
+        Refusal = "Invalid volume: Volume {id} status must be available, error or reserved, but current status is {status}.",
+    };
+
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,
         "Invalid volume: Volume status must be available to reserve, but the status is {status}.");

@@ -82,6 +82,9 @@ sealed class AdminAttribute : Attribute;
 /// </summary>
 static class Behaviour
 {
+    /// <summary>A volume's upload says who may see the image, and whether it is protected; and so does its answer.</summary>
+    public const int UploadVisibility = 1;
+
     /// <summary>The filter bootable is a boolean in any of its words, and refused when it is none; before, all but false is true.</summary>
     public const int StrictBootable = 2;
 

@@ -14,6 +14,7 @@ static class AllRoutes
         Attachments.Map(api);
         VolumeGrowth.Map(api);
         VolumeFlags.Map(api);
+        VolumeImages.Map(api);
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);

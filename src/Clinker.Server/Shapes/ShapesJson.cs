@@ -12,6 +12,7 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(VolumeDetail))]
 [JsonSerializable(typeof(VolumeBrief))]
 [JsonSerializable(typeof(VolumeSummary))]
+[JsonSerializable(typeof(UploadShape))]
 [JsonSerializable(typeof(AttachmentShape))]
 [JsonSerializable(typeof(AttachmentBrief))]
 [JsonSerializable(typeof(SnapshotShape))]
