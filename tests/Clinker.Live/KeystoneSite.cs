@@ -25,7 +25,7 @@ public sealed class KeystoneSite : IAsyncLifetime
     string? missing;
 
     string Url => $"http://127.0.0.1:{port}/v3/";
-    static string Scripts => Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(Live.Daemon.Executable("clinkerd")))!, "tests", "openstack");
+    public static string Scripts => Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(Live.Daemon.Executable("clinkerd")))!, "tests", "openstack");
 
     /// <summary>The one of the catalogue.</summary>
     internal Daemon Daemon => daemon!;
@@ -46,6 +46,21 @@ public sealed class KeystoneSite : IAsyncLifetime
         Assert.SkipWhen(missing is not null, missing ?? "");
     }
 
+    /// <summary>The section that says who a daemon is to this Keystone.</summary>
+    public string Authentication => $"""
+        [keystone_authtoken]
+        auth_url = http://127.0.0.1:{port}
+        auth_type = password
+        username = cinder
+        user_domain_name = Default
+        password = {Password}
+        project_name = service
+        project_domain_name = Default
+        """;
+
+    /// <summary>Why there is none here; null when there is.</summary>
+    public string? Missing => missing;
+
     /// <summary>A daemon that asks this Keystone; not started.</summary>
     /// <param name="patience">How many seconds it waits for an answer: enough for a busy machine.</param>
     internal Daemon Another(string name, int cacheSeconds, int patience = 60)
@@ -58,14 +73,7 @@ public sealed class KeystoneSite : IAsyncLifetime
             auth_strategy = keystone
             volume_driver = directory
             directory_paths = {state}/volumes
-            [keystone_authtoken]
-            auth_url = http://127.0.0.1:{port}
-            auth_type = password
-            username = cinder
-            user_domain_name = Default
-            password = {Password}
-            project_name = service
-            project_domain_name = Default
+            {Authentication}
             service_token_roles_required = true
             token_cache_time = {cacheSeconds}
             http_connect_timeout = {patience}
@@ -85,7 +93,8 @@ public sealed class KeystoneSite : IAsyncLifetime
     public async Task Signal(string name) =>
         await Run("kill", [$"-{name}", "--", $"-{(await File.ReadAllTextAsync(Path.Combine(Where, "keystone.pid"))).Trim()}"]);
 
-    string Where => Path.Combine(folder, "keystone");
+    /// <summary>Its own folder.</summary>
+    public string Where => Path.Combine(folder, "keystone");
 
     /// <summary>A new token.</summary>
     /// <param name="project">Null: of nothing.</param>

@@ -31,7 +31,10 @@ sealed class Daemon : IDisposable
             var driver = new MemoryDriver("memory", world.Shares, act => world.Pass(this, storage: true, act).AsTask());
             drivers[World.Queue] = wrap?.Invoke(driver) ?? driver;
         }
-        Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease),
+        Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease)
+        {
+            Images = world.CopiesOfImages(act => world.Pass(this, storage: true, act).AsTask()),
+        },
             world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
+using Clinker.Outside;
 using Clinker.Store;
 
 namespace Clinker.Operations;
@@ -58,6 +59,10 @@ public sealed class Saga
     public Driver Driver => run.Means.Drivers.TryGetValue(run.Queue, out var driver)
         ? driver
         : throw new InvalidOperationException($"Queue {run.Queue} is not served here: hand over first.");
+
+    /// <exception cref="FaultException">Misconfigured; nothing was done.</exception>
+    public ImageCopies Images => run.Means.Images
+        ?? throw new FaultException(new Fault.Misconfigured("No image service is configured on this host.")) { NothingDone = true };
 
     /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
     public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>

@@ -72,6 +72,9 @@ static class Uses
     public static IEnumerable<Use> OfGrowth(Volume volume, int toGb) =>
         volume.ConsumesQuota ? Of(volume.VolumeTypeId, toGb - volume.SizeGb, counted: null) : [];
 
+    public static IEnumerable<Use> OfShrinking(Snapshot snapshot, int toGb) =>
+        snapshot.ConsumesQuota ? Of(snapshot.VolumeTypeId, snapshot.SizeGb - toGb, counted: null) : [];
+
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {
         yield return new(QuotaResource.Gigabytes, sizeGb);

@@ -1,3 +1,4 @@
+using Clinker.Operations;
 using Clinker.Server.Configuration;
 using Clinker.Server.Outside;
 using Microsoft.AspNetCore.Http;
@@ -43,7 +44,22 @@ sealed class KeystoneIdentity : IDisposable
         if (project is not null && project != of) throw Refusal.BadRequest("Malformed request url");
         if (of is null) throw new Refusal(403, "A token of a project is needed.");
         var roles = Roles(token);
-        return new Caller(of, token.User!.Id!, roles, roles.Contains(Admin) && token.IsAdminProject != false) { FromService = fromService };
+        return new Caller(of, token.User!.Id!, roles, roles.Contains(Admin) && token.IsAdminProject != false) { FromService = fromService, Token = text };
+    }
+
+    /// <summary>The daemon's own token: an <see cref="OwnToken"/>.</summary>
+    /// <exception cref="FaultException">Unavailable.</exception>
+    public async ValueTask<string?> Own(string? refused, CancellationToken stop)
+    {
+        try
+        {
+            return await keystone.Own(refused, stop);
+        }
+        catch (KeystoneDown e)
+        {
+            stop.ThrowIfCancellationRequested();
+            throw new Fault.Unavailable("The Keystone service is temporarily unavailable.").Thrown(e);
+        }
     }
 
     /// <summary>Whether there is such a project.</summary>

@@ -162,6 +162,37 @@ static class Options
     public static readonly Option<int> QuotaGroups = Quota("quota_groups", "10", "Groups of a project.");
     public static readonly Option<int> PerVolumeSizeLimit = Quota("per_volume_size_limit", "-1", "GiB of a single volume.");
 
+    // Images
+
+    public static readonly Option<IReadOnlyList<Uri>> GlanceServers = Add(Default, "glance_api_servers", Kinds.Urls, null,
+        "Where Glance is: http://controller:9292; several, of which another is asked when one does not answer. Without it there are no "
+        + "volumes from images and no images of volumes.", defaultMeans: "no image service");
+
+    public static readonly Option<int> GlanceRetries = Add(Default, "glance_num_retries", Kinds.Int(0), "3",
+        "How often a question that Glance did not answer is asked again at once. After that the work waits and goes on later.");
+
+    public static readonly Option<TimeSpan> GlanceTimeout = Add(Default, "glance_request_timeout", Kinds.Seconds(1), "30",
+        "How long Glance may take to begin an answer. Cinder's default is that of its library, ten minutes.");
+
+    public static readonly Option<IReadOnlyList<string>> GlanceCoreProperties = Add(Default, "glance_core_properties", Kinds.List,
+        "checksum,container_format,disk_format,image_name,image_id,min_disk,min_ram,name,size",
+        "What is not passed on, of what is known of a volume's image, to an image that is made of the volume.");
+
+    public static readonly Option<bool> ForceUpload = Add(Default, "enable_force_upload", Kinds.Bool, "false",
+        "Whether a volume that is in use may be made an image, where its backend can take a snapshot of it then.");
+
+    public static readonly Option<string> ConversionDir = Add(Default, "image_conversion_dir", Kinds.FullPath, "$state_path/conversion",
+        "Where images that are not raw are converted: on the hosts of backends, with room for the image and for the disk in it.");
+
+    public static readonly Option<bool> ConversionDisabled = Add(Default, "image_conversion_disable", Kinds.Bool, "false",
+        "Whether only raw images are taken and made.");
+
+    public static readonly Option<TimeSpan> ConversionCpu = Add(Default, "image_conversion_cpu_limit", Kinds.Seconds(1), "60",
+        "The seconds of processor time that qemu-img may use for one image.");
+
+    public static readonly Option<int> ConversionMemory = Add(Default, "image_conversion_address_space_limit", Kinds.Int(1, 1024), "1",
+        "The GiB of memory that qemu-img may ask for.");
+
     // The scheduler
 
     public static readonly Option<IReadOnlyList<string>> Filters = Add(Default, "scheduler_default_filters",

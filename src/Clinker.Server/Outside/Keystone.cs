@@ -123,7 +123,7 @@ sealed partial class Keystone : IDisposable
     }
 
     /// <summary>The daemon's token; another one when this one was refused. Whoever needs one waits for the same sign-in.</summary>
-    async Task<string> Own(string? refused, CancellationToken deadline)
+    public async Task<string> Own(string? refused, CancellationToken deadline)
     {
         Task<OwnToken> signIn;
         lock (gate)

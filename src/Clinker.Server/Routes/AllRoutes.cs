@@ -14,9 +14,11 @@ static class AllRoutes
         Attachments.Map(api);
         VolumeGrowth.Map(api);
         VolumeFlags.Map(api);
+        VolumeImages.Map(api);
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);
+        Manageables.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);
