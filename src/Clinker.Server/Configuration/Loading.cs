@@ -92,7 +92,7 @@ static class Loading
                 $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
                 + "authentication stand before it, write auth_strategy = keystone, or start with --insecure-anywhere if the network is closed");
 
-        if (!keystone && from.Files.Has(Sections.Keystone))
+        if (!keystone && from.IsSet(Options.AuthUrl))
             from.Note($"[{Sections.Keystone}] has no effect, since {Options.AuthStrategy.Key} is not keystone: whoever reaches the API is an administrator");
 
         var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
