@@ -147,7 +147,7 @@ public sealed class BackupWorkTests
             await using var api = await RunningApi.Start();
             await api.BackupService();
             var volume = await api.Made();
-            api.Work(store);
+            api.Work(backups: store);
             var random = new Random(1);
             var noise = new byte[10_000];
             random.NextBytes(noise);
