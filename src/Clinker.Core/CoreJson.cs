@@ -23,6 +23,9 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(MigrateVolume))]
+[JsonSerializable(typeof(RetypeVolume))]
+[JsonSerializable(typeof(DeleteLeftFile))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
@@ -36,7 +39,8 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.MigrateVolume, Default.RetypeVolume,
+        Default.DeleteLeftFile,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
 }

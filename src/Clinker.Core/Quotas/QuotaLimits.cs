@@ -72,6 +72,14 @@ static class Uses
     public static IEnumerable<Use> OfGrowth(Volume volume, int toGb) =>
         volume.ConsumesQuota ? Of(volume.VolumeTypeId, toGb - volume.SizeGb, counted: null) : [];
 
+    /// <summary>What it uses of a type.</summary>
+    public static IEnumerable<Use> OfType(Volume volume, string? typeId) =>
+        Of(volume with { VolumeTypeId = typeId }).Where(u => QuotaResource.Parts(u.Resource).TypeId is not null);
+
+    /// <inheritdoc cref="OfType(Volume, string?)"/>
+    public static IEnumerable<Use> OfType(Snapshot snapshot, string? typeId) =>
+        Of(snapshot with { VolumeTypeId = typeId }).Where(u => QuotaResource.Parts(u.Resource).TypeId is not null);
+
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {
         yield return new(QuotaResource.Gigabytes, sizeGb);

@@ -17,6 +17,8 @@ public static class Scheduler
         {
             var why = pool.ServiceDown ?? pool.Down;
             if (request.Backend is { } only && PoolName.Parse(pool.Name).Queue != only) why = $"the source lies on {only}";
+            if (request.Asked is { } asked && pool.Name != asked && PoolName.Parse(pool.Name).Queue != asked) why = $"asked for is {asked}";
+            why ??= Filters.IgnoreAttemptedHosts.WhyNot(pool, request); // also where it is not configured
             if (why is null)
                 foreach (var filter in filters)
                     if ((why = filter.WhyNot(pool, request)) is not null) { why = $"{filter.Name}: {why}"; break; }

@@ -48,12 +48,19 @@ public sealed record CreateVolume(
         var size = source switch
         {
             VolumeSource.OfSnapshot of => (await tx.Snapshots.Move(of.Id, SnapshotRules.Clone)).SizeGb,
-            VolumeSource.OfVolume of => (await tx.Volumes.Move(of.Id, VolumeRules.Clone)).SizeGb,
+            VolumeSource.OfVolume of => (await Settled(tx, of.Id)).SizeGb,
             _ => 0,
         };
         if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
         await tx.Volumes.Insert(volume);
         await tx.Quotas.Take(volume, limits);
+    }
+
+    /// <summary>A volume that is to be copied. One that is being moved is two files, and soon the other one.</summary>
+    static async Task<Volume> Settled(Tx tx, string id)
+    {
+        var source = await tx.Volumes.Move(id, VolumeRules.Clone);
+        return source.IsMigrating ? throw Fault.Invalid.Volume($"Originating source volume {id} is being migrated.").Thrown() : source;
     }
 
     public override async Task Run(Saga saga)

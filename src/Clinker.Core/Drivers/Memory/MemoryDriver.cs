@@ -243,7 +243,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         return new(file[..dash], file[(dash + 1)..file.IndexOf('.', StringComparison.Ordinal)]);
     }
 
-    static string VolumeFile(Volume volume) => $"volume-{Id(volume.NameId ?? volume.Id, "volume")}";
+    static string VolumeFile(Volume volume) => $"volume-{Id(volume.FileId, "volume")}";
 
     static string SnapshotFile(Snapshot snapshot) => $"snapshot-{Id(snapshot.Id, "snapshot")}";
 
