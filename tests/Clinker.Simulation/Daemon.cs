@@ -31,6 +31,9 @@ sealed class Daemon : IDisposable
             var driver = new MemoryDriver("memory", world.Shares, act => world.Pass(this, storage: true, act).AsTask());
             drivers[World.Queue] = wrap?.Invoke(driver) ?? driver;
         }
+        if (queues.Contains(World.Second) && world.HasSecond)
+            drivers[World.Second] = new MemoryDriver(
+                "second", world.Shares, act => world.Pass(this, storage: true, act).AsTask(), World.SecondPools);
         Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease),
             world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
     }

@@ -129,3 +129,19 @@ public sealed class SnapshotGroupThatFailsAtEveryPoint(ITestOutputHelper output)
 public sealed class DeleteGroupSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshot", output);
 
 public sealed class DeleteGroupSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshotThatFails", output);
+
+public sealed class MigrateAtEveryPoint(ITestOutputHelper output) : EveryPoint("Migrate", output);
+
+public sealed class MigrateAcrossAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateAcross", output);
+
+public sealed class MigrateThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateThatFails", output);
+
+public sealed class MigrateToNowhereAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateToNowhere", output);
+
+public sealed class MigrateWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateWhileConnecting", output);
+
+public sealed class RetypeAtEveryPoint(ITestOutputHelper output) : EveryPoint("Retype", output);
+
+public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
+
+public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);

@@ -79,6 +79,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
         .. OfGroups,
+        .. OfMoves,
     ];
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>

@@ -97,6 +97,9 @@ static class Behaviour
     /// <summary>A list of metadata carries an entity tag, and a PUT of metadata may be meant for that one alone (If-Match).</summary>
     public const int Etags = 15;
 
+    /// <summary>A volume is migrated to a host or to a cluster.</summary>
+    public const int MigrateToCluster = 16;
+
     /// <summary>A DELETE of a volume reads force.</summary>
     public const int DeleteForce = 23;
 
