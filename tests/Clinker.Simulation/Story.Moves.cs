@@ -3,18 +3,18 @@ namespace Clinker.Simulation;
 // Volumes that go into another pool, or get another type.
 sealed partial record Story
 {
-    static readonly Story migrate = new("Migrate", AVolume, async (w, s) => await w.Migrate(s.Volume!, await w.PoolBeside(s.Volume!)),
+    static Story AMigration => new("Migrate", AVolume, async (w, s) => await w.Migrate(s.Volume!, await w.PoolBeside(s.Volume!)),
         "available 1 old success", "available 1 old error");
 
-    static readonly Story retype = new("Retype", AVolume, async (w, s) => await w.Retype(s.Volume!, await w.Type("t")),
+    static Story ARetype => new("Retype", AVolume, async (w, s) => await w.Retype(s.Volume!, await w.Type("t")),
         "available 1 old of t", "available 1 old");
 
     static IEnumerable<Story> OfMoves =>
     [
-        migrate,
-        ThatFails(migrate, "create filled: publish", "available 1 old error"),
-        migrate with { Name = "MigrateAcross", Before = AVolumeAndABackend, Accept = (w, s) => w.Migrate(s.Volume!, World.Second, locks: true) },
-        migrate with
+        AMigration,
+        ThatFails(AMigration, "create filled: publish", "available 1 old error"),
+        AMigration with { Name = "MigrateAcross", Before = AVolumeAndABackend, Accept = (w, s) => w.Migrate(s.Volume!, World.Second, locks: true) },
+        AMigration with
         {
             Name = "MigrateToNowhere",
             Accept = (w, s) => w.Migrate(s.Volume!, $"{World.Queue}#nowhere"),
@@ -23,10 +23,13 @@ sealed partial record Story
         new("MigrateWhileConnecting", AVolumeAndABackend,
             async (w, s) => { await w.Migrate(s.Volume!, World.Second); await w.Connect(s.Volume!); },
             "attaching 1 old success", "attaching 1 old error", "available 1 old success", "available 1 old error"),
-        retype,
+        ARetype,
+        new("RetypeWhileConnecting", AVolume,
+            async (w, s) => { await w.Retype(s.Volume!, await w.Type("t")); await w.Connect(s.Volume!); },
+            "attaching 1 old of t", "attaching 1 old", "available 1 old of t", "available 1 old"),
         new("RetypeAndMove", AVolumeAndABackend, async (w, s) => await w.Retype(s.Volume!, await w.Type("t", "c")),
             "available 1 old of t success", "available 1 old", "available 1 old error"),
-        retype with
+        ARetype with
         {
             Name = "RetypeThatMayNotMove",
             Before = AVolumeAndABackend,

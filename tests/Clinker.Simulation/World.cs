@@ -65,6 +65,9 @@ sealed partial class World : IAsyncDisposable
     /// <summary>Acts of the driver that fail for good, by the start of their name.</summary>
     public string? FailsForGood { get; set; }
 
+    /// <summary>Only the next of these fails.</summary>
+    public bool FailsOnce { get; set; }
+
     /// <summary>The host reports nothing any more.</summary>
     public bool HostIsGone { get; set; }
 
@@ -279,7 +282,10 @@ sealed partial class World : IAsyncDisposable
         }
         if (daemon.Spared) return;
         if (storage && FailsForGood is { } act && name.StartsWith(act, StringComparison.Ordinal))
+        {
+            if (FailsOnce) FailsForGood = null;
             throw new Fault.DriverFailed(act, "it always does here").Thrown();
+        }
         if (troubles.Remove(point++, out var trouble)) Strike(daemon, trouble, storage);
     }
 

@@ -71,6 +71,13 @@ public readonly struct PoolTable(Tx tx)
         throw new Fault.Unavailable("Too many volumes are being placed at once.").Thrown();
     }
 
+    /// <summary>As <see cref="Place"/>; null when no pool will do.</summary>
+    public async Task<string?> TryPlace(string fileId, PlaceRequest request, SchedulingSettings settings)
+    {
+        try { return await Place(fileId, request, settings); }
+        catch (FaultException e) when (e.Fault is Fault.NoValidBackend) { return null; } // nothing was written
+    }
+
     /// <summary>What is against a volume's staying in a pool, whatever room there is; null for nothing.</summary>
     public async Task<string?> WhyNotStay(string name, PlaceRequest request, SchedulingSettings settings)
     {

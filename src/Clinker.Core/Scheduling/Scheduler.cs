@@ -86,6 +86,9 @@ public sealed record SchedulingSettings(IReadOnlyList<Filter> Filters, IReadOnly
 {
     public WeightHandler Handler { get; init; }
 
+    /// <summary>In how many pools making a volume is tried (Cinder: scheduler_max_attempts).</summary>
+    public int MaxAttempts { get; init; } = 3;
+
     /// <summary>As Cinder comes.</summary>
     public static readonly SchedulingSettings Default =
         new(Scheduling.Filters.Default, [Scheduling.Weighers.Capacity()], TimeSpan.FromSeconds(60));
