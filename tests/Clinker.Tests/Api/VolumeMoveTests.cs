@@ -189,7 +189,7 @@ public sealed class VolumeMoveTests
     }
 
     static async Task<string> Type(RunningApi api, string name, string specs = "") =>
-        (await api.Post("types", $$$"""{"volume_type": {"name": "{{{name}}}", "extra_specs": { {{{specs}}} }}}"""))
+        (await api.Post("types", $$"""{"volume_type": {"name": "{{name}}", "extra_specs": { {{specs}} } } }"""))
             .Json.GetProperty("volume_type").GetProperty("id").GetString()!;
 
     static async Task<string> Status(RunningApi api, string id) => (await api.Db.Read(tx => tx.Volumes.Get(id))).Status;
