@@ -106,7 +106,7 @@ sealed class Bench(string kind, Scale scale, string only)
             using var daemon = Daemon.Start(site);
             var reads = new Reads(daemon, report, scale);
             if (count == 1_000) reads.Page(50, count, Bar.AtMost(1.5));
-            if (count == 100_000) reads.Page(1_000, count, Bar.AtMost(12), Bar.AtMost(25));
+            if (count == 100_000) reads.Page(1_000, count, Bar.AtMost(15), Bar.AtMost(25));
             else reads.Page(1_000, count);
             report.Add($"resident, after pages of {count:N0}", "MB", [daemon.ResidentMb()]);
             await daemon.Stop();

@@ -31,9 +31,13 @@ public readonly struct AttachmentTable(Tx tx)
     public Task<List<Attachment>> Of(string volumeId) =>
         tx.Query($"select {All} from attachment where volume_id = {volumeId} order by created_at, id", Read);
 
-    /// <summary>Those of several volumes that are really attached, the oldest first.</summary>
+    /// <summary>As <see cref="All"/>, without what was said when it was connected: much, and nothing for lists.</summary>
+    static readonly Sql Listed = Sql.Raw("id, project_id, volume_id, server_id, host_name, device, mode, status, null, null, "
+        + "attached_at, created_at, updated_at");
+
+    /// <summary>Those of several volumes that are really attached, the oldest first; without connector and connection.</summary>
     public async Task<List<Attachment>> AttachedOf(IReadOnlyCollection<string> volumeIds) => volumeIds.Count == 0 ? [] : await tx.Query($"""
-        select {All} from attachment where volume_id in ({Sql.List(volumeIds)}) and status = 'attached' order by created_at, id
+        select {Listed} from attachment where volume_id in ({Sql.List(volumeIds)}) and status = 'attached' order by created_at, id
         """, Read);
 
     /// <summary>Whether a volume is connected to a host by another attachment than this one (null: by any).</summary>
