@@ -140,7 +140,7 @@ public sealed class MigrateToNowhereAtEveryPoint(ITestOutputHelper output) : Eve
 
 public sealed class MigrateWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateWhileConnecting", output);
 
-public sealed class RetypeWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeWhileConnecting", output);
+public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndDeleteSnapshot", output);
 
 public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
 

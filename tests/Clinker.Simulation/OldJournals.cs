@@ -144,7 +144,7 @@ public sealed class OldJournals
     static async Task<string> Replay(JsonNode state, string what)
     {
         await using var world = await World.New(separate: false);
-        if (state["operation"]!.ToJsonString().Contains(World.Second, StringComparison.Ordinal)) await world.AddBackend();
+        if (state.ToJsonString().Contains(World.Second, StringComparison.Ordinal)) await world.AddBackend();
         await world.Db.Commit(async tx =>
         {
             await tx.Execute($"delete from pool"); // counted anew, from what is put in

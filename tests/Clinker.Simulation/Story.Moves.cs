@@ -24,9 +24,10 @@ sealed partial record Story
             async (w, s) => { await w.Migrate(s.Volume!, World.Second); await w.Connect(s.Volume!); },
             "attaching 1 old success", "attaching 1 old error", "available 1 old success", "available 1 old error"),
         ARetype,
-        new("RetypeWhileConnecting", AVolume,
-            async (w, s) => { await w.Retype(s.Volume!, await w.Type("t")); await w.Connect(s.Volume!); },
-            "attaching 1 old of t", "attaching 1 old", "available 1 old of t", "available 1 old"),
+        new("RetypeAndDeleteSnapshot", ASnapshot,
+            async (w, s) => { await w.Retype(s.Volume!, await w.Type("t")); await w.Delete(s.Snapshot!); },
+            "available 1 new of t", "available 1 new", "available 1 new of t; error_deleting 1 old", "available 1 new; error_deleting 1 old",
+            "available 1 new of t; error_deleting 1", "available 1 new; error_deleting 1"),
         new("RetypeAndMove", AVolumeAndABackend, async (w, s) => await w.Retype(s.Volume!, await w.Type("t", "c")),
             "available 1 old of t success", "available 1 old", "available 1 old error"),
         ARetype with

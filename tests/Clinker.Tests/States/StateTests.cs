@@ -2,6 +2,7 @@ using System.Reflection;
 using Clinker.Groups;
 using Clinker.Server.Api;
 using Clinker.Server.Routes;
+using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Tests.Api;
 using Clinker.Volumes;
@@ -52,6 +53,11 @@ public sealed class StateTests
         var l = Lines.Value[line];
         var route = AllRoutes.Table().Routes.Single(r => r.Name == l.Route);
         await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1) });
+        await api.Db.Commit(async tx =>
+        {
+            await tx.Types.Insert(new() { Id = "other", Name = "other", CreatedAt = tx.Now });
+            await tx.Services.Beat("s", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+        });
         var wrong = new List<string>();
         foreach (var status in StatusesOf(l.Of))
         {
