@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Groups;
+using Clinker.Managing;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -26,6 +27,13 @@ namespace Clinker;
 [JsonSerializable(typeof(MigrateVolume))]
 [JsonSerializable(typeof(RetypeVolume))]
 [JsonSerializable(typeof(DeleteLeftFile))]
+[JsonSerializable(typeof(UploadVolume))]
+[JsonSerializable(typeof(ReimageVolume))]
+[JsonSerializable(typeof(ManageVolume))]
+[JsonSerializable(typeof(ManageSnapshot))]
+[JsonSerializable(typeof(ListManageable))]
+[JsonSerializable(typeof(ExistingFile))]
+[JsonSerializable(typeof(IReadOnlyList<Manageable>))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
@@ -40,7 +48,8 @@ public sealed partial class CoreJson : JsonSerializerContext
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
         Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.MigrateVolume, Default.RetypeVolume,
-        Default.DeleteLeftFile,
+        Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
-        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
+        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
+        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable);
 }

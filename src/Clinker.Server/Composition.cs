@@ -7,10 +7,12 @@ using Clinker.Drivers.Memory;
 using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Server.Configuration;
+using Clinker.Server.Outside;
 using Clinker.Server.Seeing;
 using Clinker.Services;
 using Clinker.Store;
@@ -78,7 +80,11 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        var means = new Means(db, drivers, Scheduling(settings), Lease);
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
+        using var conversion = new ImageConversion(settings.Images.Conversion);
+        if (settings.Roles.HasFlag(Roles.Volume) && conversion.Sweep() is > 0 and var swept) Log.Swept(log, swept, settings.Images.Conversion.Directory);
+        var means = new Means(db, drivers, Scheduling(settings), Lease) { Images = glance is null ? null : new ImageCopies(glance, conversion) };
         Instruments(meter, db, stop.Token);
 
         var work = Task.CompletedTask;
@@ -92,7 +98,9 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter, levels)) : null;
+        var api = settings.Roles.HasFlag(Roles.Api)
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels))
+            : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
         // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
@@ -150,11 +158,11 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, Metrics metrics, Meter meter, LogLevels levels)
+        Settings settings, Database db, KeystoneIdentity? keystone, Images? images, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        return new()
+        var api = new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
@@ -168,6 +176,9 @@ static partial class Composition
             ServiceDownTime = settings.ServiceDownTime,
             Host = settings.Host,
             LogLevels = levels,
+            Images = images,
+            ForceUpload = settings.Images.ForceUpload,
+            ImageCoreProperties = settings.Images.CoreProperties,
             ResourceFilters = settings.ResourceFilters ?? ListFilters.Configured,
             Health = [HealthChecks.Database(db), .. settings.Backends.Select(
                 b => HealthChecks.Backend(db, b.Name, $"{b.Host}@{b.Name}", settings.ServiceDownTime))],
@@ -180,6 +191,7 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
+        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
 
     /// <summary>What is asked of the database when metrics are read.</summary>
@@ -217,6 +229,9 @@ static partial class Composition
 
         [LoggerMessage(Level = LogLevel.Information, Message = "{Host} serves at {Address}; database {Database}; backends: {Backends}")]
         public static partial void Serving(ILogger log, string host, string address, string database, string backends);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} conversions of images that were left unfinished in {Directory}")]
+        public static partial void Swept(ILogger log, int count, string directory);
 
         [LoggerMessage(Level = LogLevel.Critical, Message = "The daemon can't serve: {Why}")]
         public static partial void CannotServe(ILogger log, string why);

@@ -17,10 +17,6 @@ NOT_YET = {
     "cinder backup-create": "/backups", "cinder backup-delete": "/backups", "cinder backup-export": "/backups",
     "cinder backup-import": "/backups", "cinder backup-list": "/backups", "cinder backup-reset-state": "/backups",
     "cinder backup-restore": "/backups", "cinder backup-show": "/backups", "cinder backup-update": "/backups",
-    "cinder manage": "/os-volume-manage", "cinder manageable-list": "/manageable_volumes", "cinder unmanage": "/volumes/{id} os-unmanage",
-    "cinder snapshot-manage": "/os-snapshot-manage", "cinder snapshot-manageable-list": "/manageable_snapshots",
-    "cinder snapshot-unmanage": "/snapshots/{id} os-unmanage",
-    "cinder reimage": "os-reimage", "cinder upload-to-image": "os-volume_upload_image",
     "openstack volume backup create": "/backups", "openstack volume backup delete": "/backups",
     "openstack volume backup list": "/backups", "openstack volume backup record export": "/backups",
     "openstack volume backup record import": "/backups", "openstack volume backup restore": "/backups",
@@ -77,6 +73,25 @@ openstack("block storage resource filter list")
 openstack("availability zone list", "--volume")
 openstack("extension list", "--volume")
 openstack("limits show", "--absolute")
+
+# What is in storage already.
+stray = volume("stray")
+cinder("unmanage", stray)
+until("volume", "stray", "gone")
+check("its file is there", f"volume-{stray}" in cinder("manageable-list", "--detailed", "true", pool))
+cinder("manage", "--name", "found", "--metadata", "a=b", "--bootable", pool, f"volume-{stray}")
+until("volume", "found")
+taken = field(cinder("snapshot-create", "--name", "stray", "found"), "id")
+until("volume snapshot", "stray")
+cinder("snapshot-unmanage", taken)
+until("volume snapshot", "stray", "gone")
+check("its file is there", f"snapshot-{taken}" in cinder("snapshot-manageable-list", "--detailed", "true", pool))
+cinder("snapshot-manage", "--name", "found", "found", f"snapshot-{taken}")
+until("volume snapshot", "found")
+cinder("snapshot-delete", "found")
+until("volume snapshot", "found", "gone")
+cinder("delete", "found")
+until("volume", "found", "gone")
 
 # Quotas.
 cinder("quota-defaults", "admin")
@@ -153,6 +168,8 @@ cinder("readonly-mode-update", "one", "false")
 cinder("rename", "--description", "renamed", "one", "uno")
 cinder("rename", "uno", "one")
 cinder("extend", "one", "2")
+refused(["upload-to-image", "one", "image"], "No image service is configured")
+refused(["reimage", "one", str(uuid.uuid4())], "No image service is configured")
 until("volume", "one")
 check("it has grown", field(cinder("show", "one"), "size") == "2")
 cinder("reset-state", "--state", "error", "one")

@@ -34,7 +34,10 @@ sealed class Daemon : IDisposable
         if (queues.Contains(World.Second) && world.HasSecond)
             drivers[World.Second] = new MemoryDriver(
                 "second", world.Shares, act => world.Pass(this, storage: true, act).AsTask(), World.SecondPools);
-        Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease),
+        Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease)
+        {
+            Images = world.CopiesOfImages(act => world.Pass(this, storage: true, act).AsTask()),
+        },
             world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
     }
 

@@ -112,6 +112,18 @@ public sealed class RevertAtEveryPoint(ITestOutputHelper output) : EveryPoint("R
 
 public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RevertThatFails", output);
 
+public sealed class ManageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Manage", output);
+
+public sealed class ManageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageThatFails", output);
+
+public sealed class ManageOverQuotaAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageOverQuota", output);
+
+public sealed class ManageSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshot", output);
+
+public sealed class ManageSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshotThatFails", output);
+
+public sealed class ListManageableAtEveryPoint(ITestOutputHelper output) : EveryPoint("ListManageable", output);
+
 public sealed class CopyGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroup", output);
 
 public sealed class CopyGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroupThatFails", output);
@@ -145,3 +157,23 @@ public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output
 public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
 
 public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);
+
+public sealed class CreateFromImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImage", output);
+
+public sealed class CreateFromImageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImageThatFails", output);
+
+public sealed class CreateFromOtherImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromOtherImage", output);
+
+public sealed class CreateFromNoImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromNoImage", output);
+
+public sealed class UploadAtEveryPoint(ITestOutputHelper output) : EveryPoint("Upload", output);
+
+public sealed class UploadThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadThatFails", output);
+
+public sealed class UploadWithoutRecordAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadWithoutRecord", output);
+
+public sealed class UploadInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadInUse", output);
+
+public sealed class ReimageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Reimage", output);
+
+public sealed class ReimageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ReimageThatFails", output);

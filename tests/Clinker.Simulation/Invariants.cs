@@ -1,5 +1,6 @@
 using Clinker.Drivers.Memory;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Scheduling;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -33,6 +34,8 @@ static class Invariants
         if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to, or of a type that they do not get");
         if (world.FailsForGood is null && left.Count != 0) Assert.Fail($"{what}: left, and still there: {string.Join(", ", left)}");
         await world.HoldGroups(what);
+        if (world.Images.Records.Values.FirstOrDefault(i => i.Status != Image.Active) is { } empty)
+            Assert.Fail($"{what}: image {empty.Id} is left {empty.Status}");
         var connected = await world.Db.Read(tx => tx.Query(
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
@@ -45,6 +48,7 @@ static class Invariants
             // Not undone to nothing where it failed while there was one already: being reverted.
             VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
             VolumeStatus.ErrorDeleting => Files.Any,
+            VolumeStatus.ErrorManaging => Files.None,
             _ => null,
         });
         Hold(world, what, snapshots, world.Shares.Snapshots.ToLookup(f => f.SnapshotId, f => f.Pool), snapshot => snapshot.Status switch

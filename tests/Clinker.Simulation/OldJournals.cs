@@ -26,6 +26,8 @@ public sealed class OldJournals
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
         "Migrate", "MigrateAcross", "MigrateThatFails", "Retype", "RetypeAndMove", "RetypeThatMayNotMove",
+        "CreateFromImage", "CreateFromImageThatFails", "Upload", "UploadThatFails", "UploadInUse", "Reimage", "ReimageThatFails",
+        "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
@@ -117,6 +119,13 @@ public sealed class OldJournals
         state["files"] = new JsonArray([.. world.Shares.Files.OrderBy(f => f.Key).Select(f => f.Value.SizeGb == 1
             ? new JsonArray(f.Key.Pool, f.Key.File)
             : new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb))]);
+        if (world.Images.Records.Count > 0)
+            state["images"] = new JsonArray([.. world.Images.Records.Values.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i =>
+                new JsonArray(i.Id, i.Status, world.Images.Contents.GetValueOrDefault(i.Id)))]);
+        var named = world.Shares.Files.OrderBy(f => f.Key).ToList();
+        var links = named.SelectMany((f, i) => named.Take(i).Where(e => ReferenceEquals(e.Value, f.Value)).Take(1)
+            .Select(e => new JsonArray(f.Key.Pool, f.Key.File, e.Key.File))).ToArray();
+        if (links.Length > 0) state["links"] = new JsonArray([.. links]);
         if (!world.Shares.Exports.IsEmpty)
             state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
@@ -158,7 +167,12 @@ public sealed class OldJournals
         });
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] =
             new(file.AsArray().Count > 2 ? (int)file[2]! : 1);
+        // Two names of one file.
+        foreach (var link in state["links"]?.AsArray() ?? [])
+            world.Shares.Files[((string)link![0]!, (string)link[1]!)] = world.Shares.Files[((string)link[0]!, (string)link[2]!)];
         foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
+        foreach (var image in state["images"]?.AsArray() ?? [])
+            world.Images.Records[(string)image![0]!] = world.Images.Give((string)image[0]!, (string?)image[2] ?? "") with { Status = (string)image[1]! };
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

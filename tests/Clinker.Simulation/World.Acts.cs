@@ -83,12 +83,39 @@ sealed partial class World
         return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, ids.New(), "req-6"));
     }
 
+    /// <summary>Makes a volume of a file in the first pool.</summary>
+    public Task Manage(string name, QuotaLimits? limits = null)
+    {
+        Later();
+        return Db.Commit(tx => ManageVolume.Accept(
+            tx, NewVolume(tx, sizeGb: 0) with { Status = VolumeStatus.Managing, Host = FirstPool }, name, limits ?? QuotaLimits.None, ids.New(), "req-8"));
+    }
+
+    /// <summary>Makes a snapshot of a file in its volume's pool.</summary>
+    public Task Manage(string name, Volume volume)
+    {
+        Later();
+        return Db.Commit(tx => ManageSnapshot.Accept(tx, NewSnapshot(tx, volume), name, QuotaLimits.None, ids.New(), "req-9"));
+    }
+
+    /// <summary>Asks what lies in the first pool; the operation's id.</summary>
+    public async Task<string> ListManageable()
+    {
+        Later();
+        var operation = ids.New();
+        await Db.Commit(tx => Managing.ListManageable.Accept(
+            tx, new(FirstPool, "volume", [new(BySize: true, Descending: false)], 100, 0, null), "p", operation, "req-10"));
+        return operation;
+    }
+
+    string FirstPool => $"{Queue}#{Shares.Pools[0]}";
+
     /// <summary>
     /// How all volumes, all snapshots, all groups and all group snapshots are, each the oldest first: status, size and what is
     /// written in them, as <c>available 1 old; available 1 old; group available</c>; of a volume with a type, or that was to be moved,
-    /// that too: <c>available 1 old of t success</c>.
+    /// that too: <c>available 1 old of t success</c>; then the files that are nothing of these, and the images that were made.
     /// </summary>
-    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", await tx.Query($"""
+    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", (await tx.Query($"""
         select id, status, size_gb, created_at, 0, coalesce(name_id, id),
           coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') from volume
         union all select id, status, size_gb, created_at, 1, id, '' from snapshot
@@ -96,7 +123,8 @@ sealed partial class World
         union all select id, 'group snapshot ' || status, 0, created_at, 3, '', '' from group_snapshot order by 5, 4, 1
         """, r => r.GetInt32(4) > 1
             ? r.GetString(1)
-            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(5))?.Content}".TrimEnd() + r.GetString(6))));
+            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(5))?.Content}".TrimEnd() + r.GetString(6))).Concat(
+                Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd())).Concat(ImagesMade())));
 
     /// <summary>How many operations of each kind ended how.</summary>
     public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(

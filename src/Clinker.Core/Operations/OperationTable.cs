@@ -40,6 +40,25 @@ public readonly struct OperationTable(Tx tx)
         tx.Wake(queue);
     }
 
+    /// <summary>Not before then, for one that was just accepted and that nobody has taken; or now, for one that was so put off.</summary>
+    public async Task Defer(string id, DateTime until)
+    {
+        var queue = await tx.One<string?>(
+            $"update operation set run_after = {until} where id = {id} and status = 'queued' and generation = 0 returning queue", r => r.GetString(0));
+        if (queue is not null) tx.Wake(queue);
+    }
+
+    /// <summary>Ends one that nobody has taken yet, as failed; false when somebody has.</summary>
+    public async Task<bool> Withdraw(string id, Fault because)
+    {
+        var changed = await tx.Execute($"""
+            update operation set status = 'failed', fault = {Text(because)}, updated_at = {tx.Now}
+            where id = {id} and status = 'queued' and generation = 0
+            """);
+        if (changed == 1) await tx.Execute($"delete from hold where operation = {id}");
+        return changed == 1;
+    }
+
     /// <summary>
     /// Leases up to <paramref name="most"/> due operations of these queues: those nobody runs, and those whose lease ran out.
     /// </summary>
@@ -318,7 +337,9 @@ public static class JournalEvent
     public const string Undone = "undone";
     /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
     public const string Untouched = "untouched";
-    /// <summary>The act failed and was taken back, and the operation went on without it; data is the fault.</summary>
+    /// <summary>The act failed and is not tried again, but the operation is to go on without it; data is the fault.</summary>
+    public const string Failed = "failed";
+    /// <summary>What failed so was taken back; data is the fault.</summary>
     public const string GivenUp = "given up";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
+using Clinker.Outside;
 using Clinker.Store;
 
 namespace Clinker.Operations;
@@ -59,6 +60,10 @@ public sealed class Saga
         ? driver
         : throw new InvalidOperationException($"Queue {run.Queue} is not served here: hand over first.");
 
+    /// <exception cref="FaultException">Misconfigured; nothing was done.</exception>
+    public ImageCopies Images => run.Means.Images
+        ?? throw new FaultException(new Fault.Misconfigured("No image service is configured on this host.")) { NothingDone = true };
+
     /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
     public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>
         Step<bool>(name, async () => { await act(); return true; }, undo);
@@ -83,7 +88,8 @@ public sealed class Saga
 
     /// <summary>
     /// A step without which the operation may go on: when it fails for good for a reason that <paramref name="goesOn"/> takes, it is
-    /// taken back at once, and the fault is its answer.
+    /// taken back, and the fault is its answer. That it failed is journaled before it is taken back: from then on nobody tries it again,
+    /// so a late worker that still takes it back takes nothing away that counts.
     /// </summary>
     public async Task<(T? Result, Fault? Fault)> Try<T>(string name, Func<Task<T>> act, Func<Task> undo, Func<Fault, bool> goesOn)
     {
@@ -91,24 +97,37 @@ public sealed class Saga
         {
             Untouched = null;
             if (!named.Add(name)) throw TwoSteps(name);
-            return (default, JsonSerializer.Deserialize(why!, CoreJson.Default.Fault));
+            return (default, Fault(why!));
         }
-        try
-        {
-            return (await Step(name, act, undo), null);
-        }
-        catch (FaultException e) when (!e.Fault.Transient && goesOn(e.Fault) && !run.Token.IsCancellationRequested)
+        if (journal.TryGetValue((name, JournalEvent.Failed), out why))
         {
             Untouched = null;
-            await undo();
-            why = JsonSerializer.Serialize(e.Fault, CoreJson.Default.Fault);
-            await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.GivenUp, why));
-            undos.Pop();
-            journal[(name, JournalEvent.GivenUp)] = why;
-            first = true;
-            run.Progressed();
-            return (default, e.Fault);
+            if (!named.Add(name)) throw TwoSteps(name);
+            undos.Push((name, () => UndoStep(name, undo)));
+            if (Unwinding) throw new TurnedRound();
+            run.MayGoOn();
         }
+        else
+            try
+            {
+                return (await Step(name, act, undo), null);
+            }
+            catch (FaultException e) when (!e.Fault.Transient && goesOn(e.Fault) && !run.Token.IsCancellationRequested)
+            {
+                Untouched = null;
+                why = JsonSerializer.Serialize(e.Fault, CoreJson.Default.Fault);
+                await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.Failed, why));
+                journal[(name, JournalEvent.Failed)] = why;
+            }
+        await undo();
+        await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.GivenUp, why));
+        journal[(name, JournalEvent.GivenUp)] = why;
+        undos.Pop();
+        first = true;
+        run.Progressed();
+        return (default, Fault(why!));
+
+        static Fault Fault(string text) => JsonSerializer.Deserialize(text, CoreJson.Default.Fault)!;
     }
 
     /// <summary>A step that is one transaction with its journal entry inside: exactly once.</summary>
@@ -187,7 +206,7 @@ public sealed class Saga
     internal bool KnowsAllSteps => !UnknownSteps().Any();
 
     IEnumerable<string> UnknownSteps() =>
-        journal.Keys.Where(k => (k.Event is JournalEvent.Done or JournalEvent.GivenUp) && !named.Contains(k.Step)).Select(k => k.Step);
+        journal.Keys.Where(k => (k.Event is JournalEvent.Done or JournalEvent.Failed or JournalEvent.GivenUp) && !named.Contains(k.Step)).Select(k => k.Step);
 
     bool Known<T>(string name, Func<Task>? undo, out T? result)
     {

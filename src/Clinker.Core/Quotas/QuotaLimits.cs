@@ -80,6 +80,9 @@ static class Uses
     public static IEnumerable<Use> OfType(Snapshot snapshot, string? typeId) =>
         Of(snapshot with { VolumeTypeId = typeId }).Where(u => QuotaResource.Parts(u.Resource).TypeId is not null);
 
+    public static IEnumerable<Use> OfShrinking(Snapshot snapshot, int toGb) =>
+        snapshot.ConsumesQuota ? Of(snapshot.VolumeTypeId, snapshot.SizeGb - toGb, counted: null) : [];
+
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {
         yield return new(QuotaResource.Gigabytes, sizeGb);

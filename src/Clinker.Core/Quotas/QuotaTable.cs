@@ -62,6 +62,9 @@ public readonly struct QuotaTable(Tx tx)
     /// <summary>Returns what was taken for a growth that did not come about.</summary>
     public Task GiveBackGrowth(Volume volume, int toGb) => GiveBack(volume.ProjectId, Uses.OfGrowth(volume, toGb));
 
+    /// <summary>Returns what was taken for a snapshot that turned out smaller.</summary>
+    public Task GiveBackShrinking(Snapshot snapshot, int toGb) => GiveBack(snapshot.ProjectId, Uses.OfShrinking(snapshot, toGb));
+
     /// <summary>Takes all of it, or throws. The first that is over, in order, is the reason.</summary>
     /// <param name="sizeGb">The size of a single volume, which has a limit of its own.</param>
     /// <exception cref="FaultException">OverQuota.</exception>

@@ -95,6 +95,26 @@ public readonly struct PoolTable(Tx tx)
         $"select volume_id, size_gb from reservation where pool = {pool} and left_by is not null order by at, volume_id",
         r => (r.GetString(0), r.GetInt32(1)));
 
+    /// <summary>
+    /// Notes that a volume lies in a pool that somebody has chosen, as nothing large: what is there already needs no room to be
+    /// found. <see cref="Resize"/> says how large it is.
+    /// </summary>
+    public async Task Note(string volumeId, string pool)
+    {
+        await tx.Execute($"insert into reservation (volume_id, pool, size_gb, at) values ({volumeId}, {pool}, 0, {tx.Now})");
+        await tx.Execute($"update pool set volumes = volumes + 1 where name = {pool}");
+    }
+
+    /// <summary>Whether the pool that somebody has chosen is one for the volume.</summary>
+    /// <exception cref="FaultException">NoValidBackend with what is against it.</exception>
+    public async Task DemandFit(string name, PlaceRequest request, SchedulingSettings settings)
+    {
+        var pool = (await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name)
+            ?? throw new Fault.NoValidBackend($"Pool {name} is not known.").Thrown();
+        foreach (var filter in settings.Filters)
+            if (filter.WhyNot(pool, request) is { } why) throw new Fault.NoValidBackend($"{name}: {filter.Name}: {why}.").Thrown();
+    }
+
     /// <summary>Gives a file's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
     public async Task Release(string fileId)
     {
@@ -125,7 +145,8 @@ public readonly struct PoolTable(Tx tx)
     /// <summary>Gives back what <see cref="Grow"/> reserved. Repeating it does nothing.</summary>
     public Task GiveBackGrowth(string fileId, int sizeGb) => Resize(fileId, sizeGb);
 
-    async Task Resize(string fileId, int sizeGb)
+    /// <summary>Reserves just so much for a volume, whether there is room or not.</summary>
+    public async Task Resize(string fileId, int sizeGb)
     {
         await tx.Execute($"""
             update pool set version = version + 1, allocated_gb = allocated_gb + {sizeGb} - r.size_gb

@@ -1,4 +1,5 @@
 using Clinker.Groups;
+using Clinker.Volumes;
 using static Clinker.Snapshots.SnapshotStatus;
 
 namespace Clinker.Snapshots;
@@ -17,6 +18,9 @@ public static class SnapshotRules
         From = null,
         Refusal = "Invalid snapshot: Snapshot must not be part of a group.",
     };
+
+    /// <summary>Cinder: API.delete_snapshot with unmanage_only; see <see cref="VolumeRules.Unmanage"/>.</summary>
+    public static readonly Rule Unmanage = Delete with { Verb = "unmanage", Via = null };
 
     /// <summary>Cinder: API.delete with cascade.</summary>
     public static readonly Rule DeleteWithVolume = Delete with

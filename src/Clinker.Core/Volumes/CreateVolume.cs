@@ -71,6 +71,9 @@ public sealed record CreateVolume(
 
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
 
+        if (Source is VolumeSource.OfImage)
+            await saga.Commit("download", async tx => { await tx.Volumes.Settle(VolumeId, Creating, Downloading); return true; });
+
         var (disk, fault) = await MakeIn(place, "create");
         var failed = new Dictionary<string, string>();
         for (var attempt = 2; fault is not null; attempt++)
@@ -84,7 +87,7 @@ public sealed record CreateVolume(
         await saga.Finish(async tx =>
         {
             await tx.Volumes.SetOnDisk(VolumeId, disk!);
-            await tx.Volumes.Settle(VolumeId, Creating, Available);
+            await tx.Volumes.Settle(VolumeId, Source is VolumeSource.OfImage ? Downloading : Creating, Available);
             await LetGo(tx, saga.Row);
         });
 
@@ -154,6 +157,10 @@ public sealed record CreateVolume(
             case VolumeSource.OfVolume of:
                 var source = await Writers.ToCopy(saga, of.Id, "clone volumes in use");
                 return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
+            case VolumeSource.OfImage of:
+                saga.Driver.Demand(Abilities.Content, "write images to volumes");
+                var image = await saga.Images.Look(of.Id, saga.Work.Token);
+                return await saga.Driver.CreateFilled(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
         }
@@ -174,9 +181,11 @@ public sealed record CreateVolume(
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await tx.Volumes.Settle(VolumeId, Creating, Error);
+        await tx.Volumes.Settle(VolumeId, (await tx.Volumes.Get(VolumeId)).Status == Downloading ? Downloading : Creating, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId,
-            fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume : MessageAction.CreateVolumeFromBackend, fault);
+            fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume
+            : Source is VolumeSource.OfImage ? MessageAction.CopyImageToVolume
+            : MessageAction.CreateVolumeFromBackend, fault);
         await LetGo(tx, row);
     }
 }

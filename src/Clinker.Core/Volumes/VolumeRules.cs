@@ -20,6 +20,9 @@ public static class VolumeRules
     /// <summary>Cinder: API.delete with cascade and force.</summary>
     public static readonly Rule ForceDeleteCascade = ForceDelete with { Needs = DeleteCascade.Needs };
 
+    /// <summary>Cinder: API.delete with unmanage_only. It only looks: what is given up is not touched, so all is done at once.</summary>
+    public static readonly Rule Unmanage = Delete with { Verb = "unmanage", Via = null };
+
     /// <summary>Cinder: API.delete of a group with its volumes, in any status.</summary>
     public static readonly Rule DetachedInGroup = new("delete", null, null,
         "Invalid group: Volume in group {other} is attached. Need to detach first.", Needs.Detached | Needs.Thawed);
@@ -68,6 +71,27 @@ public static class VolumeRules
         "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
         + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
         + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
+
+    /// <summary>Cinder: API.copy_volume_to_image.</summary>
+    public static readonly Rule Upload = new("upload", [Available], Uploading, "Invalid volume: Volume {id} status must be available") { Remembers = true };
+
+    /// <summary>Cinder: the same with force, where enable_force_upload lets.</summary>
+    public static readonly Rule UploadEvenInUse = Upload with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume {id} status must be available or in-use",
+    };
+
+    /// <summary>Cinder: API.reimage.</summary>
+    public static readonly Rule Reimage = new("reimage", [Available, Error], Downloading,
+        "Invalid volume: Volume {id} status must be available or error, but current status is {status}.") { Remembers = true };
+
+    /// <summary>Cinder: the same with reimage_reserved.</summary>
+    public static readonly Rule ReimageEvenReserved = Reimage with
+    {
+        From = [Available, Error, Reserved],
+        Refusal = "Invalid volume: Volume {id} status must be available, error or reserved, but current status is {status}.",
+    };
 
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,

@@ -140,6 +140,16 @@ public readonly struct VolumeTable(Tx tx)
     public Task SetAdminMetadata(string id, IReadOnlyDictionary<string, string> words) =>
         tx.Execute($"update volume set admin_metadata = {Json(words)}, updated_at = {tx.Now} where id = {id}");
 
+    /// <summary>Whether a volume's files have this id in their names, or those that it has left or is to be.</summary>
+    public async Task<bool> Owns(string fileId) => 0 < await tx.Number($"""
+        select count(*) from (select id from volume where id = {fileId} or name_id = {fileId}
+          union all select volume_id from reservation where volume_id = {fileId}) v
+        """);
+
+    /// <summary>All volumes by the id in the names of their files: their own id and size in GiB.</summary>
+    public async Task<Dictionary<string, (string Id, int SizeGb)>> ByFile() => (await tx.Query(
+        $"select coalesce(name_id, id), id, size_gb from volume", r => (r.GetString(0), (r.GetString(1), r.GetInt32(2))))).ToDictionary();
+
     /// <summary>Notes where it lies, or (null) that it lies nowhere.</summary>
     public Task SetHost(string id, string? host) => tx.Execute($"update volume set host = {host} where id = {id}");
 

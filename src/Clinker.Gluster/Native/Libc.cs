@@ -185,7 +185,7 @@ internal static unsafe partial class Libc
         while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
         // Times: four of 16 bytes, seconds and nanoseconds; the last is when it was written to.
         var written = *(long*)(s.Times + 48) * 1_000_000_000 + *(uint*)(s.Times + 56);
-        return new(s.Mode, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
+        return new(s.Mode, s.Links, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
     }
 
     public static Room Statvfs(SafeFileHandle file)
@@ -250,9 +250,10 @@ internal static unsafe partial class Libc
 }
 
 /// <summary>What stat says of a file.</summary>
+/// <param name="Links">How many names it has.</param>
 /// <param name="Written">When its content changed last, in nanoseconds since 1970.</param>
 internal readonly record struct FileFacts(
-    uint Mode, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
+    uint Mode, uint Links, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
 {
     public bool IsRegular => (Mode & 0xf000) == 0x8000;
 }

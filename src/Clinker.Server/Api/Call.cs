@@ -65,6 +65,9 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     /// <exception cref="FaultException">The operation's, or Unavailable.</exception>
     public Task EndOf(string operationId) => Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time);
 
+    /// <summary>How long another service may be waited for. A client that goes away ends nothing.</summary>
+    public CancellationTokenSource Limit() => new(means.Settings.BackendTimeout, means.Time);
+
     /// <summary>Whether a policy rule lets the caller act on something of a project (his own when none is named).</summary>
     public bool Allows(string rule, string? projectId = null) => means.Policy.Allows(rule, Caller, projectId ?? Caller.ProjectId);
 

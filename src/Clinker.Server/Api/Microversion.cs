@@ -82,6 +82,9 @@ sealed class AdminAttribute : Attribute;
 /// </summary>
 static class Behaviour
 {
+    /// <summary>A volume's upload says who may see the image, and whether it is protected; and so does its answer.</summary>
+    public const int UploadVisibility = 1;
+
     /// <summary>The filter bootable is a boolean in any of its words, and refused when it is none; before, all but false is true.</summary>
     public const int StrictBootable = 2;
 
@@ -99,6 +102,12 @@ static class Behaviour
 
     /// <summary>A volume is migrated to a host or to a cluster.</summary>
     public const int MigrateToCluster = 16;
+
+    /// <summary>What is to become a volume may be said to lie in a cluster instead of a host.</summary>
+    public const int ManageByCluster = 16;
+
+    /// <summary>What could be managed may be listed of a cluster instead of a host.</summary>
+    public const int ManageableOfCluster = 17;
 
     /// <summary>A DELETE of a volume reads force.</summary>
     public const int DeleteForce = 23;

@@ -27,6 +27,8 @@ sealed record Settings
     /// <summary>An absolute path.</summary>
     public required string StatePath { get; init; }
     public required ApiSettings Api { get; init; }
+    /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
+    public required KeystoneSettings? Keystone { get; init; }
     public required DatabaseUrl Database { get; init; }
     public required ZoneSettings Zones { get; init; }
     public required string DefaultVolumeType { get; init; }
@@ -34,6 +36,7 @@ sealed record Settings
     /// <summary>The file name of a volume, with one <c>%s</c> for its id.</summary>
     public required string VolumeNameTemplate { get; init; }
     public required QuotaSettings Quotas { get; init; }
+    public required ImageSettings Images { get; init; }
     public required SchedulerSettings Scheduler { get; init; }
     public required LogSettings Logs { get; init; }
     /// <summary>Empty where the role volume is not run.</summary>
@@ -61,6 +64,12 @@ sealed record ZoneSettings(string Storage, string Default, bool Fallback);
 /// <summary>Quotas of a project that has none of its own; −1: no limit.</summary>
 sealed record QuotaSettings(
     int Volumes, int Snapshots, int Gigabytes, int Backups, int BackupGigabytes, int Groups, int PerVolumeGigabytes);
+
+/// <param name="Glance">Null: there is no image service.</param>
+/// <param name="CoreProperties">What is not passed on to images of volumes.</param>
+/// <param name="ForceUpload">Whether a volume in use may be made an image.</param>
+sealed record ImageSettings(
+    Outside.GlanceSettings? Glance, Clinker.Outside.ConversionSettings Conversion, IReadOnlyList<string> CoreProperties, bool ForceUpload);
 
 /// <summary>Filters and weighers by Cinder's names, in order.</summary>
 /// <param name="Multipliers">By weigher; 1 for others.</param>

@@ -15,9 +15,11 @@ static class AllRoutes
         VolumeGrowth.Map(api);
         VolumeMoves.Map(api);
         VolumeFlags.Map(api);
+        VolumeImages.Map(api);
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);
+        Manageables.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

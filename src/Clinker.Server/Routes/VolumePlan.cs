@@ -1,5 +1,6 @@
 using Clinker.Groups;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Server.Api;
 using Clinker.Server.Shapes;
 using Clinker.Services;
@@ -24,11 +25,18 @@ sealed record VolumePlan(
     const string TypeZones = "RESKEY:availability_zones";
 
     /// <exception cref="FaultException">What the user got wrong.</exception>
-    public static Task<VolumePlan> For(Call call, VolumeCreate want) => call.Db.Read(async tx =>
+    public static async Task<VolumePlan> For(Call call, VolumeCreate want)
+    {
+        if (want.ImageRef is not { } reference) return await For(call, want, null);
+        call.Demand("volume:create_from_image");
+        return await For(call, want, await ImageReference.Find(call, reference)); // before the database is asked: Glance may take its time
+    }
+
+    static Task<VolumePlan> For(Call call, VolumeCreate want, Image? image) => call.Db.Read(async tx =>
     {
         var named = string.IsNullOrEmpty(want.VolumeType) ? null : await VolumeTypes.Named(tx, call, want.VolumeType);
         var group = await InGroup(tx, call, want);
-        var origin = await VolumeOrigin.Find(tx, call, want);
+        var origin = await VolumeOrigin.Find(tx, call, want, image);
         if (want.Multiattach)
             throw Refusal.BadRequest("multiattach parameter has been removed. The default behavior is to use multiattach enabled "
                 + "volume types. Contact your administrator to create a multiattach enabled volume type and use it to create "
@@ -39,7 +47,8 @@ sealed record VolumePlan(
         if ((want.Size ?? origin?.SizeGb) is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
         origin?.DemandSize(size);
-        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null) ?? await VolumeTypes.Default(tx, call);
+        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null)
+            ?? (image is null ? null : await OfImage(tx, call, image)) ?? await VolumeTypes.Default(tx, call);
         await DemandPlain(tx, type);
         FitSize(type, size);
         if (VolumeType.IsMultiattach(type.ExtraSpecs)) call.Demand("volume:multiattach");
@@ -78,6 +87,14 @@ sealed record VolumePlan(
         Metadata = Want.Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
+
+    /// <summary>The type that an image's owner wants for volumes of it, if the caller may use it.</summary>
+    static async Task<VolumeType?> OfImage(Tx tx, Call call, Image image)
+    {
+        if (image.Properties.GetValueOrDefault("cinder_img_volume_type") is not { Length: > 0 } name) return null;
+        try { return await VolumeTypes.Named(tx, call, name); }
+        catch (FaultException e) when (e.Fault is Fault.NotFound) { return null; } // as Cinder: the default one, then
+    }
 
     static async Task<Group?> InGroup(Tx tx, Call call, VolumeCreate want)
     {

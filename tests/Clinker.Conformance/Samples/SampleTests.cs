@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using System.Text.Json.Nodes;
+using Clinker.Tests.Outside;
 using Xunit;
 
 namespace Clinker.Conformance.Samples;
@@ -73,9 +74,13 @@ public sealed class SampleTests(SampleClinkerd daemon)
     static bool HasRoute(Exchange exchange) => exchange.OfVersions || exchange.Route is not null;
 }
 
-/// <summary>A daemon like an embedded one, with a group type that is the default one.</summary>
+/// <summary>A daemon like an embedded one, with a group type that is the default one, and an image service that has the sample's image.</summary>
 public sealed class SampleClinkerd : Clinkerd
 {
+    readonly FakeGlance glance = new();
+
+    public SampleClinkerd() => glance.Give("image"u8.ToArray(), id: "71543ced-a8af-45b6-a5c4-a46282108a90");
+
     protected override string[] Configuration()
     {
         var file = Path.Combine(State, "cinder.conf");
@@ -90,8 +95,15 @@ public sealed class SampleClinkerd : Clinkerd
             quota_volumes = -1
             quota_snapshots = -1
             quota_gigabytes = -1
+            glance_api_servers = {glance.Url}
             """);
         return ["--config-file", file];
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await glance.DisposeAsync();
     }
 }
 

@@ -8,6 +8,7 @@ using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Server.Seeing;
+using Clinker.Services;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -130,11 +131,23 @@ sealed class RunningApi : IAsyncDisposable
     });
 
     /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
-    public void Work()
+    /// <param name="all">It places what is new too.</param>
+    public void Work(bool all = false)
     {
         worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1)),
-            CoreJson.Kinds, ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
+            CoreJson.Kinds, all ? ["h1@b1", Queues.Scheduler] : ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
         working = worker.Work(TimeSpan.FromSeconds(1), stop.Token);
+    }
+
+    /// <summary>The backend of <see cref="Available"/> has reported.</summary>
+    public async Task Reported()
+    {
+        var report = await driver.Report(CancellationToken.None);
+        await Db.Commit(async tx =>
+        {
+            await tx.Services.Beat(Project, "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Pools.Report("h1@b1", "nova", report);
+        });
     }
 
     /// <summary>Makes a volume that is really there, on the backend that <see cref="Work"/> serves.</summary>

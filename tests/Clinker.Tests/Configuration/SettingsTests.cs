@@ -128,9 +128,8 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("auth_strategy = keystone", "keystone is not available yet")]
     [InlineData("auth_strategy = basic", "basic is not available yet")]
-    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth")]
+    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth, keystone")]
     [InlineData("osapi_volume_listen = 0.0.0.0", "whoever reaches 0.0.0.0 may do everything")]
     [InlineData("osapi_volume_listen = $my_ip", "whoever reaches 10.0.0.7 may do everything")]
     [InlineData("enabled_backends = lvm", "there is no section [lvm]")]
@@ -170,11 +169,11 @@ public sealed class SettingsTests
     public void Notes_once_what_it_ignores()
     {
         using var given = new Given();
-        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[keystone_authtoken]\npassword = sesame\nauth_url = x\n[default]\ndebug = true\n");
+        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[barbican]\npassword = sesame\nauth_endpoint = x\n[default]\ndebug = true\n");
         var second = given.Write("second.conf", "[DATABASE]\nmax_retries = 3\n[nfs1]\nvolume_driver = x\n");
         var note = Assert.Single(given.Settings("--config-file", first, "--config-file", second).Notes);
         Assert.Equal(
-            $"ignored, since there is no such option here: {first}:7 [keystone_authtoken], {first}:10 [default] (not [DEFAULT]), "
+            $"ignored, since there is no such option here: {first}:7 [barbican], {first}:10 [default] (not [DEFAULT]), "
             + $"{first}:5 rpc_backend, {first}:6 lvm_type, {second}:3 [nfs1], {second}:2 [DATABASE] max_retries", note);
     }
 

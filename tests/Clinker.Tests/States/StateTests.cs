@@ -1,10 +1,12 @@
 using System.Reflection;
 using Clinker.Groups;
 using Clinker.Server.Api;
+using Clinker.Server.Outside;
 using Clinker.Server.Routes;
 using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Tests.Api;
+using Clinker.Tests.Outside;
 using Clinker.Volumes;
 using Xunit;
 
@@ -52,7 +54,10 @@ public sealed class StateTests
     {
         var l = Lines.Value[line];
         var route = AllRoutes.Table().Routes.Single(r => r.Name == l.Route);
-        await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1) });
+        await using var fake = new FakeGlance();
+        using var glance = new Glance(new([fake.Url], Retries: 0, TimeSpan.FromSeconds(60)), (_, _) => new((string?)null));
+        var image = fake.Give([1]);
+        await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1), Images = glance });
         await api.Db.Commit(async tx =>
         {
             await tx.Types.Insert(new() { Id = "other", Name = "other", CreatedAt = tx.Now });
@@ -66,7 +71,7 @@ public sealed class StateTests
             var before = await Everything(api, thing);
             var path = route.Path[1..].Replace("{id}", thing.Id, StringComparison.Ordinal).Replace("{key}", "key", StringComparison.Ordinal)
                 + (route.Key is null ? "" : "/action") + l.Query;
-            var answer = await api.Send(route.Method, path, Filled(l.Body, thing), l.Version);
+            var answer = await api.Send(route.Method, path, Filled(l.Body, thing)?.Replace("{image}", image, StringComparison.Ordinal), l.Version);
             var accepted = answer.Status is >= 200 and < 300;
             if (accepted != l.Accepted.Contains(status) || (!accepted && answer.Status != l.Refusal))
                 wrong.Add($"{status}: {answer.Status} {answer.Text}");

@@ -9,7 +9,7 @@ namespace Clinker.Drivers.Memory;
 /// <summary>A backend without storage, for tests: it keeps to the contract of <see cref="Driver"/> in every respect.</summary>
 /// <param name="touch">Awaited before each act on the storage: where a simulation ends, delays or fails it.</param>
 /// <param name="pools">Its pools, where they are others than the shares'.</param>
-public sealed class MemoryDriver(
+public sealed partial class MemoryDriver(
     string backend, MemoryShares shares, Func<string, Task>? touch = null, IReadOnlyList<string>? pools = null) : Driver
 {
     readonly IReadOnlyList<string> pools = pools ?? shares.Pools;
@@ -20,7 +20,7 @@ public sealed class MemoryDriver(
 
     public override Abilities Can =>
         Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Content | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
