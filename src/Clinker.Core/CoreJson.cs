@@ -25,6 +25,9 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(MigrateVolume))]
+[JsonSerializable(typeof(RetypeVolume))]
+[JsonSerializable(typeof(DeleteLeftFile))]
 [JsonSerializable(typeof(UploadVolume))]
 [JsonSerializable(typeof(ReimageVolume))]
 [JsonSerializable(typeof(ManageVolume))]
@@ -50,7 +53,8 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.UploadVolume, Default.ReimageVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.MigrateVolume, Default.RetypeVolume,
+        Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
         Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable,

@@ -162,6 +162,7 @@ static partial class Composition
         settings.ServiceDownTime)
     {
         Handler = settings.Scheduler.Handler,
+        MaxAttempts = settings.Scheduler.MaxAttempts,
     };
 
     static Clinker.Server.Api.ApiSettings Api(

@@ -14,8 +14,6 @@ from client_calls import (
 
 # What has no route yet: the command, and what the line of its route will have.
 NOT_YET = {
-    "cinder migrate": "os-migrate_volume", "cinder retype": "os-retype",
-    "openstack volume migrate": "os-migrate_volume",
 }
 
 # What needs more, or something else, than a block storage service.
@@ -183,6 +181,15 @@ openstack("volume unset", "--property", "e", "--image-property", "os", "zwei")
 shown = openstack("volume show", "zwei")
 check("as it was set", shown["size"] == 2 and shown["properties"].get("f") == "6" and "e" not in shown["properties"], shown)
 check("three volumes", len(openstack("volume list", "--long", "--all-projects")) == 3)
+cinder("type-create", "tin")
+cinder("retype", "--migration-policy", "on-demand", "one", "tin")
+until("volume", "one")
+check("it is of another type", field(shown := cinder("show", "one"), "volume_type") == "tin", shown)
+openstack("volume set", "--type", "tin", "--retype-policy", "never", "zwei")
+until("volume", "zwei")
+check("so is this one", (shown := openstack("volume show", "zwei"))["type"] == "tin", shown)
+refused(["migrate", "one", pool], "must be different than the current one")
+refused(["volume migrate", "--host", pool, "zwei"], "must be different than the current one", openstack_ran)
 
 # Snapshots.
 snap = field(cinder("snapshot-create", "--name", "snap", "--metadata", "a=1", "--description", "of one", "one"), "id")

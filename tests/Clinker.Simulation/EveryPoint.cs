@@ -142,6 +142,22 @@ public sealed class DeleteGroupSnapshotAtEveryPoint(ITestOutputHelper output) : 
 
 public sealed class DeleteGroupSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshotThatFails", output);
 
+public sealed class MigrateAtEveryPoint(ITestOutputHelper output) : EveryPoint("Migrate", output);
+
+public sealed class MigrateAcrossAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateAcross", output);
+
+public sealed class MigrateThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateThatFails", output);
+
+public sealed class MigrateToNowhereAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateToNowhere", output);
+
+public sealed class MigrateWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateWhileConnecting", output);
+
+public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndDeleteSnapshot", output);
+
+public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
+
+public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);
+
 public sealed class CreateFromImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImage", output);
 
 public sealed class CreateFromImageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImageThatFails", output);

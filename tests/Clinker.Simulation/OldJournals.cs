@@ -25,6 +25,7 @@ public sealed class OldJournals
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
+        "Migrate", "MigrateAcross", "MigrateThatFails", "Retype", "RetypeAndMove", "RetypeThatMayNotMove",
         "CreateFromImage", "CreateFromImageThatFails", "Upload", "UploadThatFails", "UploadInUse", "Reimage", "ReimageThatFails",
         "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
         "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
@@ -82,7 +83,8 @@ public sealed class OldJournals
         await story.Accept(world, scene);
         var states = new List<(string, JsonObject)>();
         var seen = new HashSet<string>();
-        string[][] roles = separate ? [[Queues.Scheduler], [World.Queue]] : [[Queues.Scheduler, World.Queue]];
+        string[] backends = world.HasSecond ? [World.Queue, World.Second] : [World.Queue];
+        string[][] roles = separate ? [[Queues.Scheduler], backends] : [[Queues.Scheduler, .. backends]];
         foreach (var queues in roles)
         {
             if (down && queues.Contains(World.Queue)) world.Break();
@@ -157,6 +159,7 @@ public sealed class OldJournals
     static async Task<string> Replay(JsonNode state, string what)
     {
         await using var world = await World.New(separate: false);
+        if (state.ToJsonString().Contains(World.Second, StringComparison.Ordinal)) await world.AddBackend();
         await world.Db.Commit(async tx =>
         {
             await tx.Execute($"delete from pool"); // counted anew, from what is put in

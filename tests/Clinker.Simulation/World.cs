@@ -21,12 +21,16 @@ namespace Clinker.Simulation;
 sealed partial class World : IAsyncDisposable
 {
     public const string Queue = "host@memory";
+
+    /// <summary>A backend that is there once <see cref="AddBackend"/> was called, with a pool of its own.</summary>
+    public const string Second = "host@second";
+    public static readonly string[] SecondPools = ["c"];
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     readonly Dictionary<int, Trouble> troubles;
     readonly bool separate;
     readonly Ids ids = new(seed: 1);
-    readonly MemoryDriver driver;
+    readonly MemoryDriver driver, second;
     int point;
     List<Daemon> daemons = [];
 
@@ -37,12 +41,20 @@ sealed partial class World : IAsyncDisposable
         this.separate = separate;
         Time = time;
         driver = new MemoryDriver("memory", Shares);
+        second = new MemoryDriver("second", Shares, pools: SecondPools);
         Node = NewNode();
     }
 
     public Database Db { get; }
     public FakeTimeProvider Time { get; }
     public MemoryShares Shares { get; } = new("a", "b");
+
+    /// <summary>Whether there is a second backend.</summary>
+    public bool HasSecond { get; private set; }
+
+    /// <summary>The pools of all backends, as volumes' hosts.</summary>
+    public IEnumerable<string> Pools =>
+        Shares.Pools.Select(p => $"{Queue}#{p}").Concat(HasSecond ? SecondPools.Select(p => $"{Second}#{p}") : []);
 
     /// <summary>A daemon's part in the work, with a backend that no trouble befalls: for reports, sweeps and keeping house.</summary>
     public Node Node { get; }
@@ -52,6 +64,9 @@ sealed partial class World : IAsyncDisposable
 
     /// <summary>Acts of the driver that fail for good, by the start of their name.</summary>
     public string? FailsForGood { get; set; }
+
+    /// <summary>Only the next of these fails.</summary>
+    public bool FailsOnce { get; set; }
 
     /// <summary>The host reports nothing any more.</summary>
     public bool HostIsGone { get; set; }
@@ -100,9 +115,20 @@ sealed partial class World : IAsyncDisposable
         if (HostIsGone) return;
         await Node.Report(Queue, driver, default);
         await Db.Commit(tx => tx.Services.Beat("backups", "host", ServiceTable.BackupBinary, "nova", null));
+        if (HasSecond) await Node.Report(Second, second, default);
     }
 
-    public Task Sweep() => Node.Sweep(Queue, driver, default);
+    public async Task Sweep()
+    {
+        await Node.Sweep(Queue, driver, default);
+        if (HasSecond) await Node.Sweep(Second, second, default);
+    }
+
+    public Task AddBackend()
+    {
+        HasSecond = true;
+        return Heartbeat();
+    }
 
     public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
         CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
@@ -208,7 +234,7 @@ sealed partial class World : IAsyncDisposable
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>
-    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queues.Backup, Queue]));
+    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queues.Backup, Queue, Second]));
 
     /// <summary>As <see cref="RunUntilQuiet"/>, before any trouble begins.</summary>
     public async Task RunUntroubled()
@@ -237,12 +263,12 @@ sealed partial class World : IAsyncDisposable
     /// <summary>No pool answers any more.</summary>
     public void Break(string why = "simulated")
     {
-        foreach (var pool in Shares.Pools) Shares.Down[pool] = why;
+        foreach (var pool in Pools) Shares.Down[PoolName.Parse(pool).Pool] = why;
     }
 
     void Start() => daemons = separate
-        ? [new Daemon(this, $"s{point}", [Queues.Scheduler]), new Daemon(this, $"v{point}", [Queue])]
-        : [new Daemon(this, $"d{point}", [Queues.Scheduler, Queue])];
+        ? [new Daemon(this, $"s{point}", [Queues.Scheduler]), new Daemon(this, $"v{point}", [Queue, Second])]
+        : [new Daemon(this, $"d{point}", [Queues.Scheduler, Queue, Second])];
 
     /// <summary>Passes a point: what was planned for it happens, once.</summary>
     public async ValueTask Pass(Daemon daemon, bool storage, string name)
@@ -258,7 +284,10 @@ sealed partial class World : IAsyncDisposable
         }
         if (daemon.Spared) return;
         if (storage && FailsForGood is { } act && name.StartsWith(act, StringComparison.Ordinal))
+        {
+            if (FailsOnce) FailsForGood = null;
             throw new Fault.DriverFailed(act, "it always does here").Thrown();
+        }
         if (troubles.Remove(point++, out var trouble)) Strike(daemon, trouble, storage);
     }
 

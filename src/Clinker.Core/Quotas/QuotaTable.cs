@@ -40,6 +40,21 @@ public readonly struct QuotaTable(Tx tx)
     public Task TakeGrowth(Volume volume, int toGb, QuotaLimits configured) =>
         Take(volume.ProjectId, Uses.OfGrowth(volume, toGb), configured, toGb);
 
+    /// <summary>Takes what a volume will use of another type; it goes on using its own.</summary>
+    /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
+    public Task TakeType(Volume volume, string typeId, QuotaLimits configured) =>
+        Take(volume.ProjectId, Uses.OfType(volume, typeId), configured);
+
+    /// <summary>Returns what a volume used of a type, or was to use.</summary>
+    public Task GiveBackType(Volume volume, string? typeId) => GiveBack(volume.ProjectId, Uses.OfType(volume, typeId));
+
+    /// <summary>A snapshot's type follows its volume's, whatever the limits are.</summary>
+    public async Task MoveType(Snapshot snapshot, string typeId)
+    {
+        await GiveBack(snapshot.ProjectId, Uses.OfType(snapshot, snapshot.VolumeTypeId));
+        foreach (var use in Uses.OfType(snapshot, typeId)) await Add(snapshot.ProjectId, use);
+    }
+
     /// <summary>Returns what a volume used.</summary>
     public Task GiveBack(Volume volume) => GiveBack(volume.ProjectId, Uses.Of(volume));
 
@@ -170,6 +185,10 @@ public readonly struct QuotaTable(Tx tx)
             union all
             select project_id, 'gigabytes:' || volume_type_id, coalesce(growing_to_gb, size_gb) from volume
             where consumes_quota and volume_type_id is not null
+            union all
+            select project_id, 'volumes:' || retyping_to, 1 from volume where consumes_quota and retyping_to is not null
+            union all
+            select project_id, 'gigabytes:' || retyping_to, size_gb from volume where consumes_quota and retyping_to is not null
             union all
             select project_id, 'snapshots', 1 from snapshot where consumes_quota
             union all

@@ -3,6 +3,7 @@ using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Store;
+using Clinker.Volumes;
 using Microsoft.Extensions.Logging;
 
 namespace Clinker.Services;
@@ -206,7 +207,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
     /// <summary>
     /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but under the
-    /// lease of an operation, and nothing is under way with their volume or snapshot, of itself or with those of a group.
+    /// lease of an operation, and nothing is under way with their volume or snapshot, of itself or with those of a group. Has those
+    /// files deleted that volumes have moved away from: only of such the reservation says so.
     /// </summary>
     public async Task Sweep(string queue, Driver driver, CancellationToken token)
     {
@@ -222,10 +224,23 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         foreach (var (name, about) in (await driver.List(pool.Pool, token)).Litter)
         {
-            if (await means.Db.Read(async tx => await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))) continue;
+            if (await means.Db.Read(tx => IsBusy(tx, about))) continue;
             await driver.RemoveLitter(pool.Pool, name, token);
             Log.Swept(log, name, pool.ToString());
         }
+        foreach (var (fileId, sizeGb) in await means.Db.Read(tx => tx.Pools.Left(pool.ToString())))
+        {
+            var id = ids.New();
+            if (await means.Db.Commit(tx => DeleteLeftFile.StartAnew(tx, fileId, pool.ToString(), sizeGb, id))) Log.Left(log, fileId, pool.ToString());
+        }
+    }
+
+    /// <summary>Whether somebody may be at work on a volume's or a snapshot's files. A volume that was moved has files of another id.</summary>
+    static async Task<bool> IsBusy(Tx tx, About about)
+    {
+        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about)) return true;
+        if (about.Kind != "volume" || await tx.Volumes.OfFile(about.Id) is not { } volume || volume.Id == about.Id) return false;
+        return await IsBusy(tx, about with { Id = volume.Id });
     }
 
     async Task Every(TimeSpan interval, string what, Func<Task> act, CancellationToken stop, bool atOnce = false)
@@ -265,6 +280,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
         [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}, left under work in {Pool}")]
         public static partial void Swept(ILogger log, string file, string pool);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "File {File} in {Pool}, which its volume has left, is deleted")]
+        public static partial void Left(ILogger log, string file, string pool);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "Could not {What} now: {Why}")]
         public static partial void Later(ILogger log, string what, string why);

@@ -57,6 +57,21 @@ public static class VolumeRules
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
+    /// <summary>Cinder: API.migrate_volume. One in use could only be moved by the compute service, which is not here.</summary>
+    public static readonly Rule Migrate = new("migrate", [Available], null,
+        "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "
+        + "of a group and destination host/cluster must be different than the current one",
+        Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots | Needs.Unreplicated);
+
+    /// <summary>Cinder: the same with lock_volume.</summary>
+    public static readonly Rule MigrateLocked = Migrate with { Via = Maintenance, Remembers = true };
+
+    /// <summary>Cinder: API.retype.</summary>
+    public static readonly Rule Retype = new("retype", [Available, InUse], Retyping,
+        "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
+        + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
+        + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
+
     /// <summary>Cinder: API.copy_volume_to_image.</summary>
     public static readonly Rule Upload = new("upload", [Available], Uploading, "Invalid volume: Volume {id} status must be available") { Remembers = true };
 

@@ -100,6 +100,9 @@ static class Behaviour
     /// <summary>A list of metadata carries an entity tag, and a PUT of metadata may be meant for that one alone (If-Match).</summary>
     public const int Etags = 15;
 
+    /// <summary>A volume is migrated to a host or to a cluster.</summary>
+    public const int MigrateToCluster = 16;
+
     /// <summary>What is to become a volume may be said to lie in a cluster instead of a host.</summary>
     public const int ManageByCluster = 16;
 

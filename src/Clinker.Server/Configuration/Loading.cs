@@ -128,7 +128,7 @@ static class Loading
                 ["CapacityWeigher"] = from.Get(Options.CapacityMultiplier),
                 ["AllocatedCapacityWeigher"] = from.Get(Options.AllocatedMultiplier),
                 ["VolumeNumberWeigher"] = from.Get(Options.VolumeNumberMultiplier),
-            }, from.Get(Options.WeightHandler)),
+            }, from.Get(Options.WeightHandler), from.Get(Options.MaxAttempts)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
             Backups = Backups(from, line),

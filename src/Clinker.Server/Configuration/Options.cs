@@ -204,6 +204,9 @@ static class Options
         Kinds.ListOf([.. Scheduling.Weighers.All.Keys]), "CapacityWeigher",
         "What makes one pool better than another: what each says is scaled to 0…1 over the pools, times its multiplier, and summed.");
 
+    public static readonly Option<int> MaxAttempts = Add(Default, "scheduler_max_attempts", Kinds.Int(1), "3",
+        "In how many pools making a volume is tried, one after the other, before it is given up.");
+
     public static readonly Option<Scheduling.WeightHandler> WeightHandler = Add(Default, "scheduler_weight_handler", Kinds.WeightHandler,
         "OrderedHostWeightHandler",
         "How the pool is found: the one that weighs most, or by lot with as much of a chance as each weighs. Older, longer names are taken too.");

@@ -76,8 +76,9 @@ sealed record ImageSettings(
 
 /// <summary>Filters and weighers by Cinder's names, in order.</summary>
 /// <param name="Multipliers">By weigher; 1 for others.</param>
+/// <param name="MaxAttempts">In how many pools making a volume is tried.</param>
 sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<string> Weighers,
-    IReadOnlyDictionary<string, double> Multipliers, Scheduling.WeightHandler Handler);
+    IReadOnlyDictionary<string, double> Multipliers, Scheduling.WeightHandler Handler, int MaxAttempts);
 
 /// <param name="Directory">Where a file for each role goes; null: standard error only.</param>
 /// <param name="File">The one file for all roles, as an absolute path; null: one for each.</param>

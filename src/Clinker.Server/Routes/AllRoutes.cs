@@ -13,6 +13,7 @@ static class AllRoutes
         VolumeUses.Map(api);
         Attachments.Map(api);
         VolumeGrowth.Map(api);
+        VolumeMoves.Map(api);
         VolumeFlags.Map(api);
         VolumeImages.Map(api);
         VolumeEncryption.Map(api);

@@ -52,6 +52,7 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(TransferShape))]
 [JsonSerializable(typeof(TransferCreated))]
 [JsonSerializable(typeof(TransferBrief))]
+[JsonSerializable(typeof(SavedVolume))]
 [JsonSerializable(typeof(HostShape))]
 [JsonSerializable(typeof(HostUseShape))]
 [JsonSerializable(typeof(LogLevelsShape))]

@@ -89,7 +89,7 @@ public sealed class SampleClinkerd : Clinkerd
             state_path = {State}
             my_ip = 127.0.0.1
             volume_driver = directory
-            directory_paths = $state_path/volumes
+            directory_paths = $state_path/more,$state_path/volumes
             default_group_type = group-type-test
             backup_driver = directory
             quota_backups = -1
