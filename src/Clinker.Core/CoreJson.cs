@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Managing;
@@ -24,6 +25,9 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(MigrateVolume))]
+[JsonSerializable(typeof(RetypeVolume))]
+[JsonSerializable(typeof(DeleteLeftFile))]
 [JsonSerializable(typeof(UploadVolume))]
 [JsonSerializable(typeof(ReimageVolume))]
 [JsonSerializable(typeof(ManageVolume))]
@@ -37,6 +41,11 @@ namespace Clinker;
 [JsonSerializable(typeof(DeleteGroup))]
 [JsonSerializable(typeof(CreateGroupSnapshot))]
 [JsonSerializable(typeof(DeleteGroupSnapshot))]
+[JsonSerializable(typeof(CreateBackup))]
+[JsonSerializable(typeof(RestoreBackup))]
+[JsonSerializable(typeof(DeleteBackup))]
+[JsonSerializable(typeof(ImportBackup))]
+[JsonSerializable(typeof(Saved))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
@@ -44,8 +53,10 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.UploadVolume, Default.ReimageVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.MigrateVolume, Default.RetypeVolume,
+        Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
-        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable);
+        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable,
+        Default.CreateBackup, Default.RestoreBackup, Default.DeleteBackup, Default.ImportBackup);
 }

@@ -142,6 +142,22 @@ public sealed class DeleteGroupSnapshotAtEveryPoint(ITestOutputHelper output) : 
 
 public sealed class DeleteGroupSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteGroupSnapshotThatFails", output);
 
+public sealed class MigrateAtEveryPoint(ITestOutputHelper output) : EveryPoint("Migrate", output);
+
+public sealed class MigrateAcrossAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateAcross", output);
+
+public sealed class MigrateThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateThatFails", output);
+
+public sealed class MigrateToNowhereAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateToNowhere", output);
+
+public sealed class MigrateWhileConnectingAtEveryPoint(ITestOutputHelper output) : EveryPoint("MigrateWhileConnecting", output);
+
+public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndDeleteSnapshot", output);
+
+public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
+
+public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);
+
 public sealed class CreateFromImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImage", output);
 
 public sealed class CreateFromImageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImageThatFails", output);
@@ -161,3 +177,29 @@ public sealed class UploadInUseAtEveryPoint(ITestOutputHelper output) : EveryPoi
 public sealed class ReimageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Reimage", output);
 
 public sealed class ReimageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ReimageThatFails", output);
+
+public sealed class BackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("Backup", output);
+
+public sealed class BackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupThatFails", output);
+
+public sealed class BackupInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupInUse", output);
+
+public sealed class BackupInUseThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupInUseThatFails", output);
+
+public sealed class BackupOfSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupOfSnapshot", output);
+
+public sealed class IncrementAtEveryPoint(ITestOutputHelper output) : EveryPoint("Increment", output);
+
+public sealed class RestoreAtEveryPoint(ITestOutputHelper output) : EveryPoint("Restore", output);
+
+public sealed class RestoreThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RestoreThatFails", output);
+
+public sealed class CreateFromBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromBackup", output);
+
+public sealed class CreateFromBackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromBackupThatFails", output);
+
+public sealed class DeleteBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteBackup", output);
+
+public sealed class DeleteBackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteBackupThatFails", output);
+
+public sealed class ImportBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("ImportBackup", output);

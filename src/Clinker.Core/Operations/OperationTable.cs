@@ -230,8 +230,13 @@ public readonly struct OperationTable(Tx tx)
             """, r => r.GetString(0));
         foreach (var id in ids)
         {
-            // Nobody began what comes after the handing over: the replay is to turn round there.
-            await tx.Execute($"delete from journal where operation = {id} and step = {"→" + deadQueue}");
+            // Nobody began what comes after the handing over, the last of several: the replay is to turn round there.
+            var handing = "→" + deadQueue;
+            await tx.Execute($"""
+                delete from journal where operation = {id} and step = (select step from journal
+                  where operation = {id} and (step = {handing} or substr(step, 1, length({handing}) + 1) = {handing} || ' ')
+                  order by at desc, length(step) desc, step desc limit 1)
+                """);
             await Journal(id, "", JournalEvent.Fault, Text(because));
         }
         if (ids.Count > 0) tx.Wake(queue);
@@ -332,6 +337,10 @@ public static class JournalEvent
     public const string Undone = "undone";
     /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
     public const string Untouched = "untouched";
+    /// <summary>The act failed and is not tried again, but the operation is to go on without it; data is the fault.</summary>
+    public const string Failed = "failed";
+    /// <summary>What failed so was taken back; data is the fault.</summary>
+    public const string GivenUp = "given up";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";
 

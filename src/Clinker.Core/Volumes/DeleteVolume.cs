@@ -94,7 +94,7 @@ public sealed record DeleteVolume(
         await tx.Transfers.Forget(volume.Id);
         await tx.Attachments.RemoveOf(volume.Id);
         await tx.Volumes.Remove(volume.Id);
-        await tx.Pools.Release(volume.Id);
+        await tx.Pools.Release(volume.FileId);
         await tx.Quotas.GiveBack(volume);
     }
 

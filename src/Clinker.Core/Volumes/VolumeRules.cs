@@ -57,6 +57,21 @@ public static class VolumeRules
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
+    /// <summary>Cinder: API.migrate_volume. One in use could only be moved by the compute service, which is not here.</summary>
+    public static readonly Rule Migrate = new("migrate", [Available], null,
+        "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "
+        + "of a group and destination host/cluster must be different than the current one",
+        Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots | Needs.Unreplicated);
+
+    /// <summary>Cinder: the same with lock_volume.</summary>
+    public static readonly Rule MigrateLocked = Migrate with { Via = Maintenance, Remembers = true };
+
+    /// <summary>Cinder: API.retype.</summary>
+    public static readonly Rule Retype = new("retype", [Available, InUse], Retyping,
+        "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
+        + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
+        + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
+
     /// <summary>Cinder: API.copy_volume_to_image.</summary>
     public static readonly Rule Upload = new("upload", [Available], Uploading, "Invalid volume: Volume {id} status must be available") { Remembers = true };
 
@@ -77,6 +92,17 @@ public static class VolumeRules
         From = [Available, Error, Reserved],
         Refusal = "Invalid volume: Volume {id} status must be available, error or reserved, but current status is {status}.",
     };
+
+    /// <summary>Cinder: API.create of cinder/backup; of one in use only by force.</summary>
+    public static readonly Rule Backup = new("back up", [Available, InUse], BackingUp,
+        "Invalid volume: Volume to be backed up must be available or in-use, but the current status is \"{status}\".", Needs.Settled)
+    {
+        Remembers = true,
+    };
+
+    /// <summary>Cinder: API.restore of cinder/backup.</summary>
+    public static readonly Rule RestoreBackup = new("restore a backup to", [Available], RestoringBackup,
+        "Invalid volume: Volume to be restored to must be available", Needs.Settled | Needs.Detached | Needs.Thawed);
 
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,

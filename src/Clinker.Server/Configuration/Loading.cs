@@ -128,9 +128,10 @@ static class Loading
                 ["CapacityWeigher"] = from.Get(Options.CapacityMultiplier),
                 ["AllocatedCapacityWeigher"] = from.Get(Options.AllocatedMultiplier),
                 ["VolumeNumberWeigher"] = from.Get(Options.VolumeNumberMultiplier),
-            }, from.Get(Options.WeightHandler)),
+            }, from.Get(Options.WeightHandler), from.Get(Options.MaxAttempts)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
+            Backups = Backups(from, line),
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
@@ -155,6 +156,15 @@ static class Loading
         var path = url.AbsolutePath.TrimEnd('/');
         if (path.EndsWith("/v1", StringComparison.Ordinal) || path.EndsWith("/v2", StringComparison.Ordinal)) path = path[..^3];
         return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
+    }
+
+    static BackupSettings? Backups(Reading from, CommandLine line)
+    {
+        var (driver, path, container, compression) = (from.Get(Options.BackupDriver), from.Get(Options.BackupPath),
+            from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
+        if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
+            from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
+        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
     }
 
     static LogSettings Logs(Reading from)

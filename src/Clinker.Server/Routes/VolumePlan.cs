@@ -49,15 +49,21 @@ sealed record VolumePlan(
         origin?.DemandSize(size);
         var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null)
             ?? (image is null ? null : await OfImage(tx, call, image)) ?? await VolumeTypes.Default(tx, call);
-        if (await tx.Encryptions.Find(type.Id) is not null)
-            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
+        await DemandPlain(tx, type);
         FitSize(type, size);
-        if (IsMultiattach(type)) call.Demand("volume:multiattach");
+        if (VolumeType.IsMultiattach(type.ExtraSpecs)) call.Demand("volume:multiattach");
         var zone = Place(call, type, services, want.AvailabilityZone ?? origin?.Zone);
         origin?.DemandZone(zone);
         return new VolumePlan(want, size, type, named is not null, zone, origin, group,
             VolumeView.Of(call, [type], services) with { ConsistencyGroups = group is { IsConsistencyGroup: true } ? new HashSet<string> { group.Id } : [] });
     });
+
+    /// <exception cref="FaultException">Invalid: volumes of this type would be encrypted.</exception>
+    public static async Task DemandPlain(Tx tx, VolumeType type)
+    {
+        if (await tx.Encryptions.Find(type.Id) is not null)
+            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
+    }
 
     public VolumeSource? Source => Origin?.Source;
 
@@ -72,7 +78,7 @@ sealed record VolumePlan(
         Status = VolumeStatus.Creating,
         VolumeTypeId = Type.Id,
         AvailabilityZone = Zone,
-        Multiattach = IsMultiattach(Type),
+        Multiattach = VolumeType.IsMultiattach(Type.ExtraSpecs),
         GroupId = Group?.Id,
         SnapshotId = (Source as VolumeSource.OfSnapshot)?.Id,
         SourceVolumeId = (Source as VolumeSource.OfVolume)?.Id,
@@ -119,8 +125,6 @@ sealed record VolumePlan(
             throw Fault.Invalid.Input($"Specified volume size of '{size}' is greater than the maximum allowable size of '{max}' for "
                 + $"volume type '{type.Name}'.").Thrown();
     }
-
-    public static bool IsMultiattach(VolumeType type) => type.ExtraSpecs.GetValueOrDefault("multiattach") == "<is> True";
 
     /// <summary>The zone: what is asked for, if the type and the services have it; else the default one.</summary>
     static string Place(Call call, VolumeType type, IReadOnlyList<Service> services, string? asked)

@@ -39,7 +39,7 @@ static class VolumeUses
     static Task BeginDetaching(Call call, string id) => Change(call, id, "begin_detaching", async (tx, volume) =>
     {
         // A migration moves it from host to host by itself; its status is not to show that.
-        if (volume.MigrationStatus is not (null or "deleting" or "error" or "success")) return;
+        if (volume.IsMigrating) return;
         if (volume.AttachStatus != AttachStatus.Attached) throw VolumeRules.BeginDetaching.Refused(id, volume.Status);
         await tx.Volumes.Move(id, VolumeRules.BeginDetaching);
     });

@@ -3,6 +3,7 @@ using Clinker.Groups;
 using Clinker.Server.Api;
 using Clinker.Server.Outside;
 using Clinker.Server.Routes;
+using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Tests.Api;
 using Clinker.Tests.Outside;
@@ -57,6 +58,11 @@ public sealed class StateTests
         using var glance = new Glance(new([fake.Url], Retries: 0, TimeSpan.FromSeconds(60)), (_, _) => new((string?)null));
         var image = fake.Give([1]);
         await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1), Images = glance });
+        await api.Db.Commit(async tx =>
+        {
+            await tx.Types.Insert(new() { Id = "other", Name = "other", CreatedAt = tx.Now });
+            await tx.Services.Beat("s", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+        });
         var wrong = new List<string>();
         foreach (var status in StatusesOf(l.Of))
         {
