@@ -31,7 +31,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         if (await tx.Operations.Held(about))
             throw Fault.Invalid.Volume($"Volume {volumeId} can't be re-imaged while something is made from it.").Thrown();
         // One that was never made has nothing that could be replaced.
-        if (volume.Host is null || await tx.Operations.AnyLive(about)) throw rule.Refused(volumeId, now.Status);
+        if (volume.Host is null || volume.IsMigrating || await tx.Operations.AnyLive(about)) throw rule.Refused(volumeId, now.Status);
         await tx.Operations.Start(
             operationId, new ReimageVolume(volumeId, imageId), PoolName.Parse(volume.Host).Queue, volume.ProjectId, requestId);
     }

@@ -34,7 +34,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
     {
         var now = await tx.Volumes.Get(volumeId, @lock: true);
         var volume = await tx.Volumes.Move(volumeId, rule);
-        if (volume.Host is null || await tx.Operations.AnyLive(new About("volume", volumeId))) throw rule.Refused(volumeId, now.Status);
+        if (volume.Host is null || volume.IsMigrating || await tx.Operations.AnyLive(new About("volume", volumeId))) throw rule.Refused(volumeId, now.Status);
         await tx.Operations.Start(operationId, new UploadVolume(volumeId, imageId, diskFormat), PoolName.Parse(volume.Host).Queue,
             volume.ProjectId, requestId, holding: now.Status == InUse ? [new About("snapshot", operationId)] : []);
         await tx.Operations.Defer(operationId, tx.Now + RecordedWithin);
