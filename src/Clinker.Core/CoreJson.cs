@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Managing;
@@ -40,6 +41,11 @@ namespace Clinker;
 [JsonSerializable(typeof(DeleteGroup))]
 [JsonSerializable(typeof(CreateGroupSnapshot))]
 [JsonSerializable(typeof(DeleteGroupSnapshot))]
+[JsonSerializable(typeof(CreateBackup))]
+[JsonSerializable(typeof(RestoreBackup))]
+[JsonSerializable(typeof(DeleteBackup))]
+[JsonSerializable(typeof(ImportBackup))]
+[JsonSerializable(typeof(Saved))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
@@ -51,5 +57,6 @@ public sealed partial class CoreJson : JsonSerializerContext
         Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
-        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable);
+        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable,
+        Default.CreateBackup, Default.RestoreBackup, Default.DeleteBackup, Default.ImportBackup);
 }

@@ -84,15 +84,23 @@ static partial class Composition
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume) && conversion.Sweep() is > 0 and var swept) Log.Swept(log, swept, settings.Images.Conversion.Directory);
-        var means = new Means(db, drivers, Scheduling(settings), Lease) { Images = glance is null ? null : new ImageCopies(glance, conversion) };
+        await using var backups = settings.Backups is { } kept
+            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
+            : null;
+        var means = new Means(db, drivers, Scheduling(settings), Lease)
+        {
+            Images = glance is null ? null : new ImageCopies(glance, conversion),
+            Backups = backups,
+        };
         Instruments(meter, db, stop.Token);
 
         var work = Task.CompletedTask;
-        if ((settings.Roles & (Roles.Scheduler | Roles.Volume)) != 0)
+        if ((settings.Roles & (Roles.Scheduler | Roles.Volume | Roles.Backup)) != 0)
         {
             var node = new Node(means,
                 new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler))
                 {
+                    Backup = settings.Roles.HasFlag(Roles.Backup),
                     LogLevels = levels,
                 },
                 ids, time, logs);

@@ -23,7 +23,7 @@ public class Things : Clinkerd
     /// <summary>What routes are about, each before what is made of it.</summary>
     public static readonly IReadOnlyList<string> Segments =
     [
-        "volumes", "snapshots", "types", "messages", "operations", "extensions", "qos-specs", "group_types", "os-quota-sets",
+        "volumes", "snapshots", "backups", "types", "messages", "operations", "extensions", "qos-specs", "group_types", "os-quota-sets",
         "os-quota-class-sets", "default-types", "volume-transfers", "os-volume-transfer", "os-hosts", "capabilities", "clusters", "groups",
         "group_snapshots", "consistencygroups", "cgsnapshots", "attachments",
     ];
@@ -35,6 +35,7 @@ public class Things : Clinkerd
             "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
             """),
         "snapshots" => await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}"),
+        "backups" => await Backup(),
         "types" => await Type(),
         "messages" => await Message(),
         "operations" => (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!,
@@ -59,6 +60,15 @@ public class Things : Clinkerd
 
     string Unique => $"kept {++made}";
     int made;
+
+    async Task<string> Backup()
+    {
+        var id = await IdOf("backups", "backup", $$"""
+            {"backup": {"volume_id": "{{ids["volumes"]}}", "name": "kept", "metadata": {"key": "value"} } }
+            """);
+        Assert.Equal("available", await Settled(id, kind: "backup"));
+        return id;
+    }
 
     async Task<string> Type()
     {

@@ -139,16 +139,16 @@ public sealed class WithKeystone(KeystoneSite site) : IClassFixture<KeystoneSite
         site.Need();
         await site.Down();
         await site.Up(tokenSeconds: 15);
-        var (brief, demo) = await site.Token("demo", "demo");
-        Assert.Equal(200, await Status("GET", $"{demo}/volumes", brief));
+        var (ending, demo) = await site.Token("demo", "demo");
+        Assert.Equal(200, await Status("GET", $"{demo}/volumes", ending));
         await site.Down();
         await site.Up();
-        for (var waited = Stopwatch.StartNew(); await Status("GET", $"{demo}/volumes", brief) != 401; await Task.Delay(500))
+        for (var waited = Stopwatch.StartNew(); await Status("GET", $"{demo}/volumes", ending) != 401; await Task.Delay(500))
             Assert.True(waited.Elapsed < TimeSpan.FromSeconds(20));
         var (service, _) = await site.Token("cinder", "service");
-        Assert.Equal(200, await Status("GET", $"{demo}/volumes", brief, service: service));
+        Assert.Equal(200, await Status("GET", $"{demo}/volumes", ending, service: service));
         var (member, _) = await site.Token("demo", "demo");
-        Assert.Equal(401, await Status("GET", $"{demo}/volumes", brief, service: member));
+        Assert.Equal(401, await Status("GET", $"{demo}/volumes", ending, service: member));
         Assert.Equal(401, await Status("GET", $"{demo}/volumes", member, service: member)); // service_token_roles_required
     }
 

@@ -14,14 +14,6 @@ from client_calls import (
 
 # What has no route yet: the command, and what the line of its route will have.
 NOT_YET = {
-    "cinder backup-create": "/backups", "cinder backup-delete": "/backups", "cinder backup-export": "/backups",
-    "cinder backup-import": "/backups", "cinder backup-list": "/backups", "cinder backup-reset-state": "/backups",
-    "cinder backup-restore": "/backups", "cinder backup-show": "/backups", "cinder backup-update": "/backups",
-    "openstack volume backup create": "/backups", "openstack volume backup delete": "/backups",
-    "openstack volume backup list": "/backups", "openstack volume backup record export": "/backups",
-    "openstack volume backup record import": "/backups", "openstack volume backup restore": "/backups",
-    "openstack volume backup set": "/backups", "openstack volume backup show": "/backups",
-    "openstack volume backup unset": "/backups",
 }
 
 # What needs more, or something else, than a block storage service.
@@ -61,7 +53,7 @@ refused(["cluster-show", "nobody"], "could not be found")
 refused(["cluster-disable", "nobody"], "could not be found")
 refused(["cluster-enable", "nobody"], "could not be found")
 refused(["failover-host", host], "must be enabled or failed-over")  # no replication
-check("two services", len(openstack("volume service list", "--long")) == 2)
+check("three services", len(openstack("volume service list", "--long")) == 3)
 openstack("volume service set", "--disable", "--disable-reason", "a broom", host, "cinder-volume")
 openstack("volume service set", "--enable", host, "cinder-volume")
 openstack("volume host set", "--disable", host)
@@ -226,6 +218,46 @@ check("its metadata", openstack("volume snapshot show", "bild")["properties"] ==
 check("a list", len(openstack("volume snapshot list", "--long", "--volume", "zwei")) == 1)
 openstack("volume snapshot delete", "bild")
 until("volume snapshot", "bild", "gone")
+
+# Backups.
+full = field(cinder("backup-create", "--name", "full", "--description", "of one", "--metadata", "a=1", "--", "one"), "id")
+until("volume backup", "full")
+cinder("backup-update", "--name", "whole", "--metadata", "b=2", "full")
+shown = cinder("backup-show", "whole")
+check("it is renamed", field(shown, "id") == full and field(shown, "is_incremental") == "False", shown)
+part = field(cinder("backup-create", "--name", "part", "--incremental", "one"), "id")
+until("volume backup", "part")
+check("a list", row(cinder("backup-list", "--volume-id", one), part))
+refused(["backup-delete", "whole"], "Incremental backups exist")
+cinder("backup-restore", "--volume-id", one, part)
+until("volume", "one")
+cinder("backup-restore", "--name", "again", part)
+until("volume", "again")
+cinder("backup-reset-state", "--state", "error", "part")
+cinder("backup-reset-state", "--state", "available", "part")
+record = cinder("backup-export", part)
+refused(["backup-import", field(record, "backup_service"), "e30="], "missing an id")
+cinder("backup-delete", "--force", "part")
+until("volume backup", "part", "gone")
+cinder("backup-delete", "whole")
+until("volume backup", "whole", "gone")
+openstack("volume backup create", "--name", "kept", "--description", "of zwei", "--property", "a=1", "zwei")
+until("volume backup", "kept")
+openstack("volume backup set", "--name", "behalten", "--property", "b=2", "--state", "available", "kept")
+openstack("volume backup unset", "--property", "a", "behalten")
+shown = openstack("volume backup show", "behalten")
+check("its metadata", shown["metadata"] == {"b": "2"}, shown)
+check("a list", len(openstack("volume backup list", "--long", "--volume", "zwei")) == 1)
+record = openstack("volume backup record export", "behalten")
+refused(["volume backup record import", record["backup_service"], record["backup_url"]], "already exists", openstack_ran)
+openstack("volume backup restore", "behalten", "drei")
+until("volume", "drei")
+openstack("volume backup delete", "behalten")
+until("volume backup", "behalten", "gone")
+openstack("volume delete", "drei")
+cinder("delete", "again")
+for name in ("again", "drei"):
+    until("volume", name, "gone")
 
 # Attachments.
 server = str(uuid.uuid4())

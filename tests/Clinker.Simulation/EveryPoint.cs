@@ -177,3 +177,29 @@ public sealed class UploadInUseAtEveryPoint(ITestOutputHelper output) : EveryPoi
 public sealed class ReimageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Reimage", output);
 
 public sealed class ReimageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ReimageThatFails", output);
+
+public sealed class BackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("Backup", output);
+
+public sealed class BackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupThatFails", output);
+
+public sealed class BackupInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupInUse", output);
+
+public sealed class BackupInUseThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupInUseThatFails", output);
+
+public sealed class BackupOfSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupOfSnapshot", output);
+
+public sealed class IncrementAtEveryPoint(ITestOutputHelper output) : EveryPoint("Increment", output);
+
+public sealed class RestoreAtEveryPoint(ITestOutputHelper output) : EveryPoint("Restore", output);
+
+public sealed class RestoreThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RestoreThatFails", output);
+
+public sealed class CreateFromBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromBackup", output);
+
+public sealed class CreateFromBackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromBackupThatFails", output);
+
+public sealed class DeleteBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteBackup", output);
+
+public sealed class DeleteBackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteBackupThatFails", output);
+
+public sealed class ImportBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("ImportBackup", output);

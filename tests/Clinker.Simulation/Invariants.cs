@@ -1,3 +1,5 @@
+using System.Text;
+using Clinker.Backups;
 using Clinker.Drivers.Memory;
 using Clinker.Operations;
 using Clinker.Outside;
@@ -36,6 +38,7 @@ static class Invariants
         await world.HoldGroups(what);
         if (world.Images.Records.Values.FirstOrDefault(i => i.Status != Image.Active) is { } empty)
             Assert.Fail($"{what}: image {empty.Id} is left {empty.Status}");
+        await world.HoldBackups(what);
         var connected = await world.Db.Read(tx => tx.Query(
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
@@ -44,7 +47,7 @@ static class Invariants
         if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
         Hold(world, what, volumes, world.Shares.Volumes.Where(f => !left.Contains((f.VolumeId, world.HostOf(f.Pool)))).ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
         {
-            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending => Files.One,
+            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending or VolumeStatus.ErrorRestoring => Files.One,
             // Not undone to nothing where it failed while there was one already: being reverted.
             VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
             VolumeStatus.ErrorDeleting => Files.Any,
@@ -86,6 +89,52 @@ static class Invariants
             join volume v on v.group_id = g.id where g.status = 'available' and v.status = 'deleting'
             """, r => r.GetString(0)));
         if (wrong.Count != 0) Assert.Fail($"{what}: {string.Join("; ", wrong)}");
+    }
+
+    /// <summary>A whole backup can be restored; of one that failed nothing is left; no object is of none.</summary>
+    static async Task HoldBackups(this World world, string what)
+    {
+        var rows = (await world.Db.Read(tx => tx.Backups.List(new() { Limit = 1000 }))).Items;
+        foreach (var row in rows)
+        {
+            var objects = world.Objects.All.Keys.Count(o => o.Contains($"/{row.Id}/", StringComparison.Ordinal));
+            if (row.Status == BackupStatus.Available)
+            {
+                if (await world.ContentOf(row.Id) is null) Assert.Fail($"{what}: backup {row.Id} can't be restored");
+                if (row.Service is null || row.FailReason is not null) Assert.Fail($"{what}: backup {row.Id} is whole and does not know it");
+                if (!world.Imported.Contains(row.Id) && objects != row.ObjectCount + 1) Assert.Fail($"{what}: {objects} objects of {row.ObjectCount} and an index");
+            }
+            else if (row.Status == BackupStatus.Error)
+            {
+                if (objects != 0 && !world.Imported.Contains(row.Id)) Assert.Fail($"{what}: {objects} objects left of a backup that failed");
+                if (row.Service is not null || row.FailReason is null) Assert.Fail($"{what}: backup {row.Id} has failed and does not know it");
+            }
+            else if (row.Status != BackupStatus.ErrorDeleting) Assert.Fail($"{what}: nobody works on it, but backup {row.Id} is {row.Status}");
+        }
+        foreach (var name in world.Objects.All.Keys)
+        {
+            if (name.Contains(".g", StringComparison.Ordinal)) Assert.Fail($"{what}: object under work left: {name}");
+            if (!rows.Any(r => name.Contains($"/{r.Id}/", StringComparison.Ordinal))) Assert.Fail($"{what}: object of no backup: {name}");
+        }
+    }
+
+    /// <summary>What a backup gives when it is restored; null when that can't be done.</summary>
+    public static async Task<string?> ContentOf(this World world, string id)
+    {
+        var row = await world.Db.Read(tx => tx.Backups.Get(id));
+        var bytes = new MemoryStream();
+        try
+        {
+            if (row.Status == BackupStatus.Error && row.IndexSha256 is null) return world.Imported.Contains(id) ? "old" : null;
+            await BackupCopy.Restore(world.NewBackups(), row)((offset, piece) =>
+            {
+                bytes.Position = offset;
+                bytes.Write(piece.Span);
+                return ValueTask.CompletedTask;
+            }, CancellationToken.None);
+        }
+        catch (FaultException) { return null; }
+        return Encoding.Latin1.GetString(bytes.ToArray().AsSpan().TrimEnd((byte)0));
     }
 
     /// <param name="wanted">Which files a row must have; null: nothing may be left so.</param>

@@ -28,12 +28,14 @@ public sealed class OldJournals
         "Migrate", "MigrateAcross", "MigrateThatFails", "Retype", "RetypeAndMove", "RetypeThatMayNotMove",
         "CreateFromImage", "CreateFromImageThatFails", "Upload", "UploadThatFails", "UploadInUse", "Reimage", "ReimageThatFails",
         "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
+        "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
+        "CreateFromBackup", "CreateFromBackupThatFails", "DeleteBackup", "DeleteBackupThatFails", "ImportBackup",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
     const string BackendDown = "WithTheBackendDown";
 
-    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot"];
+    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot", "backup"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>
@@ -126,6 +128,10 @@ public sealed class OldJournals
         var links = named.SelectMany((f, i) => named.Take(i).Where(e => ReferenceEquals(e.Value, f.Value)).Take(1)
             .Select(e => new JsonArray(f.Key.Pool, f.Key.File, e.Key.File))).ToArray();
         if (links.Length > 0) state["links"] = new JsonArray([.. links]);
+        if (!world.Objects.All.IsEmpty)
+            state["objects"] = new JsonArray([.. world.Objects.All.OrderBy(o => o.Key, StringComparer.Ordinal)
+                .Select(o => new JsonArray(o.Key, Convert.ToBase64String(o.Value)))]);
+        if (world.Imported.Count > 0) state["imported"] = new JsonArray([.. world.Imported.Select(i => (JsonNode)i)]);
         if (!world.Shares.Exports.IsEmpty)
             state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
@@ -173,6 +179,8 @@ public sealed class OldJournals
         foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
         foreach (var image in state["images"]?.AsArray() ?? [])
             world.Images.Records[(string)image![0]!] = world.Images.Give((string)image[0]!, (string?)image[2] ?? "") with { Status = (string)image[1]! };
+        foreach (var kept in state["objects"]?.AsArray() ?? []) world.Objects.All[(string)kept![0]!] = Convert.FromBase64String((string)kept[1]!);
+        foreach (var imported in state["imported"]?.AsArray() ?? []) world.Imported.Add((string)imported!);
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

@@ -1,4 +1,5 @@
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Quotas;
 using Clinker.Snapshots;
@@ -8,7 +9,8 @@ namespace Clinker.Simulation;
 
 /// <summary>What is there when an operation is accepted.</summary>
 public sealed record Scene(
-    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null);
+    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null,
+    Backup? Backup = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">
@@ -92,6 +94,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         .. OfGroups,
         .. OfMoves,
         .. OfImages,
+        .. OfBackups,
     ];
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>

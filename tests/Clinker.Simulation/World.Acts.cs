@@ -111,20 +111,32 @@ sealed partial class World
     string FirstPool => $"{Queue}#{Shares.Pools[0]}";
 
     /// <summary>
-    /// How all volumes, all snapshots, all groups and all group snapshots are, each the oldest first: status, size and what is
+    /// How all volumes, all snapshots, all groups, all group snapshots and all backups are, each the oldest first: status, size and what is
     /// written in them, as <c>available 1 old; available 1 old; group available</c>; of a volume with a type, or that was to be moved,
     /// that too: <c>available 1 old of t success</c>; then the files that are nothing of these, and the images that were made.
     /// </summary>
-    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", (await tx.Query($"""
-        select id, status, size_gb, created_at, 0, coalesce(name_id, id),
-          coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') from volume
-        union all select id, status, size_gb, created_at, 1, id, '' from snapshot
-        union all select id, 'group ' || status, 0, created_at, 2, '', '' from volume_group
-        union all select id, 'group snapshot ' || status, 0, created_at, 3, '', '' from group_snapshot order by 5, 4, 1
-        """, r => r.GetInt32(4) > 1
-            ? r.GetString(1)
-            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(5))?.Content}".TrimEnd() + r.GetString(6))).Concat(
-                Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd())).Concat(ImagesMade())));
+    public async Task<string> Outcome()
+    {
+        var rows = await Db.Read(tx => tx.Query($"""
+            select id, status, size_gb, created_at, 0, coalesce(name_id, id),
+              coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') from volume
+            union all select id, status, size_gb, created_at, 1, id, '' from snapshot
+            union all select id, 'group ' || status, 0, created_at, 2, '', '' from volume_group
+            union all select id, 'group snapshot ' || status, 0, created_at, 3, '', '' from group_snapshot
+            union all select id, 'backup ' || status, 0, created_at, 4, '', '' from backup order by 5, 4, 1
+            """, r => (Id: r.GetString(0), Status: r.GetString(1), Size: r.GetInt32(2), Kind: r.GetInt32(4), File: r.GetString(5), More: r.GetString(6))));
+        var all = new List<string>();
+        foreach (var row in rows)
+            all.Add(row.Kind switch
+            {
+                4 => $"{row.Status} {await this.ContentOf(row.Id)}".TrimEnd(),
+                > 1 => row.Status,
+                _ => $"{row.Status} {row.Size} {Shares.Find(row.File)?.Content}".TrimEnd() + row.More,
+            });
+        all.AddRange(Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd()));
+        all.AddRange(ImagesMade());
+        return string.Join("; ", all);
+    }
 
     /// <summary>How many operations of each kind ended how.</summary>
     public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(

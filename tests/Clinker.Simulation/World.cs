@@ -114,6 +114,7 @@ sealed partial class World : IAsyncDisposable
     {
         if (HostIsGone) return;
         await Node.Report(Queue, driver, default);
+        await Db.Commit(tx => tx.Services.Beat("backups", "host", ServiceTable.BackupBinary, "nova", null));
         if (HasSecond) await Node.Report(Second, second, default);
     }
 
@@ -200,9 +201,10 @@ sealed partial class World : IAsyncDisposable
     public async Task<string> Dump()
     {
         var text = new List<string>();
-        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "reservation", "quota_usage", "message" })
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "backup", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
+        text.AddRange(Objects.All.Keys.Order(StringComparer.Ordinal));
         text.AddRange(Shares.Exports.Keys.Select(e => e.ToString()).Order(StringComparer.Ordinal));
         text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
@@ -232,7 +234,7 @@ sealed partial class World : IAsyncDisposable
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>
-    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queue, Second]));
+    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queues.Backup, Queue, Second]));
 
     /// <summary>As <see cref="RunUntilQuiet"/>, before any trouble begins.</summary>
     public async Task RunUntroubled()

@@ -75,6 +75,7 @@ public readonly struct MessageTable(Tx tx)
             Fault.BackendDown => "002",
             Fault.NoValidBackend => "003",
             Fault.OverQuota => "006",
+            Fault.NoBackupService => "024",
             Fault.ShareFull when action == MessageAction.CopyImageToVolume => "007",
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",

@@ -16,6 +16,8 @@ public sealed record Means(
 {
     /// <summary>From images and to them; null without an image service.</summary>
     public ImageCopies? Images { get; init; }
+    /// <summary>Where backups are kept; null where none is configured.</summary>
+    public BackupStore? Backups { get; init; }
 }
 
 /// <summary>One lease of one operation: runs it until it ends, is put back, is handed over, or is lost.</summary>

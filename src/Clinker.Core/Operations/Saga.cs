@@ -64,6 +64,11 @@ public sealed class Saga
     public ImageCopies Images => run.Means.Images
         ?? throw new FaultException(new Fault.Misconfigured("No image service is configured on this host.")) { NothingDone = true };
 
+    /// <summary>Where backups are kept. For acts and undos.</summary>
+    /// <exception cref="FaultException">Misconfigured: nowhere, by the configuration of this host.</exception>
+    public BackupStore Backups => run.Means.Backups ?? throw new FaultException(
+        new Fault.Misconfigured("This host is not told where backups are kept (backup_driver).")) { NothingDone = true };
+
     /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
     public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>
         Step<bool>(name, async () => { await act(); return true; }, undo);

@@ -1,3 +1,4 @@
+using Clinker.Backups;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
@@ -82,6 +83,8 @@ static class Uses
 
     public static IEnumerable<Use> OfShrinking(Snapshot snapshot, int toGb) =>
         snapshot.ConsumesQuota ? Of(snapshot.VolumeTypeId, snapshot.SizeGb - toGb, counted: null) : [];
+
+    public static IEnumerable<Use> Of(Backup backup) => [new(QuotaResource.BackupGigabytes, backup.SizeGb), new(QuotaResource.Backups, 1)];
 
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {

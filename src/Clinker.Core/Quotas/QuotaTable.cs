@@ -1,4 +1,5 @@
 using System.Globalization;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Snapshots;
@@ -25,6 +26,10 @@ public readonly struct QuotaTable(Tx tx)
     /// <summary>Takes what a new snapshot uses.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
     public Task Take(Snapshot snapshot, QuotaLimits configured) => Take(snapshot.ProjectId, Uses.Of(snapshot), configured);
+
+    /// <summary>Takes what a new backup uses.</summary>
+    /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
+    public Task Take(Backup backup, QuotaLimits configured) => Take(backup.ProjectId, Uses.Of(backup), configured);
 
     /// <summary>Takes what a new group uses.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
@@ -55,6 +60,9 @@ public readonly struct QuotaTable(Tx tx)
 
     /// <summary>Returns what a snapshot used.</summary>
     public Task GiveBack(Snapshot snapshot) => GiveBack(snapshot.ProjectId, Uses.Of(snapshot));
+
+    /// <summary>Returns what a backup used.</summary>
+    public Task GiveBack(Backup backup) => GiveBack(backup.ProjectId, Uses.Of(backup));
 
     /// <summary>Returns what a group used.</summary>
     public Task GiveBack(Group group) => GiveBack(group.ProjectId, [new(QuotaResource.Groups, 1)]);
@@ -189,6 +197,10 @@ public readonly struct QuotaTable(Tx tx)
             select project_id, 'snapshots:' || volume_type_id, 1 from snapshot where consumes_quota and volume_type_id is not null
             union all
             select project_id, 'gigabytes:' || volume_type_id, size_gb from snapshot where consumes_quota and volume_type_id is not null
+            union all
+            select project_id, 'backups', 1 from backup
+            union all
+            select project_id, 'backup_gigabytes', size_gb from backup
             union all
             select project_id, 'groups', 1 from volume_group) rows_counted
           group by project_id, resource) c

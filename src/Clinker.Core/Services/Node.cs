@@ -15,6 +15,9 @@ namespace Clinker.Services;
 /// <param name="Scheduler">Whether it places volumes and keeps house.</param>
 public sealed record NodeSettings(string Host, string Zone, TimeSpan ReportInterval, bool Scheduler)
 {
+    /// <summary>Whether it does what is to be done where backups are kept, if it knows where.</summary>
+    public bool Backup { get; init; }
+
     /// <summary>How long a stopping daemon waits for running steps.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(15);
 
@@ -63,6 +66,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         var queues = means.Drivers.Keys.ToList();
         if (settings.Scheduler) queues.Add(Queues.Scheduler);
+        if (KeepsBackups) queues.Add(Queues.Backup);
         var owner = $"{settings.Host}/{Environment.ProcessId}/{ids.New()[..8]}";
         using var worker = new Worker(means, CoreJson.Kinds, queues, owner, time, logs.CreateLogger<Worker>());
         var tasks = new List<Task>();
@@ -75,6 +79,11 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             await Safely("beat", BeatScheduler);
             tasks.Add(Every(settings.ReportInterval, "beat", BeatScheduler, stop));
             tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop, atOnce: true));
+        }
+        if (KeepsBackups)
+        {
+            await Safely("beat", () => BeatBackup(stop));
+            tasks.Add(Every(settings.ReportInterval, "beat", () => BeatBackup(stop), stop));
         }
         foreach (var (queue, driver) in means.Drivers)
         {
@@ -92,6 +101,21 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         finally { means.Db.Woken -= Woken; }
     }
 
+    bool KeepsBackups => settings.Backup && means.Backups is not null;
+
+    /// <summary>Without a beat the service counts as down: so it does when the place of the backups does not answer.</summary>
+    public async Task BeatBackup(CancellationToken stop)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(ReportDeadline);
+        if (await means.Backups!.Report(deadline.Token) is { } why)
+        {
+            Log.NoBackups(log, why);
+            return;
+        }
+        await means.Db.Commit(tx => tx.Services.Beat(ids.New(), settings.Host, ServiceTable.BackupBinary, settings.Zone, null));
+    }
+
     Task BeatScheduler() => means.Db.Commit(tx =>
         tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
 
@@ -101,8 +125,12 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// </summary>
     public async Task AgreeOnLogLevels() => levelsWritten = await means.Db.Commit(async tx =>
     {
-        var own = (await tx.Services.List()).Where(s => s.Binary == ServiceTable.VolumeBinary
-            ? means.Drivers.ContainsKey(s.Host) : settings.Scheduler && s.Host == settings.Host).ToList();
+        var own = (await tx.Services.List()).Where(s => s.Binary switch
+        {
+            ServiceTable.VolumeBinary => means.Drivers.ContainsKey(s.Host),
+            ServiceTable.BackupBinary => KeepsBackups && s.Host == settings.Host,
+            _ => settings.Scheduler && s.Host == settings.Host,
+        }).ToList();
         if (levelsWritten is { } before && own.Find(s => s.LogLevels is not null && s.LogLevels != before) is { LogLevels: { } asked })
             settings.LogLevels.Take(asked);
         var now = settings.LogLevels.ToString();
@@ -237,6 +265,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         [LoggerMessage(Level = LogLevel.Warning, Message = "Backend {Queue} gives no report: {Why}")]
         public static partial void NoReport(ILogger log, string queue, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "There is no place for backups now: {Why}")]
+        public static partial void NoBackups(ILogger log, string why);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "Pool {Queue}#{Pool} is down: {Why}")]
         public static partial void PoolDown(ILogger log, string queue, string pool, string why);

@@ -41,6 +41,10 @@ public static class SnapshotRules
     public static readonly Rule Clone = new("make a volume from", [Available], null,
         "Invalid snapshot: Originating snapshot status must be one of 'available' values");
 
+    /// <summary>Cinder: API.create of cinder/backup, of a snapshot.</summary>
+    public static readonly Rule Backup = new("back up", [Available], BackingUp,
+        "Invalid snapshot: Snapshot to be backed up must be available, but the current status is \"{status}\".");
+
     /// <summary>Cinder: API.revert_to_snapshot.</summary>
     public static readonly Rule RevertTo = new("revert to", [Available], Restoring,
         "Invalid snapshot: Can't revert volume {other} to its latest snapshot {id}. Snapshot's status must be 'available'.") { Conflicts = true };

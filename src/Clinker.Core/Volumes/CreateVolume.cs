@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Messages;
@@ -49,6 +50,7 @@ public sealed record CreateVolume(
         {
             VolumeSource.OfSnapshot of => (await tx.Snapshots.Move(of.Id, SnapshotRules.Clone)).SizeGb,
             VolumeSource.OfVolume of => (await Settled(tx, of.Id)).SizeGb,
+            VolumeSource.OfBackup of => (await tx.Backups.Move(of.Id, BackupRules.Clone)).SizeGb,
             _ => 0,
         };
         if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
@@ -161,6 +163,10 @@ public sealed record CreateVolume(
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);
                 return await saga.Driver.CreateFilled(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+            case VolumeSource.OfBackup of:
+                saga.Driver.Demand(Abilities.Content, "fill volumes");
+                var backup = await saga.Read(tx => tx.Backups.Get(of.Id));
+                return await saga.Driver.CreateFilled(volume, BackupCopy.Restore(saga.Backups, backup), saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
         }

@@ -93,6 +93,17 @@ public static class VolumeRules
         Refusal = "Invalid volume: Volume {id} status must be available, error or reserved, but current status is {status}.",
     };
 
+    /// <summary>Cinder: API.create of cinder/backup; of one in use only by force.</summary>
+    public static readonly Rule Backup = new("back up", [Available, InUse], BackingUp,
+        "Invalid volume: Volume to be backed up must be available or in-use, but the current status is \"{status}\".", Needs.Settled)
+    {
+        Remembers = true,
+    };
+
+    /// <summary>Cinder: API.restore of cinder/backup.</summary>
+    public static readonly Rule RestoreBackup = new("restore a backup to", [Available], RestoringBackup,
+        "Invalid volume: Volume to be restored to must be available", Needs.Settled | Needs.Detached | Needs.Thawed);
+
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,
         "Invalid volume: Volume status must be available to reserve, but the status is {status}.");

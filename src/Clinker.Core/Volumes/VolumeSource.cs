@@ -7,6 +7,7 @@ namespace Clinker.Volumes;
 [JsonDerivedType(typeof(OfSnapshot), "snapshot")]
 [JsonDerivedType(typeof(OfVolume), "volume")]
 [JsonDerivedType(typeof(OfImage), "image")]
+[JsonDerivedType(typeof(OfBackup), "backup")]
 public abstract record VolumeSource
 {
     /// <summary>What must not be deleted meanwhile; null for nothing of ours.</summary>
@@ -28,5 +29,11 @@ public abstract record VolumeSource
     public sealed record OfImage(string Id) : VolumeSource
     {
         public override About? Held => null;
+    }
+
+    /// <summary>A backup.</summary>
+    public sealed record OfBackup(string Id) : VolumeSource
+    {
+        public override About? Held => new("backup", Id);
     }
 }

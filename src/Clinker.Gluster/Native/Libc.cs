@@ -14,7 +14,7 @@ internal static unsafe partial class Libc
     const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
-    const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
     const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
     const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
@@ -57,6 +57,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int unlinkat(SafeFileHandle dir, string name, int flags);
+
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mkdirat(SafeFileHandle dir, string name, uint mode);
 
     [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int linkat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to, int flags);
@@ -132,6 +135,15 @@ internal static unsafe partial class Libc
     public static void Sync(SafeFileHandle file) => Done(() => fsync(file), "fsync");
 
     public static void Unlink(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, 0), "unlink", name);
+
+    /// <summary>Makes a directory; false when there is one of that name.</summary>
+    public static bool MakeDirectory(SafeFileHandle dir, string name, uint mode)
+    {
+        try { Done(() => mkdirat(dir, name, mode), "mkdir", name); return true; }
+        catch (ErrnoException e) when (e.Errno == Errno.EEXIST) { return false; }
+    }
+
+    public static void RemoveDirectory(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, AT_REMOVEDIR), "rmdir", name);
 
     public static void Link(SafeFileHandle dir, string from, string to) => Done(() => linkat(dir, from, dir, to, 0), "link", to);
 

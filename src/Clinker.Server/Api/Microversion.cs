@@ -142,11 +142,17 @@ static class Behaviour
     /// <summary>A volume grows while it is in use.</summary>
     public const int ExtendInUse = 42;
 
-    /// <summary>Lists of volumes and of snapshots tell how many match, when with_count asks for it.</summary>
+    /// <summary>A backup has metadata.</summary>
+    public const int BackupMetadata = 43;
+
+    /// <summary>Lists of volumes, of snapshots and of backups tell how many match, when with_count asks for it.</summary>
     public const int WithCount = 45;
 
     /// <summary>A volume is created from a backup.</summary>
     public const int BackupAsSource = 47;
+
+    /// <summary>A backup is asked for in an availability zone.</summary>
+    public const int BackupZone = 51;
 
     /// <summary>Volume types are filtered, by their extra specs too, and not by admins alone.</summary>
     public const int TypeFilters = 52;

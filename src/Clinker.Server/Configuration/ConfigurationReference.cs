@@ -88,6 +88,7 @@ static class ConfigurationReference
         text.Append(CultureInfo.InvariantCulture, $"database: {settings.Database}\n");
         foreach (var backend in settings.Backends)
             text.Append(CultureInfo.InvariantCulture, $"backend: {backend.Host}@{backend.Name}, {backend.Driver}\n");
+        if (settings.Backups is { } backups) text.Append(CultureInfo.InvariantCulture, $"backups: {backups.Path}\n");
         foreach (var note in settings.Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
         return text.Append("nothing is wrong\n").ToString();
     }

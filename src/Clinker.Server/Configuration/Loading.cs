@@ -92,7 +92,7 @@ static class Loading
                 $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
                 + "authentication stand before it, write auth_strategy = keystone, or start with --insecure-anywhere if the network is closed");
 
-        if (!keystone && from.Files.Has(Sections.Keystone))
+        if (!keystone && from.IsSet(Options.AuthUrl))
             from.Note($"[{Sections.Keystone}] has no effect, since {Options.AuthStrategy.Key} is not keystone: whoever reaches the API is an administrator");
 
         var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
@@ -131,6 +131,7 @@ static class Loading
             }, from.Get(Options.WeightHandler), from.Get(Options.MaxAttempts)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
+            Backups = Backups(from, line),
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
@@ -155,6 +156,15 @@ static class Loading
         var path = url.AbsolutePath.TrimEnd('/');
         if (path.EndsWith("/v1", StringComparison.Ordinal) || path.EndsWith("/v2", StringComparison.Ordinal)) path = path[..^3];
         return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
+    }
+
+    static BackupSettings? Backups(Reading from, CommandLine line)
+    {
+        var (driver, path, container, compression) = (from.Get(Options.BackupDriver), from.Get(Options.BackupPath),
+            from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
+        if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
+            from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
+        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
     }
 
     static LogSettings Logs(Reading from)

@@ -232,6 +232,21 @@ static class Options
     public static readonly Option<TimeSpan> StatsInterval = Add(Default, "backend_stats_polling_interval", Kinds.Seconds(3), "60",
         "How often a backend is asked for its room.");
 
+    // Backups
+
+    public static readonly Option<string> BackupDriver = Add(Default, "backup_driver", BackupDrivers, null,
+        "What keeps backups. Has to be written on every host of role volume and backup: the one reads volumes and writes what is in them, the "
+        + "other removes what is not wanted any more. Cinder's default is Swift.", defaultMeans: "none: there are no backups");
+
+    public static readonly Option<string> BackupPath = Add(Default, "backup_posix_path", Kinds.FullPath, "$state_path/backup",
+        "The directory that backups lie in; on several hosts the same one, mounted on each (a share of its own, not one of volumes).");
+
+    public static readonly Option<string> BackupContainer = Add(Default, "backup_container", ContainerName, "backups",
+        "The directory below that for backups which name no container of their own.");
+
+    public static readonly Option<string> BackupCompression = Add(Default, "backup_compression_algorithm", Compression, "zlib",
+        "How the pieces of backups are compressed, where that makes them smaller.");
+
     // Logs
 
     public static readonly Option<bool> Debug = Add(Default, "debug", Kinds.Bool, "false", "Log everything down to DEBUG instead of INFO.");
@@ -239,7 +254,7 @@ static class Options
     public static readonly Option<bool> UseJson = Add(Default, "use_json", Kinds.Bool, "false", "Log a JSON object a line instead of text.");
 
     public static readonly Option<string> LogDir = Add(Default, "log_dir", Kinds.FullPath, null,
-        "Log not only to standard error, but also into this directory: api.log, scheduler.log and volume.log, opened again on SIGHUP and "
+        "Log not only to standard error, but also into this directory: api.log, scheduler.log, volume.log and backup.log, opened again on SIGHUP and "
         + "when one was moved away.", old: [(null, "logdir")]);
 
     public static readonly Option<string> LogFile = Add(Default, "log_file", Kinds.Filled, null,
@@ -319,6 +334,31 @@ static class Options
     static Option<T> Keystone<T>(string key, Kind<T> kind, string? @default, string means,
         string? defaultMeans = null, bool secret = false, (string? Section, string Key)[]? old = null) =>
         Add(Sections.Keystone, key, kind, @default, means, defaultMeans, secret, old);
+
+    static Kind<string> BackupDrivers => new("cinder.backup.drivers.posix.PosixBackupDriver, directory", (string text, out string value) =>
+    {
+        value = text;
+        return text switch
+        {
+            "directory" or "clinker.directory" or "cinder.backup.drivers.posix.PosixBackupDriver" or "cinder.backup.drivers.posix" => null,
+            "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver" or "cinder.backup.drivers.nfs.NFSBackupDriver" =>
+                "mount the share, say where with backup_posix_path, and write directory",
+            _ => "",
+        };
+    });
+
+    static Kind<string> ContainerName => new("letters, digits, and . _ - between them", (string text, out string value) =>
+        Drivers.BackupPlace.IsContainer(value = text) ? null : "");
+
+    static Kind<string> Compression => new("zlib, none (also off, no)", (string text, out string value) =>
+    {
+        value = text.ToLowerInvariant() is "none" or "off" or "no" ? "none" : "zlib";
+        return text.ToLowerInvariant() switch
+        {
+            "zlib" or "gzip" or "none" or "off" or "no" => null,
+            _ => "",
+        };
+    });
 
     static Option<int> Quota(string key, string @default, string means) => Add(Default, key, Kinds.Int(-1), @default, means + " -1: no limit.");
 

@@ -10,7 +10,8 @@ enum Roles
     Api = 1,
     Scheduler = 2,
     Volume = 4,
-    All = Api | Scheduler | Volume,
+    Backup = 8,
+    All = Api | Scheduler | Volume | Backup,
 }
 
 /// <summary>All that was configured, checked: nothing in here has to be looked at again.</summary>
@@ -41,6 +42,8 @@ sealed record Settings
     public required LogSettings Logs { get; init; }
     /// <summary>Empty where the role volume is not run.</summary>
     public required IReadOnlyList<BackendSettings> Backends { get; init; }
+    /// <summary>Where backups are kept; null where nothing says so, and on a host that has no part in them.</summary>
+    public required BackupSettings? Backups { get; init; }
     public required TimeSpan ReportInterval { get; init; }
     public required TimeSpan ServiceDownTime { get; init; }
     public required TimeSpan StatsInterval { get; init; }
@@ -125,6 +128,12 @@ abstract record BackendSettings(string Name, string Host)
 
     public sealed record Memory(string Name, string Host) : BackendSettings(Name, Host);
 }
+
+/// <summary>Where backups are kept.</summary>
+/// <param name="Path">A directory, as an absolute path.</param>
+/// <param name="Container">What is in it for those that name none.</param>
+/// <param name="Compress">Whether objects are deflated.</param>
+sealed record BackupSettings(string Path, string Container, bool Compress);
 
 /// <summary>What came of the command line and the files.</summary>
 abstract record Start

@@ -20,6 +20,7 @@ static class AllRoutes
         Snapshots.Map(api);
         SnapshotActions.Map(api);
         Manageables.Map(api);
+        Backups.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

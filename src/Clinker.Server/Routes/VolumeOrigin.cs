@@ -1,3 +1,4 @@
+using Clinker.Backups;
 using Clinker.Operations;
 using Clinker.Outside;
 using Clinker.Server.Api;
@@ -26,6 +27,9 @@ sealed record VolumeOrigin(
     static readonly OriginWords OfVolume = new("source volume", "either match source volume, or omit type argument", (size, least) =>
         $"Volume size '{size}'GB cannot be smaller than original volume size  {least}GB. They must be >= original volume size.");
 
+    static readonly OriginWords OfBackup = new("backup", "", (size, least) =>
+        $"Volume size {size}GB cannot be smaller than the backup size {least}GB. It must be >= backup size.");
+
     static readonly OriginWords OfImage = new("image", "", (_, _) => "");
 
     /// <summary>The source that the request names, if it names one of those that are there to be found; null for an empty volume.</summary>
@@ -36,12 +40,12 @@ sealed record VolumeOrigin(
     {
         var snapshot = want.SnapshotId is { } id ? await Snapshots.Visible(tx, call, id) : null;
         var volume = want.SourceVolumeId is { } source ? await Volumes.Visible(tx, call, source) : null;
-        if (!string.IsNullOrEmpty(want.BackupId) && call.Supports(Behaviour.BackupAsSource))
-            throw new Fault.NotFound("Backup", want.BackupId).Thrown();
-        if (new object?[] { snapshot, volume, image }.Count(s => s is not null) > 1)
+        var backup = want.BackupId is { } kept ? await Backups.Visible(tx, call, kept) : null;
+        if (new object?[] { snapshot, volume, image, backup }.Count(s => s is not null) > 1)
             throw Fault.Invalid.Input("May specify only one of backup, imageRef, snapshot, source volume").Thrown();
         if (snapshot is not null) return Of(snapshot, await tx.Volumes.Get(snapshot.VolumeId));
         if (image is not null) return new(new VolumeSource.OfImage(image.Id), null, null, null, Bootable: true, image.Words(), OfImage) { Image = image };
+        if (backup is not null) return Of(backup);
         return volume is null ? null : Of(volume);
     }
 
@@ -59,11 +63,17 @@ sealed record VolumeOrigin(
             volume.ImageMetadata, OfVolume);
     }
 
+    static VolumeOrigin Of(Backup backup)
+    {
+        if (!BackupRules.Clone.Allows(backup.Status)) throw BackupRules.Clone.Refused(backup.Id, backup.Status);
+        return new(new VolumeSource.OfBackup(backup.Id), backup.SizeGb, null, null, backup.Bootable, backup.ImageMetadata, OfBackup);
+    }
+
     /// <summary>Whether a volume of another type can have this content (cinder/volume/api.py, _retype_is_possible).</summary>
     /// <exception cref="FaultException">Invalid.</exception>
     public async Task DemandType(Tx tx, VolumeType type, IReadOnlyList<Service> services)
     {
-        if (type.Id == TypeId || Image is not null) return;
+        if (type.Id == TypeId || Image is not null || Source is VolumeSource.OfBackup) return; // what a backup holds fits everywhere
         var own = TypeId is { } id ? await tx.Types.Find(id) : null;
         var alike = own is null || How(await tx.Encryptions.Find(own.Id)) == How(await tx.Encryptions.Find(type.Id));
         const string backend = "volume_backend_name";

@@ -83,16 +83,24 @@ static class Volumes
 
     static async Task<VolumeShape> Create(Call call, VolumeCreate want)
     {
-        var plan = await VolumePlan.For(call, want);
+        var plan = await VolumePlan.For(call, call.Supports(Behaviour.BackupAsSource) ? want : want with { BackupId = null });
+        return VolumeShape.Of(await Make(call, plan, call.Ids.New()), plan.View);
+    }
+
+    /// <summary>Accepts a new volume as it is asked for.</summary>
+    public static async Task<Volume> Make(Call call, VolumeCreate want, string operation) =>
+        await Make(call, await VolumePlan.For(call, want), operation);
+
+    static async Task<Volume> Make(Call call, VolumePlan plan, string operation)
+    {
         var volume = plan.ToVolume(call);
-        var operation = call.Ids.New();
         await call.Db.Commit(async tx =>
         {
             if (plan.Named && await tx.Types.Find(plan.Type.Id, @lock: true) is null)
                 throw new Fault.NotFound("Volume type", plan.Type.Id).Thrown();
-            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, want.Hints);
+            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, plan.Want.Hints);
         });
-        return VolumeShape.Of(volume, plan.View);
+        return volume;
     }
 
     static async Task<Page<VolumeBrief>> List(Call call)

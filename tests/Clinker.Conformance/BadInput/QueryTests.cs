@@ -14,6 +14,8 @@ public sealed class QueryTests(Things things)
         ["volume_list_detail"] = 0,
         ["snapshot_list"] = 0,
         ["snapshot_list_detail"] = 0,
+        ["backup_list"] = 0,
+        ["backup_list_detail"] = 0,
         ["type_list"] = 0,
         ["message_list"] = 5,
         ["attachment_list"] = 27,
@@ -45,7 +47,7 @@ public sealed class QueryTests(Things things)
     [
         "volume_summary", "volume_metadata_list", "volume_encryption_list", "snapshot_metadata_list", "type_spec_list", "type_access_list", "service_list",
         "pool_list", "availability_zone_list", "limits_show", "extension_list", "resource_filter_list", "type_encryption_show", "qos_spec_associations", "qos_spec_associate", "qos_spec_disassociate",
-        "qos_spec_disassociate_all", "default_type_list", "group_spec_list", "quota_set_defaults",
+        "qos_spec_disassociate_all", "backup_export", "default_type_list", "group_spec_list", "quota_set_defaults",
         "os_transfer_list", "os_transfer_list_detail", "host_list", "cluster_list", "cluster_list_detail",
         .. OfPools,
     ];

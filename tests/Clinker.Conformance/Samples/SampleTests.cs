@@ -91,6 +91,9 @@ public sealed class SampleClinkerd : Clinkerd
             volume_driver = directory
             directory_paths = $state_path/more,$state_path/volumes
             default_group_type = group-type-test
+            backup_driver = directory
+            quota_backups = -1
+            quota_backup_gigabytes = -1
             quota_groups = -1
             quota_volumes = -1
             quota_snapshots = -1

@@ -74,7 +74,7 @@ public sealed class KeystoneSettingsTests
     [Fact]
     public void Without_keystone_the_section_may_stay_and_the_address_has_to_be_closed()
     {
-        var settings = Given.Of(Start.Replace("= keystone", "= none", StringComparison.Ordinal).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal) + User);
+        var settings = Given.Of(Start.Replace("= keystone", "= none", StringComparison.Ordinal).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal) + User + "auth_url = http://c\n");
         Assert.Null(settings.Keystone);
         Assert.Contains("[keystone_authtoken] has no effect", Assert.Single(settings.Notes), StringComparison.Ordinal);
         Assert.Contains("may do everything", Assert.Single(Given.Wrong(Start.Replace("= keystone", "= none", StringComparison.Ordinal))), StringComparison.Ordinal);

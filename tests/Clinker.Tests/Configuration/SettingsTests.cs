@@ -15,6 +15,27 @@ public sealed class SettingsTests
         """;
 
     [Fact]
+    public void Backups_are_kept_where_it_is_written()
+    {
+        const string Start = "[DEFAULT]\nvolume_driver = memory\nstate_path = /s\n";
+        Assert.Null(Given.Of(Start).Backups);
+        Assert.Equal(new BackupSettings("/s/backup", "backups", Compress: true),
+            Given.Of(Start + "backup_driver = cinder.backup.drivers.posix.PosixBackupDriver\n").Backups);
+        Assert.Equal(new BackupSettings("/b", "c", Compress: false),
+            Given.Of(Start + "backup_driver = directory\nbackup_posix_path = /b/\nbackup_container = c\nbackup_compression_algorithm = none\n").Backups);
+        Assert.Contains("mount the share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: cinder.backup.drivers.posix", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: letters", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_container = a/b\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: zlib, none", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_compression_algorithm = zstd\n")), StringComparison.Ordinal);
+        using var given = new Given();
+        var file = given.Write("c.conf", Start + "backup_driver = directory\n");
+        Assert.Null(given.Settings("--role", "api,scheduler", "--config-file", file).Backups);
+        Assert.NotNull(given.Settings("--role", "volume", "--config-file", file).Backups);
+        Assert.Equal((Roles.Backup, 0), (given.Settings("--role", "backup", "--config-file", file).Roles, given.Settings("--role", "backup", "--config-file", file).Backends.Count));
+        Assert.Contains("needs to know where backups are kept", Assert.Single(given.Errors("--role", "backup", "--config-file", given.Write("d.conf", Start))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Takes_the_how_to_s_three_keys_as_they_are()
     {
         using var given = new Given();
