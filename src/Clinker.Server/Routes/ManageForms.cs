@@ -47,7 +47,7 @@ sealed record VolumeManage(
         AvailabilityZone = zone,
         Host = pool,
         Bootable = Bootable,
-        Multiattach = VolumeType.IsMultiattach(type.ExtraSpecs),
+        Multiattach = Types.VolumeType.IsMultiattach(type.ExtraSpecs),
         Metadata = Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
