@@ -30,6 +30,9 @@ public sealed class ThingsOfAProject : Things
             quota_snapshots = -1
             quota_gigabytes = -1
             quota_groups = -1
+            backup_driver = directory
+            quota_backups = -1
+            quota_backup_gigabytes = -1
             [database]
             connection = sqlite:///{Database}
             [keystone_authtoken]
