@@ -37,6 +37,10 @@ public sealed record Backup
     /// <summary>What the image service said of the image that its volume was made from.</summary>
     public IReadOnlyDictionary<string, string> ImageMetadata { get; init; } = Volume.EmptyMetadata;
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = Volume.EmptyMetadata;
+    /// <summary>As its volume's was: that of a volume that is made of it.</summary>
+    public IReadOnlyDictionary<string, string> VolumeMetadata { get; init; } = Volume.EmptyMetadata;
+    /// <summary>The backup whose objects it has, if that is another: it was taken in under a new id.</summary>
+    public string? DataId { get; init; }
     /// <summary>When its content was the volume's.</summary>
     public required DateTime DataTimestamp { get; init; }
     public required DateTime CreatedAt { get; init; }
@@ -48,7 +52,7 @@ public sealed record Backup
     /// <exception cref="FaultException">Invalid: nothing of it is kept.</exception>
     public BackupPlace Place => Container is null
         ? throw new Fault.Invalid($"Invalid backup: nothing of backup {Id} is kept.").Thrown()
-        : new(Container, Id);
+        : new(Container, DataId ?? Id);
 }
 
 /// <summary>The statuses of a backup (Cinder: cinder/objects/fields.py, BackupStatus).</summary>

@@ -56,6 +56,7 @@ static class BackupCopy
             ChunkBytes = store.ChunkBytes,
             Bootable = backup.Bootable,
             ImageMetadata = backup.ImageMetadata,
+            VolumeMetadata = backup.VolumeMetadata,
             Chunks = chunks,
         };
         return new(objects, await index.Write(store, place, work));

@@ -29,6 +29,7 @@ sealed record BackupIndex
     public required int ChunkBytes { get; init; }
     public bool Bootable { get; init; }
     public IReadOnlyDictionary<string, string> ImageMetadata { get; init; } = Volume.EmptyMetadata;
+    public IReadOnlyDictionary<string, string> VolumeMetadata { get; init; } = Volume.EmptyMetadata;
     /// <summary>In the order of their offsets; what none holds are zeroes.</summary>
     public required IReadOnlyList<BackupChunk> Chunks { get; init; }
 
@@ -43,7 +44,7 @@ sealed record BackupIndex
         try { index = JsonSerializer.Deserialize(bytes, BackupJson.Default.BackupIndex); }
         catch (JsonException e) { throw Damaged(name, $"can't be read: {e.Message}"); }
         if (index?.Version != Newest) throw Damaged(name, $"is of version {index?.Version}, this program reads {Newest}");
-        if ((index.Id, index.VolumeId, index.ParentId, index.SizeGb) != (backup.Id, backup.VolumeId, backup.ParentId, backup.SizeGb))
+        if ((index.Id, index.VolumeId, index.ParentId, index.SizeGb) != (backup.Place.BackupId, backup.VolumeId, backup.ParentId, backup.SizeGb))
             throw Damaged(name, "is another backup's");
         return index.IsSound ? index : throw Damaged(name, "does not make sense");
     }

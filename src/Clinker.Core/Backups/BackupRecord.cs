@@ -22,7 +22,7 @@ public sealed record BackupRecord
     public string? DisplayDescription { get; init; }
     public string? Status { get; init; }
     public string? Service { get; init; }
-    /// <summary>The SHA-256 of the index.</summary>
+    /// <summary>Where its objects are: <c>backup id/SHA-256 of the index</c>. A backup that is taken in under another id has them there.</summary>
     public string? ServiceMetadata { get; init; }
     public string? Container { get; init; }
     public int? ObjectCount { get; init; }
@@ -30,6 +30,7 @@ public sealed record BackupRecord
     public bool? Bootable { get; init; }
     public IReadOnlyDictionary<string, string>? ImageMetadata { get; init; }
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+    public IReadOnlyDictionary<string, string>? VolumeMetadata { get; init; }
     public DateTime? DataTimestamp { get; init; }
     public DateTime? CreatedAt { get; init; }
 
@@ -45,13 +46,14 @@ public sealed record BackupRecord
         DisplayDescription = b.Description,
         Status = b.Status,
         Service = b.Service,
-        ServiceMetadata = b.IndexSha256,
+        ServiceMetadata = $"{b.Place.BackupId}/{b.IndexSha256}",
         Container = b.Container,
         ObjectCount = b.ObjectCount,
         EncryptionKeyId = b.EncryptionKeyId,
         Bootable = b.Bootable,
         ImageMetadata = b.ImageMetadata,
         Metadata = b.Metadata,
+        VolumeMetadata = b.VolumeMetadata,
         DataTimestamp = b.DataTimestamp,
         CreatedAt = b.CreatedAt,
     }, BackupJson.Default.BackupRecord));
@@ -68,7 +70,7 @@ public sealed record BackupRecord
         if (record.Size is not { } size) throw Fault.Invalid.Input("Provided backup record is missing size attribute").Thrown();
         if (size <= 0) throw Fault.Invalid.Input("Provided backup record has an invalid size").Thrown();
         var place = new BackupPlace(record.Container ?? "", Uuid(record.Id, "id")!);
-        return new()
+        var backup = new Backup
         {
             Id = place.BackupId,
             ProjectId = projectId,
@@ -82,14 +84,17 @@ public sealed record BackupRecord
             Status = BackupStatus.Creating,
             Container = place.Container,
             ObjectCount = Math.Max(record.ObjectCount ?? 0, 0),
-            IndexSha256 = Short(record.ServiceMetadata, "service_metadata"),
             EncryptionKeyId = Uuid(record.EncryptionKeyId, "encryption_key_id"),
             Bootable = record.Bootable ?? false,
             ImageMetadata = Words(record.ImageMetadata, "image_metadata"),
             Metadata = Words(record.Metadata, "metadata"),
+            VolumeMetadata = Words(record.VolumeMetadata, "volume_metadata"),
             DataTimestamp = Time(record.DataTimestamp) ?? Time(record.CreatedAt) ?? now,
             CreatedAt = now,
         };
+        if (record.ServiceMetadata?.Split('/') is not [var data, { Length: > 0 and <= 64 } sha256])
+            throw Fault.Invalid.Input("Provided backup record does not say in service_metadata where its data is").Thrown();
+        return backup with { IndexSha256 = sha256, DataId = Uuid(data, "service_metadata") == place.BackupId ? null : data };
     }
 
     static string? Uuid(string? text, string member) => text is null || (Guid.TryParseExact(text, "D", out var id) && id.ToString() == text)

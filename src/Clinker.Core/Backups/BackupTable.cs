@@ -10,7 +10,7 @@ public readonly struct BackupTable(Tx tx)
 {
     const string Columns = "id, project_id, user_id, volume_id, snapshot_id, parent_id, size_gb, name, description, status, fail_reason, "
         + "service, container, availability_zone, object_count, index_sha256, encryption_key_id, bootable, image_metadata, metadata, "
-        + "data_timestamp, created_at, updated_at";
+        + "data_timestamp, created_at, updated_at, volume_metadata, data_id";
 
     static readonly Sql All = Sql.Raw(Columns);
     static readonly Sql AllAndDependents =
@@ -22,7 +22,7 @@ public readonly struct BackupTable(Tx tx)
             insert into backup ({All}) values ({b.Id}, {b.ProjectId}, {b.UserId}, {b.VolumeId}, {b.SnapshotId}, {b.ParentId}, {b.SizeGb},
               {b.Name}, {b.Description}, {b.Status}, {b.FailReason}, {b.Service}, {b.Container}, {b.AvailabilityZone}, {b.ObjectCount},
               {b.IndexSha256}, {b.EncryptionKeyId}, {b.Bootable}, {VolumeTable.Json(b.ImageMetadata)}, {VolumeTable.Json(b.Metadata)},
-              {b.DataTimestamp}, {b.CreatedAt}, {b.UpdatedAt})
+              {b.DataTimestamp}, {b.CreatedAt}, {b.UpdatedAt}, {VolumeTable.Json(b.VolumeMetadata)}, {b.DataId})
             """);
         return b;
     }
@@ -48,6 +48,12 @@ public readonly struct BackupTable(Tx tx)
         select id from backup where volume_id = {volumeId} and project_id = {projectId} and status = {BackupStatus.Available}
           and data_timestamp < {before ?? DateTime.MaxValue.ToUniversalTime()} order by data_timestamp desc, id desc limit 1
         """, r => r.GetString(0));
+
+    /// <summary>Whether another one has the same objects; they stay as they are until the transaction ends.</summary>
+    public async Task<bool> SharesData(Backup b) => (await tx.Query($"""
+        select id from backup where coalesce(data_id, id) = {b.Place.BackupId} and container = {b.Container} and service is not null
+          and id <> {b.Id} order by id{tx.Dialect.ForUpdate}
+        """, r => r.GetString(0))).Count > 0;
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
     public async Task Settle(string id, string from, string to)
@@ -123,6 +129,8 @@ public readonly struct BackupTable(Tx tx)
         DataTimestamp = r.Time(20),
         CreatedAt = r.Time(21),
         UpdatedAt = r.TimeOrNull(22),
-        HasDependents = r.GetInt32(23) != 0,
+        VolumeMetadata = VolumeTable.Words(r.GetString(23)),
+        DataId = r.Text(24),
+        HasDependents = r.GetInt32(25) != 0,
     };
 }

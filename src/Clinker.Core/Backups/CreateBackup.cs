@@ -48,6 +48,7 @@ public sealed record CreateBackup(
             EncryptionKeyId = volume.EncryptionKeyId,
             Bootable = volume.Bootable,
             ImageMetadata = snapshot?.ImageMetadata ?? volume.ImageMetadata,
+            VolumeMetadata = volume.Metadata,
             DataTimestamp = snapshot?.CreatedAt ?? asked.CreatedAt,
         });
         await tx.Quotas.Take(backup, limits);

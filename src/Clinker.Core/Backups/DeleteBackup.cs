@@ -14,7 +14,8 @@ public sealed record DeleteBackup(string BackupId) : Operation
     protected internal override JsonTypeInfo Json => CoreJson.Default.DeleteBackup;
 
     /// <summary>
-    /// Accepts a delete: the status and the operation, in one transaction. A backup of which nothing is kept is gone at once.
+    /// Accepts a delete: the status and the operation, in one transaction. A backup of which nothing is kept is gone at once, and so is
+    /// one whose objects are another's too.
     /// </summary>
     /// <param name="serviceDownTime">After which silence a service counts as down.</param>
     /// <exception cref="FaultException">
@@ -25,8 +26,10 @@ public sealed record DeleteBackup(string BackupId) : Operation
         var backup = await tx.Backups.Move(backupId, rule); // from here on nothing is made from it
         if (backup.HasDependents) throw new Fault.Invalid("Invalid backup: Incremental backups exist for this backup.").Thrown();
         var about = new About("backup", backupId);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
-        if (backup.Service is null)
+        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)
+            || (backup.DataId is { } data && await tx.Operations.Held(new About("backup", data)))) // it is taken in once more
+            throw new Fault.Invalid(rule.Refusal).Thrown();
+        if (backup.Service is null || await tx.Backups.SharesData(backup)) // whoever is the last takes the objects away
         {
             await Forget(tx, backup);
             return;

@@ -23,9 +23,12 @@ public sealed record ImportBackup(string BackupId) : Operation
     {
         if (await tx.Services.FindUp(ServiceTable.BackupBinary, serviceDownTime) is null) throw new Fault.NoBackupService().Thrown();
         if (await tx.Backups.Find(backup.Id) is not null) throw new Fault.Invalid("Invalid backup: Backup already exists in database.").Thrown();
+        var data = new About("backup", backup.Place.BackupId);
+        if (backup.DataId is { } of && await tx.Backups.Find(of, @lock: true) is not null && await tx.Operations.AnyLive(data))
+            throw new Fault.Invalid($"Invalid backup: Backup {of}, whose data it has, is being changed.").Thrown();
         await tx.Backups.Insert(backup);
         await tx.Quotas.Take(backup, limits);
-        await tx.Operations.Start(operationId, new ImportBackup(backup.Id), Queues.Backup, backup.ProjectId, requestId);
+        await tx.Operations.Start(operationId, new ImportBackup(backup.Id), Queues.Backup, backup.ProjectId, requestId, holding: data);
         return backup;
     }
 

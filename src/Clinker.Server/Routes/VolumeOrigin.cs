@@ -21,6 +21,9 @@ sealed record VolumeOrigin(
     /// <summary>The source, where it is one.</summary>
     Image? Image { get; init; }
 
+    /// <summary>What the volume's is unless it is asked for; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
     static readonly OriginWords OfSnapshot = new("snapshot", "recommend omitting the type argument", (size, least) =>
         $"Volume size '{size}'GB cannot be smaller than the snapshot size {least}GB. They must be >= original snapshot size.");
 
@@ -66,7 +69,10 @@ sealed record VolumeOrigin(
     static VolumeOrigin Of(Backup backup)
     {
         if (!BackupRules.Clone.Allows(backup.Status)) throw BackupRules.Clone.Refused(backup.Id, backup.Status);
-        return new(new VolumeSource.OfBackup(backup.Id), backup.SizeGb, null, null, backup.Bootable, backup.ImageMetadata, OfBackup);
+        return new(new VolumeSource.OfBackup(backup.Id), backup.SizeGb, null, null, backup.Bootable, backup.ImageMetadata, OfBackup)
+        {
+            Metadata = backup.VolumeMetadata,
+        };
     }
 
     /// <summary>Whether a volume of another type can have this content (cinder/volume/api.py, _retype_is_possible).</summary>

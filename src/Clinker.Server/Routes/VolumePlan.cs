@@ -84,7 +84,7 @@ sealed record VolumePlan(
         SourceVolumeId = (Source as VolumeSource.OfVolume)?.Id,
         Bootable = Origin?.Bootable ?? false,
         ImageMetadata = Origin?.ImageMetadata ?? Volume.EmptyMetadata,
-        Metadata = Want.Metadata ?? Volume.EmptyMetadata,
+        Metadata = Want.Metadata ?? Origin?.Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
 

@@ -135,6 +135,46 @@ public sealed class BackupWorkTests
         });
     }
 
+    [Fact]
+    public async Task A_backup_that_is_taken_in_under_another_id_has_the_same_objects_which_go_with_the_last()
+    {
+        await using var api = await RunningApi.Start();
+        await api.BackupService();
+        var volume = await api.Made();
+        api.Work();
+        api.Shares.Write(volume, "kept");
+        var id = await Saved(api, volume);
+        var url = (await api.Get($"backups/{id}/export_record")).Json.GetProperty("backup-record").GetProperty("backup_url").GetString()!;
+        const string Other = "0f5b1c52-7a1e-4f0e-8a43-0c0a5e9f7b02";
+        var renamed = Convert.ToBase64String(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(Convert.FromBase64String(url))
+            .Replace($"\"id\":\"{id}\"", $"\"id\":\"{Other}\"", StringComparison.Ordinal)));
+        Assert.Equal(201, (await api.Post(
+            "backups/import_record", $$"""{"backup-record": {"backup_service": "memory", "backup_url": "{{renamed}}"} }""")).Status);
+        Assert.Equal("available", await api.Settled($"backups/{Other}"));
+        Assert.Equal(202, (await api.Delete($"backups/{id}")).Status);
+        Assert.Equal("gone", await api.Settled($"backups/{id}"));
+        api.Shares.Write(volume, "newer");
+        Assert.Equal("kept", await Restored(api, Other, volume));
+        Assert.Equal(202, (await api.Delete($"backups/{Other}")).Status);
+        Assert.Equal("gone", await api.Settled($"backups/{Other}"));
+        Assert.Empty(api.Objects.All);
+        Assert.Empty(await api.Db.Read(tx => tx.Quotas.Recount()));
+    }
+
+    [Fact]
+    public async Task A_volume_made_of_a_backup_has_its_volumes_metadata_unless_others_are_asked_for()
+    {
+        await using var api = await RunningApi.Start();
+        await api.BackupService();
+        var volume = await api.Made(", \"metadata\": {\"a\": \"b\"}");
+        api.Work(all: true);
+        var id = await Saved(api, volume);
+        var restored = (await api.Post($"backups/{id}/restore", """{"restore": {}}""")).Json.GetProperty("restore").GetProperty("volume_id").GetString();
+        Assert.Equal("b", (await api.Get($"volumes/{restored}")).Json.GetProperty("volume").GetProperty("metadata").GetProperty("a").GetString());
+        var made = await api.Post("volumes", $$"""{"volume": {"backup_id": "{{id}}", "metadata": {"c": "d"} } }""", "3.47");
+        Assert.Equal("""{"c":"d"}""", made.Json.GetProperty("volume").GetProperty("metadata").GetRawText());
+    }
+
     /// <summary>The format is what docs/backup-format.md says: a few lines of another language read it.</summary>
     [Fact]
     public async Task Whoever_reads_the_document_can_restore_without_us()

@@ -23,6 +23,9 @@ create table backup (
   -- As the volume's was.
   image_metadata text not null,
   metadata text not null,
+  volume_metadata text not null default '{}',
+  -- The backup whose objects it has, if that is another: it was taken in under a new id.
+  data_id text,
   data_timestamp bigint not null,
   created_at bigint not null,
   updated_at bigint
