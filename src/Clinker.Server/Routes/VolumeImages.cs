@@ -27,18 +27,18 @@ static class VolumeImages
     /// </summary>
     static async Task<UploadShape> Upload(Call call, string id, ImageOfVolume want)
     {
-        var images = ImageReference.Service(call);
         var (imageId, operation) = (call.Ids.New(), call.Ids.New());
         var (volume, type) = await call.Db.Commit(async tx =>
         {
             var now = await Volumes.Visible(tx, call, id, @lock: true);
             call.Demand(UploadRule, now.ProjectId);
             if (want.Visibility == "public") call.Demand(PublicRule, now.ProjectId);
+            _ = ImageReference.Service(call);
             var rule = want.Force && call.Settings.ForceUpload ? VolumeRules.UploadEvenInUse : VolumeRules.Upload;
             var moved = await UploadVolume.Accept(tx, id, imageId, want.DiskFormat, rule, operation, call.RequestId);
             return (moved, moved.VolumeTypeId is { } its ? await tx.Types.Find(its) : null);
         });
-        var image = await Record(call, images, volume, want, imageId, operation);
+        var image = await Record(call, ImageReference.Service(call), volume, want, imageId, operation);
         await call.Db.Commit(tx => tx.Operations.Defer(operation, tx.Now));
         return new UploadShape(volume, type, image, withVisibility: call.Supports(Behaviour.UploadVisibility));
     }
