@@ -81,7 +81,7 @@ public sealed record CreateVolume(
         for (var attempt = 2; fault is not null; attempt++)
         {
             failed[place] = fault.Message;
-            if (await PlaceAnew(saga, volume, failed, attempt) is not { } another) throw fault.Thrown();
+            var another = await PlaceAnew(saga, volume, failed, fault, attempt);
             if (PoolName.Parse(another).Queue is var queue && queue != PoolName.Parse(place).Queue) await saga.HandTo(queue, attempt);
             (disk, fault) = await MakeIn(place = another, $"create {attempt}");
         }
@@ -103,15 +103,16 @@ public sealed record CreateVolume(
     /// <summary>Whether it may do in another pool. What a source is to blame for is so everywhere.</summary>
     bool MayGoElsewhere(Fault fault) => fault is Fault.ShareFull || (fault is Fault.DriverFailed && Source is null);
 
-    /// <summary>Finds another place for it; null when there is none, and then it has none any more.</summary>
+    /// <summary>Finds another place for it.</summary>
     /// <param name="failed">Where it could not be made, and why.</param>
-    Task<string?> PlaceAnew(Saga saga, Volume volume, IReadOnlyDictionary<string, string> failed, int attempt) => saga.Commit($"place {attempt}",
+    /// <param name="last">What is thrown when there is none: as it failed last.</param>
+    Task<string> PlaceAnew(Saga saga, Volume volume, IReadOnlyDictionary<string, string> failed, Fault last, int attempt) => saga.Commit($"place {attempt}",
         async tx =>
         {
             await Unplace(tx);
-            if (attempt > saga.Means.Scheduling.MaxAttempts) return null;
+            if (attempt > saga.Means.Scheduling.MaxAttempts) throw last.Thrown();
             var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx, volume), Not = failed };
-            if (await tx.Pools.TryPlace(VolumeId, request, saga.Means.Scheduling) is not { } chosen) return null;
+            if (await tx.Pools.TryPlace(VolumeId, request, saga.Means.Scheduling) is not { } chosen) throw last.Thrown();
             await tx.Volumes.SetHost(VolumeId, chosen);
             return chosen;
         },
