@@ -1,4 +1,5 @@
 using System.Reflection;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Server.Api;
 using Clinker.Server.Outside;
@@ -39,7 +40,9 @@ public sealed class StateTests
     static IReadOnlyList<string> StatusesOf(string resource) => resource switch
     {
         "volume" or "volume of snapshot" => Constants(typeof(VolumeStatus)),
+        "volume beside a backup" => Constants(typeof(VolumeStatus)),
         "snapshot" => Constants(typeof(SnapshotStatus)),
+        "backup" => Constants(typeof(BackupStatus)),
         "group_snapshot" => GroupStatus.OfSnapshots,
         _ => GroupStatus.OfGroups,
     };
@@ -62,6 +65,7 @@ public sealed class StateTests
         {
             await tx.Types.Insert(new() { Id = "other", Name = "other", CreatedAt = tx.Now });
             await tx.Services.Beat("s", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Services.Beat("b", "h1", ServiceTable.BackupBinary, "nova", null);
         });
         var wrong = new List<string>();
         foreach (var status in StatusesOf(l.Of))
@@ -83,7 +87,7 @@ public sealed class StateTests
     [Fact]
     public void Every_route_that_changes_what_has_a_status_is_tried()
     {
-        string[] collections = ["volumes", "snapshots", "groups", "group_snapshots"];
+        string[] collections = ["volumes", "snapshots", "backups", "groups", "group_snapshots"];
         var named = Lines.Value.Select(l => l.Route).ToHashSet();
         var changing = AllRoutes.Table().Routes
             .Where(r => r.Method != "GET" && collections.Contains(r.Path.Split('/')[1]) && r.Path.Contains('{', StringComparison.Ordinal))
@@ -115,6 +119,18 @@ public sealed class StateTests
                 await api.Post($"snapshots/{snapshots[0]}/metadata", """{"metadata": {"key": "value"}}""");
                 await api.SnapshotIs(snapshots[0], status);
                 return new(snapshots[0], of, $"snapshots/{snapshots[0]}");
+            case "backup":
+                var saved = await api.Volume();
+                await api.Available(saved);
+                var backup = await api.Backup(saved);
+                await api.Ended();
+                await api.Available(saved);
+                await api.BackupIs(backup, status);
+                return new(backup, saved, $"backups/{backup}");
+            case "volume beside a backup":
+                var beside = await Make(api, "backup", BackupStatus.Available);
+                await Become(api, beside.Volume, status);
+                return beside;
             case "group":
                 var group = await api.Group();
                 var member = await api.Volume();
