@@ -1,7 +1,9 @@
 using System.Text.Json.Serialization;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
+using Clinker.Managing;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -23,12 +25,27 @@ namespace Clinker;
 [JsonSerializable(typeof(ConnectionInfo))]
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
+[JsonSerializable(typeof(MigrateVolume))]
+[JsonSerializable(typeof(RetypeVolume))]
+[JsonSerializable(typeof(DeleteLeftFile))]
+[JsonSerializable(typeof(UploadVolume))]
+[JsonSerializable(typeof(ReimageVolume))]
+[JsonSerializable(typeof(ManageVolume))]
+[JsonSerializable(typeof(ManageSnapshot))]
+[JsonSerializable(typeof(ListManageable))]
+[JsonSerializable(typeof(ExistingFile))]
+[JsonSerializable(typeof(IReadOnlyList<Manageable>))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
 [JsonSerializable(typeof(DeleteGroup))]
 [JsonSerializable(typeof(CreateGroupSnapshot))]
 [JsonSerializable(typeof(DeleteGroupSnapshot))]
+[JsonSerializable(typeof(CreateBackup))]
+[JsonSerializable(typeof(RestoreBackup))]
+[JsonSerializable(typeof(DeleteBackup))]
+[JsonSerializable(typeof(ImportBackup))]
+[JsonSerializable(typeof(Saved))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
@@ -36,7 +53,10 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.MigrateVolume, Default.RetypeVolume,
+        Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
-        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot);
+        Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
+        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable,
+        Default.CreateBackup, Default.RestoreBackup, Default.DeleteBackup, Default.ImportBackup);
 }

@@ -51,4 +51,6 @@ public enum Needs
     WithoutSnapshots = 8,
     /// <summary>Its backend is not frozen. Refused in words of its own, before anything else is looked at.</summary>
     Thawed = 16,
+    /// <summary>It is not replicated.</summary>
+    Unreplicated = 32,
 }

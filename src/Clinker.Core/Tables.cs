@@ -1,4 +1,5 @@
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Quotas;
@@ -19,6 +20,7 @@ public static class Tables
     {
         public VolumeTable Volumes => new(tx);
         public SnapshotTable Snapshots => new(tx);
+        public BackupTable Backups => new(tx);
         public TransferTable Transfers => new(tx);
         public AttachmentTable Attachments => new(tx);
         public TypeTable Types => new(tx);

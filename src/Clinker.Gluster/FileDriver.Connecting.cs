@@ -15,7 +15,7 @@ public abstract partial class FileDriver
     private protected virtual bool AllReflink => false;
 
     public sealed override Abilities Can =>
-        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content
+        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage
         | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0);
 
     public sealed override async Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work)

@@ -107,10 +107,10 @@ public abstract partial class FileDriver : Driver
     }
 
     VolumeSpec Spec(Volume volume, Work work) => new(
-        volume.NameId ?? volume.Id, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
+        volume.FileId, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
         options.SecureFilePermissions ? 0x1b0u /* 0660 */ : 0x1b6u /* 0666: Cinder's, for QEMU under whichever user */, work.Generation);
 
-    private protected static string Words(VolumeFormat format) => format == VolumeFormat.Qcow2 ? "qcow2" : "raw";
+    internal static string Words(VolumeFormat format) => format == VolumeFormat.Qcow2 ? "qcow2" : "raw";
 
     async Task<PoolReport> Report(Place place, CancellationToken token)
     {

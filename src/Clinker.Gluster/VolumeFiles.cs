@@ -162,9 +162,10 @@ internal static class VolumeFiles
         catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.ENXIO or Errno.EACCES) { /* unlink says more */ }
         using (file)
         {
+            var wanted = file is not null && Facts(file).Links > 1; // by whoever gave it another name
             if (!Gone(dir, layout.Final(spec)) || file is null) { SyncNames(dir); return; }
             // The unlinked file's fsync is what makes the unlink durable on a brick. Emptied first: nobody wants its bytes flushed.
-            Truncate(file, 0);
+            if (!wanted) Truncate(file, 0);
             Sync(file);
         }
         SyncNames(dir);
@@ -194,7 +195,8 @@ internal static class VolumeFiles
         FaultException Refused(string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
     }
 
-    static bool Has(SafeFileHandle dir, string name)
+    /// <summary>Whether there is anything of that name.</summary>
+    public static bool Has(SafeFileHandle dir, string name)
     {
         try { Facts(dir, name); return true; }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
@@ -248,7 +250,8 @@ internal static class VolumeFiles
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
     }
 
-    static void SyncNames(SafeFileHandle dir)
+    /// <summary>Makes the names in the directory durable, as far as its file system does so.</summary>
+    public static void SyncNames(SafeFileHandle dir)
     {
         using var open = OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
         Sync(open);

@@ -7,10 +7,13 @@ using Clinker.Drivers.Memory;
 using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Server.Configuration;
+using Clinker.Server.Outside;
+using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
 using Clinker.Services;
 using Clinker.Store;
@@ -22,6 +25,8 @@ static partial class Composition
 {
     /// <summary>How long a lease lasts without being renewed; a daemon that dies is followed by another after that.</summary>
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+    /// <summary>How often policy files are looked at.</summary>
+    static readonly TimeSpan PolicyPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs the daemon until it is told to stop; gives the exit code.</summary>
     public static async Task<int> Serve(Settings settings, string version)
@@ -78,21 +83,37 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        var means = new Means(db, drivers, Scheduling(settings), Lease);
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
+        using var conversion = new ImageConversion(settings.Images.Conversion);
+        if (settings.Roles.HasFlag(Roles.Volume) && conversion.Sweep() is > 0 and var swept) Log.Swept(log, swept, settings.Images.Conversion.Directory);
+        await using var backups = settings.Backups is { } kept
+            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
+            : null;
+        var means = new Means(db, drivers, Scheduling(settings), Lease)
+        {
+            Images = glance is null ? null : new ImageCopies(glance, conversion),
+            Backups = backups,
+        };
         Instruments(meter, db, stop.Token);
 
         var work = Task.CompletedTask;
-        if ((settings.Roles & (Roles.Scheduler | Roles.Volume)) != 0)
+        if ((settings.Roles & (Roles.Scheduler | Roles.Volume | Roles.Backup)) != 0)
         {
             var node = new Node(means,
                 new NodeSettings(settings.Host, settings.Zones.Storage, settings.ReportInterval, settings.Roles.HasFlag(Roles.Scheduler))
                 {
+                    Backup = settings.Roles.HasFlag(Roles.Backup),
                     LogLevels = levels,
                 },
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var api = settings.Roles.HasFlag(Roles.Api) ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, metrics, meter, levels)) : null;
+        var policy = new PolicySource(PolicyFile.Read(settings.PolicyFiles()), settings.PolicyFiles, logs.CreateLogger(typeof(PolicySource).FullName!));
+        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
+        var api = settings.Roles.HasFlag(Roles.Api)
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy })
+            : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
         // A worker that ends by a defect ends the daemon: a service manager starts it anew, and nothing is lost.
@@ -146,14 +167,15 @@ static partial class Composition
         settings.ServiceDownTime)
     {
         Handler = settings.Scheduler.Handler,
+        MaxAttempts = settings.Scheduler.MaxAttempts,
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, Metrics metrics, Meter meter, LogLevels levels)
+        Settings settings, Database db, KeystoneIdentity? keystone, Images? images, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        return new()
+        var api = new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
@@ -167,6 +189,9 @@ static partial class Composition
             ServiceDownTime = settings.ServiceDownTime,
             Host = settings.Host,
             LogLevels = levels,
+            Images = images,
+            ForceUpload = settings.Images.ForceUpload,
+            ImageCoreProperties = settings.Images.CoreProperties,
             ResourceFilters = settings.ResourceFilters ?? ListFilters.Configured,
             Health = [HealthChecks.Database(db), .. settings.Backends.Select(
                 b => HealthChecks.Backend(db, b.Name, $"{b.Host}@{b.Name}", settings.ServiceDownTime))],
@@ -179,6 +204,7 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
+        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
 
     /// <summary>What is asked of the database when metrics are read.</summary>
@@ -216,6 +242,9 @@ static partial class Composition
 
         [LoggerMessage(Level = LogLevel.Information, Message = "{Host} serves at {Address}; database {Database}; backends: {Backends}")]
         public static partial void Serving(ILogger log, string host, string address, string database, string backends);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} conversions of images that were left unfinished in {Directory}")]
+        public static partial void Swept(ILogger log, int count, string directory);
 
         [LoggerMessage(Level = LogLevel.Critical, Message = "The daemon can't serve: {Why}")]
         public static partial void CannotServe(ILogger log, string why);

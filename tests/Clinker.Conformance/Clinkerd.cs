@@ -19,7 +19,7 @@ public class Clinkerd : IAsyncLifetime
 
     public string Database => Path.Combine(State, "clinker.sqlite");
 
-    internal Wire Wire => new(Port);
+    internal virtual Wire Wire => new(Port);
 
     public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
 
@@ -95,7 +95,7 @@ public class Clinkerd : IAsyncLifetime
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (process is { HasExited: false })
@@ -108,7 +108,7 @@ public class Clinkerd : IAsyncLifetime
         Directory.Delete(State, recursive: true);
     }
 
-    static int FreePort()
+    protected static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -5,7 +5,7 @@ using Xunit;
 namespace Clinker.Conformance;
 
 /// <summary>A daemon with one of each thing that a route may be about.</summary>
-public sealed class Things : Clinkerd
+public class Things : Clinkerd
 {
     /// <summary>By the first segment of a route's path.</summary>
     readonly Dictionary<string, string> ids = [];
@@ -16,49 +16,109 @@ public sealed class Things : Clinkerd
     {
         await base.InitializeAsync();
         Tables = new Tables(Database);
-        ids["volumes"] = await Volume("""
-            "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
-            """);
-        ids["snapshots"] = await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}");
-        ids["types"] = (string)(await Made("types", """
-            {"volume_type": {"name": "kept", "os-volume-type-access:is_public": false, "extra_specs": {"key": "value"}}}
-            """))["volume_type"]!["id"]!;
-        var guest = await Wire.Send("POST", $"/v3/admin/types/{ids["types"]}/action", """{"addProjectAccess": {"project": "guest"}}""");
-        Assert.Equal(202, guest.Status);
         await Made("types", """{"volume_type": {"name": "nowhere", "extra_specs": {"volume_backend_name": "no such backend"}}}""");
-        await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
-        ids["messages"] = (string)(await Wire.Get("/v3/admin/messages", "3.3")).Json["messages"]![0]!["id"]!;
-        ids["operations"] = (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!;
-        ids["extensions"] = "backups";
-        await Made($"types/{ids["types"]}/encryption", """{"encryption": {"provider": "luks", "control_location": "front-end"}}""");
-        ids["qos-specs"] = (string)(await Made("qos-specs", """{"qos_specs": {"name": "kept", "key": "value"}}"""))["qos_specs"]!["id"]!;
-        ids["group_types"] = (string)(await Made("group_types", """
-            {"group_type": {"name": "kept", "group_specs": {"key": "value"}}}
-            """))["group_type"]!["id"]!;
-        ids["os-quota-sets"] = "admin";
-        ids["os-quota-class-sets"] = "default";
-        ids["default-types"] = "guest";
+        foreach (var segment in Segments) await Renew(segment);
+    }
+
+    /// <summary>What routes are about, each before what is made of it.</summary>
+    public static readonly IReadOnlyList<string> Segments =
+    [
+        "volumes", "snapshots", "backups", "types", "messages", "operations", "extensions", "qos-specs", "group_types", "os-quota-sets",
+        "os-quota-class-sets", "default-types", "volume-transfers", "os-volume-transfer", "os-hosts", "capabilities", "clusters", "groups",
+        "group_snapshots", "consistencygroups", "cgsnapshots", "attachments",
+    ];
+
+    /// <summary>Makes one more, which routes are about from now on.</summary>
+    public async Task Renew(string segment) => ids[segment] = segment switch
+    {
+        "volumes" => await Volume("""
+            "size": 1, "name": "kept", "description": "as it is", "metadata": {"key": "value"}
+            """),
+        "snapshots" => await Snapshot($"\"volume_id\": \"{ids["volumes"]}\", \"name\": \"kept\", \"metadata\": {{\"key\": \"value\"}}"),
+        "backups" => await Backup(),
+        "types" => await Type(),
+        "messages" => await Message(),
+        "operations" => (string)(await Wire.Get("/v3/admin/operations")).Json["operations"]![0]!["id"]!,
+        "extensions" => "backups",
+        "qos-specs" => await IdOf("qos-specs", "qos_specs", $$"""{"qos_specs": {"name": "{{Unique}}", "key": "value"} }"""),
+        "group_types" => await IdOf("group_types", "group_type", $$"""{"group_type": {"name": "{{Unique}}", "group_specs": {"key": "value"} } }"""),
+        "os-quota-sets" => "admin",
+        "os-quota-class-sets" => "default",
+        "default-types" => await DefaultType(),
+        "volume-transfers" or "os-volume-transfer" => await IdOf(
+            "volume-transfers", "transfer", $$"""{"transfer": {"volume_id": "{{await Volume("\"size\": 1")}}", "name": "kept"} }"""),
+        "os-hosts" or "capabilities" => (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!,
+        "clusters" => "none",
+        "groups" => await Group(),
+        "group_snapshots" => await IdOf("group_snapshots", "group_snapshot", $$"""{"group_snapshot": {"group_id": "{{ids["groups"]}}"} }"""),
+        "consistencygroups" => await ConsistencyGroup(),
+        "cgsnapshots" => await CgSnapshot(),
+        "attachments" => await IdOf(
+            "attachments", "attachment", $$"""{"attachment": {"volume_uuid": "{{await Volume("\"size\": 1, \"name\": \"attached\"")}}"} }"""),
+        _ => throw new InvalidOperationException($"The daemon of the tests needs one of {segment}."),
+    };
+
+    string Unique => $"kept {++made}";
+    int made;
+
+    async Task<string> Backup()
+    {
+        var id = await IdOf("backups", "backup", $$"""
+            {"backup": {"volume_id": "{{ids["volumes"]}}", "name": "kept", "metadata": {"key": "value"} } }
+            """);
+        Assert.Equal("available", await Settled(id, kind: "backup"));
+        return id;
+    }
+
+    async Task<string> Type()
+    {
+        var id = await IdOf("types", "volume_type", $$"""
+            {"volume_type": {"name": "{{Unique}}", "os-volume-type-access:is_public": false, "extra_specs": {"key": "value"} } }
+            """);
+        var guest = await Wire.Send("POST", $"/v3/admin/types/{id}/action", """{"addProjectAccess": {"project": "guest"}}""");
+        Assert.Equal(202, guest.Status);
+        await Made($"types/{id}/encryption", """{"encryption": {"provider": "luks", "control_location": "front-end"}}""");
+        return id;
+    }
+
+    async Task<string> Message()
+    {
+        var failed = await Volume("\"size\": 1, \"volume_type\": \"nowhere\"", expected: "error");
+        return (string)(await Wire.Get($"/v3/admin/messages?resource_uuid={failed}", "3.5")).Json["messages"]![0]!["id"]!;
+    }
+
+    async Task<string> DefaultType()
+    {
         var own = await Wire.Send("PUT", "/v3/admin/default-types/guest", """{"default_type": {"volume_type": "nowhere"}}""", "3.62");
         Assert.Equal(200, own.Status);
-        var offered = await Volume("\"size\": 1");
-        ids["volume-transfers"] = ids["os-volume-transfer"] =
-            (string)(await Made("volume-transfers", $$"""{"transfer": {"volume_id": "{{offered}}", "name": "kept"} }"""))["transfer"]!["id"]!;
-        ids["os-hosts"] = ids["capabilities"] = (string)(await Wire.Get("/v3/admin/os-services?binary=cinder-volume")).Json["services"]![0]!["host"]!;
-        ids["clusters"] = "none";
-        const string Types = "\"volume_types\": [\"__DEFAULT__\"]";
-        ids["groups"] = (string)(await Made("groups", $$"""{"group": {"name": "kept", "group_type": "kept", {{Types}}} }"""))["group"]!["id"]!;
-        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"group_id\": \"{ids["groups"]}\"");
-        ids["group_snapshots"] = (string)(await Made(
-            "group_snapshots", $$"""{"group_snapshot": {"group_id": "{{ids["groups"]}}"} }"""))["group_snapshot"]!["id"]!;
-        ids["consistencygroups"] = (string)(await Made(
-            "consistencygroups", """{"consistencygroup": {"name": "kept", "volume_types": "__DEFAULT__"}}"""))["consistencygroup"]!["id"]!;
-        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"consistencygroup_id\": \"{ids["consistencygroups"]}\"");
-        ids["cgsnapshots"] = (string)(await Made(
-            "cgsnapshots", $$"""{"cgsnapshot": {"consistencygroup_id": "{{ids["consistencygroups"]}}"} }"""))["cgsnapshot"]!["id"]!;
-        Assert.Equal("available", await Settled(ids["cgsnapshots"], kind: "cgsnapshot"));
-        var attached = await Volume("\"size\": 1, \"name\": \"attached\"");
-        ids["attachments"] = (string)(await Made("attachments", $$"""{"attachment": {"volume_uuid": "{{attached}}"} }"""))["attachment"]!["id"]!;
+        return "guest";
     }
+
+    async Task<string> Group()
+    {
+        var id = await IdOf("groups", "group", $$"""{"group": {"name": "kept", "group_type": "{{ids["group_types"]}}", "volume_types": ["__DEFAULT__"]} }""");
+        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"group_id\": \"{id}\"");
+        return id;
+    }
+
+    async Task<string> ConsistencyGroup()
+    {
+        var id = await IdOf("consistencygroups", "consistencygroup", """{"consistencygroup": {"name": "kept", "volume_types": "__DEFAULT__"}}""");
+        await Volume($"\"size\": 1, \"volume_type\": \"__DEFAULT__\", \"consistencygroup_id\": \"{id}\"");
+        return id;
+    }
+
+    async Task<string> CgSnapshot()
+    {
+        var id = await IdOf("cgsnapshots", "cgsnapshot", $$"""{"cgsnapshot": {"consistencygroup_id": "{{ids["consistencygroups"]}}"} }""");
+        Assert.Equal("available", await Settled(id, kind: "cgsnapshot"));
+        return id;
+    }
+
+    async Task<string> IdOf(string collection, string member, string body) => (string)(await Made(collection, body))[member]!["id"]!;
+
+    /// <summary>The id of the one that routes are about now.</summary>
+    public string Id(string segment) => ids[segment];
 
     /// <summary>A route's path with ids of things that are there, below a project.</summary>
     internal string Path(Route route) => Path(route, Variables(route));

@@ -25,6 +25,9 @@ sealed class Wire(int port)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>What is sent as X-Auth-Token; null for nothing.</summary>
+    public string? Token { get; init; }
+
     public Task<Answer> Get(string target, string? version = null) => Send("GET", target, (byte[]?)null, version);
 
     public Task<Answer> Send(string method, string target, string? body, string? version = null, params string[] headers) =>
@@ -37,6 +40,7 @@ sealed class Wire(int port)
     {
         var head = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
         foreach (var line in headers) head.Append(line).Append("\r\n");
+        if (Token is not null) head.Append(CultureInfo.InvariantCulture, $"X-Auth-Token: {Token}\r\n");
         if (version is not null) head.Append(CultureInfo.InvariantCulture, $"OpenStack-API-Version: volume {version}\r\n");
         if (body is not null)
         {

@@ -35,6 +35,12 @@ public class DirectoryDriverContract : DriverContract
     protected override ValueTask<string> Read(string pool, string id) =>
         DiskContent.Read(new[] { "volume", "snapshot" }.Select(k => Path.Combine(pool, $"{k}-{id}")).First(File.Exists), Options.Format);
 
+    protected override ValueTask Put(string pool, string name, int sizeGb, string content) =>
+        DiskContent.Make(Path.Combine(pool, name), Options.Format, sizeGb, content);
+
+    protected override async ValueTask<string?> Found(string pool, string name) =>
+        File.Exists(Path.Combine(pool, name)) ? await DiskContent.Read(Path.Combine(pool, name), Options.Format) : null;
+
     static async ValueTask<string> Half(string pool, string name)
     {
         await File.WriteAllTextAsync(Path.Combine(pool, name), "half");

@@ -66,6 +66,19 @@ public static class DiskContent
         finally { File.Delete(raw); }
     }
 
+    /// <summary>A disk that somebody else has made; one that is there already goes.</summary>
+    public static async ValueTask Make(string path, VolumeFormat format, int sizeGb, string content)
+    {
+        File.Delete(path);
+        if (format == VolumeFormat.Qcow2) await Run("qemu-img", ["create", "-q", "-f", "qcow2", path, $"{sizeGb}G"]);
+        else
+        {
+            using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
+            RandomAccess.SetLength(file, sizeGb * (1L << 30));
+        }
+        await Write(path, format, content);
+    }
+
     /// <summary>The size that a user sees, in bytes.</summary>
     public static async ValueTask<long> Size(string path, VolumeFormat format)
     {

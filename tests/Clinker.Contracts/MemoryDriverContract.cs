@@ -26,4 +26,12 @@ public sealed class MemoryDriverContract : DriverContract
     }
 
     protected override ValueTask<string> Read(string pool, string id) => ValueTask.FromResult(shares.Find(id)!.Content);
+
+    protected override ValueTask Put(string pool, string name, int sizeGb, string content)
+    {
+        shares.Put(pool, name, new(sizeGb, content));
+        return ValueTask.CompletedTask;
+    }
+
+    protected override ValueTask<string?> Found(string pool, string name) => ValueTask.FromResult(shares.Get(pool, name)?.Content);
 }

@@ -122,6 +122,7 @@ def row(table, word):
 
 PATHS = {
     "volume": "volumes", "volume snapshot": "snapshots", "volume group": "groups", "volume group snapshot": "group_snapshots",
+    "volume backup": "backups",
     "consistency group": "consistencygroups", "consistency group snapshot": "cgsnapshots",
 }
 

@@ -9,31 +9,18 @@ import sys
 import uuid
 
 from client_calls import (
-    check, cinder, failures, field, known, openstack, openstack_ran, refused, row, spent, until, used, volume,
+    check, cinder, cinder_ran, failures, field, known, openstack, openstack_ran, refused, row, spent, until, used, volume,
 )
 
 # What has no route yet: the command, and what the line of its route will have.
 NOT_YET = {
-    "cinder backup-create": "/backups", "cinder backup-delete": "/backups", "cinder backup-export": "/backups",
-    "cinder backup-import": "/backups", "cinder backup-list": "/backups", "cinder backup-reset-state": "/backups",
-    "cinder backup-restore": "/backups", "cinder backup-show": "/backups", "cinder backup-update": "/backups",
-    "cinder manage": "/os-volume-manage", "cinder manageable-list": "/manageable_volumes", "cinder unmanage": "/volumes/{id} os-unmanage",
-    "cinder snapshot-manage": "/os-snapshot-manage", "cinder snapshot-manageable-list": "/manageable_snapshots",
-    "cinder snapshot-unmanage": "/snapshots/{id} os-unmanage",
-    "cinder migrate": "os-migrate_volume", "cinder retype": "os-retype",
-    "cinder reimage": "os-reimage", "cinder upload-to-image": "os-volume_upload_image",
-    "openstack volume backup create": "/backups", "openstack volume backup delete": "/backups",
-    "openstack volume backup list": "/backups", "openstack volume backup record export": "/backups",
-    "openstack volume backup record import": "/backups", "openstack volume backup restore": "/backups",
-    "openstack volume backup set": "/backups", "openstack volume backup show": "/backups",
-    "openstack volume backup unset": "/backups",
-    "openstack volume migrate": "os-migrate_volume",
 }
 
 # What needs more, or something else, than a block storage service.
 NOT_HERE = {
     "openstack volume attachment create": "asks Nova for the server",
     # These fail by themselves, whatever is answered.
+    "openstack volume backup restore": "unpacks what is no sequence",
     "openstack block storage resource filter show": "takes a list for an iterator",
     "openstack volume group snapshot show": "calls a function that cinderclient has not",
     "openstack volume group show": "calls a function that cinderclient has not",
@@ -67,7 +54,7 @@ refused(["cluster-show", "nobody"], "could not be found")
 refused(["cluster-disable", "nobody"], "could not be found")
 refused(["cluster-enable", "nobody"], "could not be found")
 refused(["failover-host", host], "must be enabled or failed-over")  # no replication
-check("two services", len(openstack("volume service list", "--long")) == 2)
+check("three services", len(openstack("volume service list", "--long")) == 3)
 openstack("volume service set", "--disable", "--disable-reason", "a broom", host, "cinder-volume")
 openstack("volume service set", "--enable", host, "cinder-volume")
 openstack("volume host set", "--disable", host)
@@ -79,6 +66,25 @@ openstack("block storage resource filter list")
 openstack("availability zone list", "--volume")
 openstack("extension list", "--volume")
 openstack("limits show", "--absolute")
+
+# What is in storage already.
+stray = volume("stray")
+cinder("unmanage", stray)
+until("volume", "stray", "gone")
+check("its file is there", f"volume-{stray}" in cinder("manageable-list", "--detailed", "true", pool))
+cinder("manage", "--name", "found", "--metadata", "a=b", "--bootable", pool, f"volume-{stray}")
+until("volume", "found")
+taken = field(cinder("snapshot-create", "--name", "stray", "found"), "id")
+until("volume snapshot", "stray")
+cinder("snapshot-unmanage", taken)
+until("volume snapshot", "stray", "gone")
+check("its file is there", f"snapshot-{taken}" in cinder("snapshot-manageable-list", "--detailed", "true", pool))
+cinder("snapshot-manage", "--name", "found", "found", f"snapshot-{taken}")
+until("volume snapshot", "found")
+cinder("snapshot-delete", "found")
+until("volume snapshot", "found", "gone")
+cinder("delete", "found")
+until("volume", "found", "gone")
 
 # Quotas.
 cinder("quota-defaults", "admin")
@@ -155,6 +161,8 @@ cinder("readonly-mode-update", "one", "false")
 cinder("rename", "--description", "renamed", "one", "uno")
 cinder("rename", "uno", "one")
 cinder("extend", "one", "2")
+refused(["upload-to-image", "one", "image"], "No image service is configured")
+refused(["reimage", "one", str(uuid.uuid4())], "No image service is configured")
 until("volume", "one")
 check("it has grown", field(cinder("show", "one"), "size") == "2")
 cinder("reset-state", "--state", "error", "one")
@@ -174,6 +182,16 @@ openstack("volume unset", "--property", "e", "--image-property", "os", "zwei")
 shown = openstack("volume show", "zwei")
 check("as it was set", shown["size"] == 2 and shown["properties"].get("f") == "6" and "e" not in shown["properties"], shown)
 check("three volumes", len(openstack("volume list", "--long", "--all-projects")) == 3)
+cinder("type-create", "tin")
+cinder("retype", "--migration-policy", "on-demand", "one", "tin")
+until("volume", "one")
+check("it is of another type", field(shown := cinder("show", "one"), "volume_type") == "tin", shown)
+openstack("volume set", "--type", "tin", "--retype-policy", "never", "zwei")
+until("volume", "zwei")
+check("so is this one", (shown := openstack("volume show", "zwei"))["type"] == "tin", shown)
+said, _ = cinder_ran(["migrate", "one", pool])  # it says so and ends well
+check("where it lies already it does not go", "must be different than the current one" in said, said)
+refused(["volume migrate", "--host", pool, "zwei"], "must be different than the current one", openstack_ran)
 
 # Snapshots.
 snap = field(cinder("snapshot-create", "--name", "snap", "--metadata", "a=1", "--description", "of one", "one"), "id")
@@ -202,6 +220,46 @@ check("its metadata", openstack("volume snapshot show", "bild")["properties"] ==
 check("a list", len(openstack("volume snapshot list", "--long", "--volume", "zwei")) == 1)
 openstack("volume snapshot delete", "bild")
 until("volume snapshot", "bild", "gone")
+
+# Backups.
+full = field(cinder("backup-create", "--name", "full", "--description", "of one", "--metadata", "a=1", "--", "one"), "id")
+until("volume backup", "full")
+cinder("backup-update", "--name", "whole", "--metadata", "b=2", "full")
+shown = cinder("backup-show", "whole")
+check("it is renamed", field(shown, "id") == full and field(shown, "is_incremental") == "False", shown)
+part = field(cinder("backup-create", "--name", "part", "--incremental", "one"), "id")
+until("volume backup", "part")
+check("a list", row(cinder("backup-list", "--volume-id", one), part))
+refused(["backup-delete", "whole"], "Incremental backups exist")
+cinder("backup-restore", "--volume", one, part)
+until("volume", "one")
+cinder("backup-restore", "--name", "again", part)
+until("volume", "again")
+cinder("backup-reset-state", "--state", "error", "part")
+cinder("backup-reset-state", "--state", "available", "part")
+record = cinder("backup-export", part)
+refused(["backup-import", field(record, "backup_service"), "e30="], "missing an id")
+cinder("backup-delete", "--force", "part")
+until("volume backup", "part", "gone")
+cinder("backup-delete", "whole")
+until("volume backup", "whole", "gone")
+openstack("volume backup create", "--name", "kept", "--description", "of zwei", "--property", "a=1", "zwei")
+until("volume backup", "kept")
+openstack("volume backup set", "--name", "behalten", "--property", "b=2", "--state", "available", "kept")
+openstack("volume backup unset", "--property", "a", "behalten")
+shown = openstack("volume backup show", "behalten")
+check("its metadata", shown["metadata"] == {"b": "2"}, shown)
+check("a list", len(openstack("volume backup list", "--long", "--volume", "zwei")) == 1)
+record = openstack("volume backup record export", "behalten")
+refused(["volume backup record import", record["backup_service"], record["backup_url"]], "already exists", openstack_ran)
+cinder("backup-restore", "--name", "drei", "behalten")
+until("volume", "drei")
+openstack("volume backup delete", "behalten")
+until("volume backup", "behalten", "gone")
+openstack("volume delete", "drei")
+cinder("delete", "again")
+for name in ("again", "drei"):
+    until("volume", name, "gone")
 
 # Attachments.
 server = str(uuid.uuid4())

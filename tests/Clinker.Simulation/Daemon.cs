@@ -31,8 +31,17 @@ sealed class Daemon : IDisposable
             var driver = new MemoryDriver("memory", world.Shares, act => world.Pass(this, storage: true, act).AsTask());
             drivers[World.Queue] = wrap?.Invoke(driver) ?? driver;
         }
-        Worker = new Worker(new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease),
-            world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
+        if (queues.Contains(World.Second) && world.HasSecond)
+            drivers[World.Second] = new MemoryDriver(
+                "second", world.Shares, act => world.Pass(this, storage: true, act).AsTask(), World.SecondPools);
+        // Whoever schedules does what is done where the backups are.
+        if (queues.Contains(Queues.Scheduler)) queues = [.. queues, Queues.Backup];
+        var means = new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease)
+        {
+            Images = world.CopiesOfImages(act => world.Pass(this, storage: true, act).AsTask()),
+            Backups = world.NewBackups(act => world.Pass(this, storage: true, act).AsTask()),
+        };
+        Worker = new Worker(means, world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);
     }
 
     public Worker Worker { get; }

@@ -1,5 +1,9 @@
+using System.Text;
+using Clinker.Backups;
 using Clinker.Drivers.Memory;
 using Clinker.Operations;
+using Clinker.Outside;
+using Clinker.Scheduling;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 using Xunit;
@@ -13,34 +17,41 @@ static class Invariants
     public static async Task Hold(this World world, string what)
     {
         await world.Sweep();
+        if (await world.NextDue() is not null) await world.RunUntilQuiet(); // files that were left are deleted anew
         await world.HoldCounts(what);
         if (await world.Db.Read(tx => tx.Number($"select count(*) from transfer where volume_id not in (select id from volume)")) is > 0 and var offers)
             Assert.Fail($"{what}: {offers} offers of volumes that are gone");
-        var (volumes, snapshots, operations, holds, growing) = await world.Db.Read(async tx => (
-            await tx.Query($"select id, status, host, size_gb from volume", r => new Kept(
+        var (volumes, snapshots, operations, holds, growing, left) = await world.Db.Read(async tx => (
+            await tx.Query($"select coalesce(name_id, id), status, host, size_gb from volume", r => new Kept(
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
             await tx.Query($"select s.id, s.status, v.host, s.size_gb from snapshot s left join volume v on v.id = s.volume_id", r => new Kept(
                 r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetInt32(3))),
             await tx.Operations.List(new()),
             await tx.Number($"select count(*) from hold"),
-            await tx.Number($"select count(*) from volume where growing_to_gb is not null")));
+            await tx.Number($"select count(*) from volume where growing_to_gb is not null or retyping_to is not null"),
+            (await tx.Query($"select volume_id, pool from reservation where left_by is not null", r => (Id: r.GetString(0), Pool: r.GetString(1)))).ToHashSet()));
         if (!operations.TrueForAll(o => o.Status is OperationStatus.Done or OperationStatus.Failed))
             Assert.Fail($"{what}: left under way: {string.Join(", ", operations.Select(o => $"{o.Kind} {o.Status} {o.Fault}"))}");
         if (holds != 0) Assert.Fail($"{what}: {holds} holds left");
-        if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to");
+        if (growing != 0) Assert.Fail($"{what}: {growing} volumes have the quota of a size that they do not grow to, or of a type that they do not get");
+        if (world.FailsForGood is null && left.Count != 0) Assert.Fail($"{what}: left, and still there: {string.Join(", ", left)}");
         await world.HoldGroups(what);
+        if (world.Images.Records.Values.FirstOrDefault(i => i.Status != Image.Active) is { } empty)
+            Assert.Fail($"{what}: image {empty.Id} is left {empty.Status}");
+        await world.HoldBackups(what);
         var connected = await world.Db.Read(tx => tx.Query(
             $"select distinct volume_id, host_name from attachment where connection_info is not null", r => (r.GetString(0), r.GetString(1))));
         if (!connected.ToHashSet().SetEquals(world.Shares.Exports.Keys))
             Assert.Fail($"{what}: attachments are connected to {string.Join(", ", connected)}, exports are {string.Join(", ", world.Shares.Exports.Keys)}");
         world.HoldContents(what);
         if (world.Shares.Litter.Any()) Assert.Fail($"{what}: litter left: {string.Join(", ", world.Shares.Litter)}");
-        Hold(world, what, volumes, world.Shares.Volumes.ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
+        Hold(world, what, volumes, world.Shares.Volumes.Where(f => !left.Contains((f.VolumeId, world.HostOf(f.Pool)))).ToLookup(f => f.VolumeId, f => f.Pool), volume => volume.Status switch
         {
-            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending => Files.One,
+            VolumeStatus.Available or VolumeStatus.Reserved or VolumeStatus.Attaching or VolumeStatus.InUse or VolumeStatus.ErrorExtending or VolumeStatus.ErrorRestoring => Files.One,
             // Not undone to nothing where it failed while there was one already: being reverted.
             VolumeStatus.Error => volume.Host is null ? Files.None : Files.One,
             VolumeStatus.ErrorDeleting => Files.Any,
+            VolumeStatus.ErrorManaging => Files.None,
             _ => null,
         });
         Hold(world, what, snapshots, world.Shares.Snapshots.ToLookup(f => f.SnapshotId, f => f.Pool), snapshot => snapshot.Status switch
@@ -51,6 +62,8 @@ static class Invariants
             _ => null,
         });
     }
+
+    static string HostOf(this World world, string pool) => world.Pools.Single(p => PoolName.Parse(p).Pool == pool);
 
     /// <summary>What must be true at any time: what was copied or replaced no host had meanwhile.</summary>
     public static void HoldContents(this World world, string what)
@@ -78,6 +91,52 @@ static class Invariants
         if (wrong.Count != 0) Assert.Fail($"{what}: {string.Join("; ", wrong)}");
     }
 
+    /// <summary>A whole backup can be restored; of one that failed nothing is left; no object is of none.</summary>
+    static async Task HoldBackups(this World world, string what)
+    {
+        var rows = (await world.Db.Read(tx => tx.Backups.List(new() { Limit = 1000 }))).Items;
+        foreach (var row in rows)
+        {
+            var objects = world.Objects.All.Keys.Count(o => o.Contains($"/{row.Id}/", StringComparison.Ordinal));
+            if (row.Status == BackupStatus.Available)
+            {
+                if (await world.ContentOf(row.Id) is null) Assert.Fail($"{what}: backup {row.Id} can't be restored");
+                if (row.Service is null || row.FailReason is not null) Assert.Fail($"{what}: backup {row.Id} is whole and does not know it");
+                if (!world.Imported.Contains(row.Id) && objects != row.ObjectCount + 1) Assert.Fail($"{what}: {objects} objects of {row.ObjectCount} and an index");
+            }
+            else if (row.Status == BackupStatus.Error)
+            {
+                if (objects != 0 && !world.Imported.Contains(row.Id)) Assert.Fail($"{what}: {objects} objects left of a backup that failed");
+                if (row.Service is not null || row.FailReason is null) Assert.Fail($"{what}: backup {row.Id} has failed and does not know it");
+            }
+            else if (row.Status != BackupStatus.ErrorDeleting) Assert.Fail($"{what}: nobody works on it, but backup {row.Id} is {row.Status}");
+        }
+        foreach (var name in world.Objects.All.Keys)
+        {
+            if (name.Contains(".g", StringComparison.Ordinal)) Assert.Fail($"{what}: object under work left: {name}");
+            if (!rows.Any(r => name.Contains($"/{r.Id}/", StringComparison.Ordinal))) Assert.Fail($"{what}: object of no backup: {name}");
+        }
+    }
+
+    /// <summary>What a backup gives when it is restored; null when that can't be done.</summary>
+    public static async Task<string?> ContentOf(this World world, string id)
+    {
+        var row = await world.Db.Read(tx => tx.Backups.Get(id));
+        var bytes = new MemoryStream();
+        try
+        {
+            if (row.Status == BackupStatus.Error && row.IndexSha256 is null) return world.Imported.Contains(id) ? "old" : null;
+            await BackupCopy.Restore(world.NewBackups(), row)((offset, piece) =>
+            {
+                bytes.Position = offset;
+                bytes.Write(piece.Span);
+                return ValueTask.CompletedTask;
+            }, CancellationToken.None);
+        }
+        catch (FaultException) { return null; }
+        return Encoding.Latin1.GetString(bytes.ToArray().AsSpan().TrimEnd((byte)0));
+    }
+
     /// <param name="wanted">Which files a row must have; null: nothing may be left so.</param>
     static void Hold(World world, string what, List<Kept> rows, ILookup<string, string> files, Func<Kept, Files?> wanted)
     {
@@ -87,7 +146,7 @@ static class Invariants
             switch (wanted(row))
             {
                 case Files.One:
-                    if (pools.Count != 1 || row.Host != $"{World.Queue}#{pools[0]}")
+                    if (pools.Count != 1 || row.Host != world.HostOf(pools[0]))
                         Assert.Fail($"{what}: {row.Status} on {row.Host}, but its files are in {string.Join(", ", pools)}");
                     var size = world.Shares.Find(row.Id)!.SizeGb;
                     if (size != row.SizeGb && !(row.Status == VolumeStatus.ErrorExtending && size > row.SizeGb))
@@ -133,6 +192,7 @@ static class Invariants
         await world.HoldUses(what);
     }
 
+    /// <param name="Id">That in its file's name.</param>
     /// <param name="Host">Where its file is to be: a snapshot's where its volume's is.</param>
     sealed record Kept(string Id, string Status, string? Host, int SizeGb);
 

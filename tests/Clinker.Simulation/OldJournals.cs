@@ -25,12 +25,17 @@ public sealed class OldJournals
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
+        "Migrate", "MigrateAcross", "MigrateThatFails", "Retype", "RetypeAndMove", "RetypeThatMayNotMove",
+        "CreateFromImage", "CreateFromImageThatFails", "Upload", "UploadThatFails", "UploadInUse", "Reimage", "ReimageThatFails",
+        "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
+        "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
+        "CreateFromBackup", "CreateFromBackupThatFails", "DeleteBackup", "DeleteBackupThatFails", "ImportBackup",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>
     const string BackendDown = "WithTheBackendDown";
 
-    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot"];
+    static readonly string[] Tables = ["volume", "snapshot", "quota_usage", "reservation", "operation", "journal", "hold", "message", "attachment", "volume_group", "group_snapshot", "backup"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static TheoryData<string> Files() =>
@@ -78,7 +83,8 @@ public sealed class OldJournals
         await story.Accept(world, scene);
         var states = new List<(string, JsonObject)>();
         var seen = new HashSet<string>();
-        string[][] roles = separate ? [[Queues.Scheduler], [World.Queue]] : [[Queues.Scheduler, World.Queue]];
+        string[] backends = world.HasSecond ? [World.Queue, World.Second] : [World.Queue];
+        string[][] roles = separate ? [[Queues.Scheduler], backends] : [[Queues.Scheduler, .. backends]];
         foreach (var queues in roles)
         {
             if (down && queues.Contains(World.Queue)) world.Break();
@@ -115,6 +121,17 @@ public sealed class OldJournals
         state["files"] = new JsonArray([.. world.Shares.Files.OrderBy(f => f.Key).Select(f => f.Value.SizeGb == 1
             ? new JsonArray(f.Key.Pool, f.Key.File)
             : new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb))]);
+        if (world.Images.Records.Count > 0)
+            state["images"] = new JsonArray([.. world.Images.Records.Values.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i =>
+                new JsonArray(i.Id, i.Status, world.Images.Contents.GetValueOrDefault(i.Id)))]);
+        var named = world.Shares.Files.OrderBy(f => f.Key).ToList();
+        var links = named.SelectMany((f, i) => named.Take(i).Where(e => ReferenceEquals(e.Value, f.Value)).Take(1)
+            .Select(e => new JsonArray(f.Key.Pool, f.Key.File, e.Key.File))).ToArray();
+        if (links.Length > 0) state["links"] = new JsonArray([.. links]);
+        if (!world.Objects.All.IsEmpty)
+            state["objects"] = new JsonArray([.. world.Objects.All.OrderBy(o => o.Key, StringComparer.Ordinal)
+                .Select(o => new JsonArray(o.Key, Convert.ToBase64String(o.Value)))]);
+        if (world.Imported.Count > 0) state["imported"] = new JsonArray([.. world.Imported.Select(i => (JsonNode)i)]);
         if (!world.Shares.Exports.IsEmpty)
             state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
@@ -142,6 +159,7 @@ public sealed class OldJournals
     static async Task<string> Replay(JsonNode state, string what)
     {
         await using var world = await World.New(separate: false);
+        if (state.ToJsonString().Contains(World.Second, StringComparison.Ordinal)) await world.AddBackend();
         await world.Db.Commit(async tx =>
         {
             await tx.Execute($"delete from pool"); // counted anew, from what is put in
@@ -155,7 +173,14 @@ public sealed class OldJournals
         });
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] =
             new(file.AsArray().Count > 2 ? (int)file[2]! : 1);
+        // Two names of one file.
+        foreach (var link in state["links"]?.AsArray() ?? [])
+            world.Shares.Files[((string)link![0]!, (string)link[1]!)] = world.Shares.Files[((string)link[0]!, (string)link[2]!)];
         foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
+        foreach (var image in state["images"]?.AsArray() ?? [])
+            world.Images.Records[(string)image![0]!] = world.Images.Give((string)image[0]!, (string?)image[2] ?? "") with { Status = (string)image[1]! };
+        foreach (var kept in state["objects"]?.AsArray() ?? []) world.Objects.All[(string)kept![0]!] = Convert.FromBase64String((string)kept[1]!);
+        foreach (var imported in state["imported"]?.AsArray() ?? []) world.Imported.Add((string)imported!);
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

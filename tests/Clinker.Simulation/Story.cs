@@ -1,5 +1,7 @@
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Groups;
+using Clinker.Quotas;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
@@ -7,7 +9,8 @@ namespace Clinker.Simulation;
 
 /// <summary>What is there when an operation is accepted.</summary>
 public sealed record Scene(
-    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null);
+    Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null,
+    Backup? Backup = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">
@@ -44,6 +47,10 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     static readonly Story move = new("Move", AUse, (w, s) => w.Connect(s.Volume!, "h2", s.Attachment), "attaching 1 old", "in-use 1 old");
     static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
 
+    static readonly Story manage = new("Manage", AFile, (w, _) => w.Manage(File), "available 2 old", "error_managing 0; file lvol0 old");
+    static readonly Story manageSnapshot = new("ManageSnapshot", AFileBesideAVolume, (w, s) => w.Manage(File, s.Volume!),
+        "available 2 new; available 1 old", "available 2 new; error 2; file lvol0 old");
+
     public static readonly IReadOnlyList<Story> All =
     [
         create,
@@ -78,7 +85,16 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
             "attaching 1 old; available 1 old", "attaching 1 old; error 1", "available 1 old; available 1 old", "available 1 old; error 1"),
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
+        manage,
+        ThatFails(manage, "manage: old name", "error_managing 0; file lvol0 old"),
+        new("ManageOverQuota", AFile, (w, _) => w.Manage(File, new QuotaLimits(Gigabytes: 1)), "error_managing 0; file lvol0 old"),
+        manageSnapshot,
+        ThatFails(manageSnapshot, "manage snapshot: old name", "available 2 new; error 2; file lvol0 old"),
+        new("ListManageable", AFileBesideAVolume, (w, _) => w.ListManageable(), "available 2 new; file lvol0 old"),
         .. OfGroups,
+        .. OfMoves,
+        .. OfImages,
+        .. OfBackups,
     ];
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>
@@ -119,6 +135,24 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         await world.RunUntroubled();
         await world.Complete(attachment);
         return new(volume, Attachment: attachment);
+    }
+
+    const string File = "lvol0";
+
+    static Task<Scene> AFile(World world)
+    {
+        world.Shares.Put(world.Shares.Pools[0], File, new(2, "old"));
+        return Nothing(world);
+    }
+
+    /// <summary>A volume that has grown since the file was made.</summary>
+    static async Task<Scene> AFileBesideAVolume(World world)
+    {
+        var volume = await world.Create(sizeGb: 2);
+        await world.RunUntroubled();
+        world.Shares.Write(volume.Id, "new");
+        world.Shares.Put((await world.Db.Read(tx => tx.Volumes.Get(volume.Id))).Pool!, File, new(1, "old"));
+        return new(volume);
     }
 
     static async Task<Scene> TwoSnapshots(World world)

@@ -1,9 +1,11 @@
 using System.Globalization;
 using Clinker.Operations;
 using Clinker.Quotas;
+using Clinker.Scheduling;
 using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Types;
 using Clinker.Volumes;
 using Xunit;
 
@@ -66,12 +68,14 @@ public sealed class Walk(ITestOutputHelper output)
 
     sealed class One(World world, int seed)
     {
-        static readonly string[][] Roles = [[Queues.Scheduler, World.Queue], [Queues.Scheduler], [World.Queue]];
+        static readonly string[][] Roles = [[Queues.Scheduler, World.Queue, World.Second], [Queues.Scheduler], [World.Queue, World.Second]];
 
         readonly Random random = new(seed);
         readonly List<Daemon> daemons = [];
         readonly List<Volume> volumes = [];
         readonly List<Snapshot> snapshots = [];
+        readonly List<VolumeType> types = [];
+        readonly Dictionary<string, string> written = [];
         readonly Queue<string> way = new();
         Node house = world.Node;
         int started, created, deleted, used, refused, killed, rests, failed;
@@ -85,6 +89,8 @@ public sealed class Walk(ITestOutputHelper output)
         public async Task Go(int acts = Acts)
         {
             world.Shares.SnapshotsAttached = seed % 2 == 0;
+            await world.AddBackend();
+            foreach (var (name, pool) in ((string, string?)[])[("any", null), ("in a", "a"), ("in c", "c")]) types.Add(await world.Type(name, pool));
             foreach (var roles in Roles) daemons.Add(Start(roles));
             while (Act < acts)
             {
@@ -102,7 +108,10 @@ public sealed class Walk(ITestOutputHelper output)
         {
             switch (random.Next(1000))
             {
-                case < 615: await Step(Pick(daemons)); break;
+                case < 595: await Step(Pick(daemons)); break;
+                case < 600: await Write(); break;
+                case < 608: await Try("migrate", Pick(volumes), v => world.Migrate(v, Pick(world.Pools.Append(World.Second).ToList()), random.Next(3) == 0)); break;
+                case < 615: await Try("retype", Pick(volumes), v => world.Retype(v, Pick(types), random.Next(4) != 0, Limits)); break;
                 case < 640: await Use(); break;
                 case < 690: await Create(null); break;
                 case < 700: await Create(Pick(volumes) is { } of ? new VolumeSource.OfVolume(of.Id) : null); break;
@@ -204,6 +213,26 @@ public sealed class Walk(ITestOutputHelper output)
             });
         }
 
+        /// <summary>Something is written into a volume, once, before there is anything that was made from it: it is to stay there.</summary>
+        async Task Write()
+        {
+            if (Pick(volumes) is not { } volume || written.ContainsKey(volume.Id)) return;
+            var now = await world.Db.Read(async tx => await tx.Operations.AnyLive(new("volume", volume.Id))
+                || await tx.Operations.Held(new("volume", volume.Id)) || (await tx.Snapshots.Of(volume.Id)).Count > 0 ? null : await tx.Volumes.Find(volume.Id));
+            if (now is not { Status: VolumeStatus.Available, AttachStatus: AttachStatus.Detached }) return;
+            Last = $"{volume.Id} is written to";
+            world.Shares.Write(now.FileId, written[volume.Id] = $"what was written into {volume.Id}");
+        }
+
+        /// <summary>What was written is there, wherever the volume lies now.</summary>
+        async Task HoldWritten()
+        {
+            foreach (var (id, content) in written)
+                if (await world.Db.Read(tx => tx.Volumes.Find(id)) is { Status: VolumeStatus.Available or VolumeStatus.InUse } volume
+                    && world.Shares.Find(volume.FileId)?.Content is var now && now != content)
+                    Assert.Fail($"{id} has '{now}', not {content}");
+        }
+
         async Task Revert()
         {
             if (Pick(snapshots) is not { } some || volumes.Find(v => v.Id == some.VolumeId) is not { } volume) return;
@@ -234,7 +263,7 @@ public sealed class Walk(ITestOutputHelper output)
         /// <summary>A pool goes away or comes back.</summary>
         void Flip()
         {
-            var pool = Pick(world.Shares.Pools);
+            var pool = PoolName.Parse(Pick(world.Pools.ToList())).Pool;
             Last = $"pool {pool} goes or comes";
             if (!world.Shares.Down.TryRemove(pool, out _)) world.Shares.Down[pool] = "simulated";
         }
@@ -242,7 +271,7 @@ public sealed class Walk(ITestOutputHelper output)
         /// <summary>From here on an act of the driver always fails, or none does any more.</summary>
         void Fail()
         {
-            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "snapshot: ", "extend: ", "revert: ", "delete snapshot: ", "create from ", "connect: answer", "disconnect", ""]) : null;
+            world.FailsForGood = world.FailsForGood is null ? Pick(["create: publish", "create: make", "delete: file", "snapshot: ", "extend: ", "revert: ", "delete snapshot: ", "create from ", "connect: answer", "disconnect", "read", "fill: ", "create filled: ", ""]) : null;
             Last = $"fails for good: {world.FailsForGood}";
         }
 
@@ -287,6 +316,7 @@ public sealed class Walk(ITestOutputHelper output)
             world.KillAll();
             await world.RunUntilQuiet();
             await world.Hold($"seed {seed}, act {Act}");
+            await HoldWritten();
             var left = await world.Db.Read(tx => tx.Query(
                 $"select id, status from volume union all select id, status from snapshot", r => (Id: r.GetString(0), Status: r.GetString(1))));
             var ids = left.Select(l => l.Id).ToHashSet();

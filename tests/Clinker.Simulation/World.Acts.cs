@@ -2,6 +2,7 @@ using Clinker.Attachments;
 using Clinker.Quotas;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Types;
 using Clinker.Volumes;
 
 namespace Clinker.Simulation;
@@ -46,23 +47,96 @@ sealed partial class World
             new("h1", """{"host":"h1"}"""), isNew: false, operation, "req-7"));
     }
 
+    /// <summary>An admin sends it to a pool or a backend.</summary>
+    public Task Migrate(Volume volume, string to, bool locks = false)
+    {
+        Later();
+        return Db.Commit(tx => MigrateVolume.Accept(tx, volume.Id, to, locks, ids.New(), ids.New(), "req-11"));
+    }
+
+    public Task Retype(Volume volume, VolumeType type, bool mayMove = true, QuotaLimits? limits = null)
+    {
+        Later();
+        return Db.Commit(tx => RetypeVolume.Accept(
+            tx, volume.Id, type, mayMove, limits ?? QuotaLimits.None, ids.New(), ids.New(), "req-12"));
+    }
+
+    /// <summary>A new type; with a pool's name: only for that one.</summary>
+    public Task<VolumeType> Type(string name, string? pool = null) => Db.Commit(tx => tx.Types.Insert(new()
+    {
+        Id = name,
+        Name = name,
+        ExtraSpecs = pool is null ? Clinker.Volumes.Volume.EmptyMetadata : new Dictionary<string, string> { ["pool_name"] = pool },
+        CreatedAt = tx.Now,
+    }));
+
+    /// <summary>Another pool than the one where it lies.</summary>
+    public async Task<string> PoolBeside(Volume volume)
+    {
+        var lies = (await Db.Read(tx => tx.Volumes.Get(volume.Id))).Host;
+        return Pools.Last(p => p != lies);
+    }
+
     public Task Revert(Volume volume, Snapshot to)
     {
         Later();
         return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, ids.New(), "req-6"));
     }
 
+    /// <summary>Makes a volume of a file in the first pool.</summary>
+    public Task Manage(string name, QuotaLimits? limits = null)
+    {
+        Later();
+        return Db.Commit(tx => ManageVolume.Accept(
+            tx, NewVolume(tx, sizeGb: 0) with { Status = VolumeStatus.Managing, Host = FirstPool }, name, limits ?? QuotaLimits.None, ids.New(), "req-8"));
+    }
+
+    /// <summary>Makes a snapshot of a file in its volume's pool.</summary>
+    public Task Manage(string name, Volume volume)
+    {
+        Later();
+        return Db.Commit(tx => ManageSnapshot.Accept(tx, NewSnapshot(tx, volume), name, QuotaLimits.None, ids.New(), "req-9"));
+    }
+
+    /// <summary>Asks what lies in the first pool; the operation's id.</summary>
+    public async Task<string> ListManageable()
+    {
+        Later();
+        var operation = ids.New();
+        await Db.Commit(tx => Managing.ListManageable.Accept(
+            tx, new(FirstPool, "volume", [new(BySize: true, Descending: false)], 100, 0, null), "p", operation, "req-10"));
+        return operation;
+    }
+
+    string FirstPool => $"{Queue}#{Shares.Pools[0]}";
+
     /// <summary>
-    /// How all volumes, all snapshots, all groups and all group snapshots are, each the oldest first: status, size and what is
-    /// written in them, as <c>available 1 old; available 1 old; group available</c>.
+    /// How all volumes, all snapshots, all groups, all group snapshots and all backups are, each the oldest first: status, size and what is
+    /// written in them, as <c>available 1 old; available 1 old; group available</c>; of a volume with a type, or that was to be moved,
+    /// that too: <c>available 1 old of t success</c>; then the files that are nothing of these, and the images that were made.
     /// </summary>
-    public Task<string> Outcome() => Db.Read(async tx => string.Join("; ", await tx.Query($"""
-        select id, status, size_gb, created_at, 0 from volume union all select id, status, size_gb, created_at, 1 from snapshot
-        union all select id, 'group ' || status, 0, created_at, 2 from volume_group
-        union all select id, 'group snapshot ' || status, 0, created_at, 3 from group_snapshot order by 5, 4, 1
-        """, r => r.GetInt32(4) > 1
-            ? r.GetString(1)
-            : $"{r.GetString(1)} {r.GetInt32(2)} {Shares.Find(r.GetString(0))?.Content}".TrimEnd())));
+    public async Task<string> Outcome()
+    {
+        var rows = await Db.Read(tx => tx.Query($"""
+            select id, status, size_gb, created_at, 0, coalesce(name_id, id),
+              coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') from volume
+            union all select id, status, size_gb, created_at, 1, id, '' from snapshot
+            union all select id, 'group ' || status, 0, created_at, 2, '', '' from volume_group
+            union all select id, 'group snapshot ' || status, 0, created_at, 3, '', '' from group_snapshot
+            union all select id, 'backup ' || status, 0, created_at, 4, '', '' from backup order by 5, 4, 1
+            """, r => (Id: r.GetString(0), Status: r.GetString(1), Size: r.GetInt32(2), Kind: r.GetInt32(4), File: r.GetString(5), More: r.GetString(6))));
+        var all = new List<string>();
+        foreach (var row in rows)
+            all.Add(row.Kind switch
+            {
+                4 => $"{row.Status} {await this.ContentOf(row.Id)}".TrimEnd(),
+                > 1 => row.Status,
+                _ => $"{row.Status} {row.Size} {Shares.Find(row.File)?.Content}".TrimEnd() + row.More,
+            });
+        all.AddRange(Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd()));
+        all.AddRange(ImagesMade());
+        return string.Join("; ", all);
+    }
 
     /// <summary>How many operations of each kind ended how.</summary>
     public async Task<string> Ended() => string.Join(", ", await Db.Read(tx => tx.Query(

@@ -21,12 +21,16 @@ namespace Clinker.Simulation;
 sealed partial class World : IAsyncDisposable
 {
     public const string Queue = "host@memory";
+
+    /// <summary>A backend that is there once <see cref="AddBackend"/> was called, with a pool of its own.</summary>
+    public const string Second = "host@second";
+    public static readonly string[] SecondPools = ["c"];
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     readonly Dictionary<int, Trouble> troubles;
     readonly bool separate;
     readonly Ids ids = new(seed: 1);
-    readonly MemoryDriver driver;
+    readonly MemoryDriver driver, second;
     int point;
     List<Daemon> daemons = [];
 
@@ -37,12 +41,20 @@ sealed partial class World : IAsyncDisposable
         this.separate = separate;
         Time = time;
         driver = new MemoryDriver("memory", Shares);
+        second = new MemoryDriver("second", Shares, pools: SecondPools);
         Node = NewNode();
     }
 
     public Database Db { get; }
     public FakeTimeProvider Time { get; }
     public MemoryShares Shares { get; } = new("a", "b");
+
+    /// <summary>Whether there is a second backend.</summary>
+    public bool HasSecond { get; private set; }
+
+    /// <summary>The pools of all backends, as volumes' hosts.</summary>
+    public IEnumerable<string> Pools =>
+        Shares.Pools.Select(p => $"{Queue}#{p}").Concat(HasSecond ? SecondPools.Select(p => $"{Second}#{p}") : []);
 
     /// <summary>A daemon's part in the work, with a backend that no trouble befalls: for reports, sweeps and keeping house.</summary>
     public Node Node { get; }
@@ -52,6 +64,9 @@ sealed partial class World : IAsyncDisposable
 
     /// <summary>Acts of the driver that fail for good, by the start of their name.</summary>
     public string? FailsForGood { get; set; }
+
+    /// <summary>Only the next of these fails.</summary>
+    public bool FailsOnce { get; set; }
 
     /// <summary>The host reports nothing any more.</summary>
     public bool HostIsGone { get; set; }
@@ -95,9 +110,25 @@ sealed partial class World : IAsyncDisposable
         new NodeSettings("host", "nova", TimeSpan.FromSeconds(10), true), ids, Time, NullLoggerFactory.Instance);
 
     /// <summary>The host reports, unless it is gone.</summary>
-    public Task Heartbeat() => HostIsGone ? Task.CompletedTask : Node.Report(Queue, driver, default);
+    public async Task Heartbeat()
+    {
+        if (HostIsGone) return;
+        await Node.Report(Queue, driver, default);
+        await Db.Commit(tx => tx.Services.Beat("backups", "host", ServiceTable.BackupBinary, "nova", null));
+        if (HasSecond) await Node.Report(Second, second, default);
+    }
 
-    public Task Sweep() => Node.Sweep(Queue, driver, default);
+    public async Task Sweep()
+    {
+        await Node.Sweep(Queue, driver, default);
+        if (HasSecond) await Node.Sweep(Second, second, default);
+    }
+
+    public Task AddBackend()
+    {
+        HasSecond = true;
+        return Heartbeat();
+    }
 
     public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
         CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
@@ -170,9 +201,10 @@ sealed partial class World : IAsyncDisposable
     public async Task<string> Dump()
     {
         var text = new List<string>();
-        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "reservation", "quota_usage", "message" })
+        foreach (var table in new[] { "operation", "journal", "hold", "volume", "snapshot", "volume_group", "group_snapshot", "attachment", "backup", "reservation", "quota_usage", "message" })
             text.AddRange(await Db.Read(tx => tx.Query($"select * from {Sql.Raw(table)} order by 1, 2, 3", r =>
                 table + " " + string.Join(" | ", Enumerable.Range(0, r.FieldCount).Select(i => $"{r.GetName(i)}={r.GetValue(i)}")))));
+        text.AddRange(Objects.All.Keys.Order(StringComparer.Ordinal));
         text.AddRange(Shares.Exports.Keys.Select(e => e.ToString()).Order(StringComparer.Ordinal));
         text.AddRange(Shares.Volumes.Concat(Shares.Snapshots).Concat(Shares.Litter).Select(f => f.ToString()).Order(StringComparer.Ordinal));
         return string.Join('\n', text);
@@ -202,7 +234,7 @@ sealed partial class World : IAsyncDisposable
     }
 
     /// <summary>When something is to be done next; null: nothing is.</summary>
-    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queue]));
+    public Task<DateTime?> NextDue() => Db.Read(tx => tx.Operations.NextDue([Queues.Scheduler, Queues.Backup, Queue, Second]));
 
     /// <summary>As <see cref="RunUntilQuiet"/>, before any trouble begins.</summary>
     public async Task RunUntroubled()
@@ -231,12 +263,12 @@ sealed partial class World : IAsyncDisposable
     /// <summary>No pool answers any more.</summary>
     public void Break(string why = "simulated")
     {
-        foreach (var pool in Shares.Pools) Shares.Down[pool] = why;
+        foreach (var pool in Pools) Shares.Down[PoolName.Parse(pool).Pool] = why;
     }
 
     void Start() => daemons = separate
-        ? [new Daemon(this, $"s{point}", [Queues.Scheduler]), new Daemon(this, $"v{point}", [Queue])]
-        : [new Daemon(this, $"d{point}", [Queues.Scheduler, Queue])];
+        ? [new Daemon(this, $"s{point}", [Queues.Scheduler]), new Daemon(this, $"v{point}", [Queue, Second])]
+        : [new Daemon(this, $"d{point}", [Queues.Scheduler, Queue, Second])];
 
     /// <summary>Passes a point: what was planned for it happens, once.</summary>
     public async ValueTask Pass(Daemon daemon, bool storage, string name)
@@ -252,7 +284,10 @@ sealed partial class World : IAsyncDisposable
         }
         if (daemon.Spared) return;
         if (storage && FailsForGood is { } act && name.StartsWith(act, StringComparison.Ordinal))
+        {
+            if (FailsOnce) FailsForGood = null;
             throw new Fault.DriverFailed(act, "it always does here").Thrown();
+        }
         if (troubles.Remove(point++, out var trouble)) Strike(daemon, trouble, storage);
     }
 

@@ -75,6 +75,8 @@ internal static class Admin
             new Command("resource", "What lists may be filtered by").With(
                 new Command("filter", "What lists may be filtered by").With(
                     Filters.List(session, "List block storage resource filters"), FilterShow(session))),
+            new Command("volume", "Volumes in storage").With(Manageable.List(session, "volume")),
+            new Command("snapshot", "Snapshots in storage").With(Manageable.List(session, "snapshot")),
             new Command("log", "Logs").With(new Command("level", "Log levels").With(LogLevels(session), SetLogLevel(session)))));
 
     static Command FilterShow(Session session) => session.Command("show", "Show filters for a block storage resource type", command =>

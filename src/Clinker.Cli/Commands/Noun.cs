@@ -79,17 +79,23 @@ internal sealed record Noun(string Kind, string Path, string One, string Many)
     });
 
     /// <param name="force">Gives what is sent instead with <c>--force</c>; null when there is no such option.</param>
-    public Command Delete(Session session, string help, Func<BlockStorage, string, CancellationToken, Task>? force = null) =>
+    /// <param name="remote">The same with <c>--remote</c>.</param>
+    public Command Delete(Session session, string help, Func<BlockStorage, string, CancellationToken, Task>? force = null,
+        Func<BlockStorage, string, CancellationToken, Task>? remote = null) =>
         session.Command("delete", help, command =>
         {
             var which = Opt.Several(Argument, $"{Upper(Kind)}(s) to delete ({Known})");
             var forced = Opt.Flag("--force", $"Attempt forced removal of {Kind}(s), whatever is the case");
+            var unmanaged = Opt.Flag("--remote", $"Unmanage the {Kind}(s): forget them and leave what is in storage (admin only)");
             command.Add(which);
             if (force is not null) command.Add(forced);
+            if (remote is not null) command.Add(unmanaged);
+            command.Exclusive(forced, unmanaged);
             return (parse, api, token) => session.Each(parse.GetRequiredValue(which), "delete", Kind, async name =>
             {
                 var path = await PathOf(api, name, token);
                 if (force is not null && parse.GetValue(forced)) await force(api, path, token);
+                else if (remote is not null && parse.GetValue(unmanaged)) await remote(api, path, token);
                 else await api.Delete(path, token);
             });
         });

@@ -40,7 +40,8 @@ internal static class Snapshots
 
     public static Command Make(Session session) => new Command("snapshot", "Snapshots of volumes").With(
         Create(session), Noun.List(session, "List volume snapshots"), Noun.Show(session, "Display volume snapshot details"), Set(session),
-        Unset(session), Noun.Delete(session, "Delete volume snapshot(s)", (api, path, token) => api.Act(path, "os-force_delete", null, token)));
+        Unset(session), Noun.Delete(session, "Delete volume snapshot(s)", 
+            (api, path, token) => api.Act(path, "os-force_delete", null, token), (api, path, token) => api.Act(path, "os-unmanage", null, token)));
 
     public static Command Revert(Session session) => session.Command("revert", "Revert a volume to a snapshot", command =>
     {

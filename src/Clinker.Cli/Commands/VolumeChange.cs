@@ -124,8 +124,9 @@ internal static class VolumeChange
         var volumes = Opt.Several("volume", "Volume(s) to delete (name or ID)");
         var force = Opt.Flag("--force", "Attempt forced removal of volume(s), regardless of state (defaults to False)");
         var purge = Opt.Flag("--purge", "Remove any snapshots along with volume(s) (defaults to False)");
-        command.With(volumes, force, purge);
-        command.Exclusive(force, purge);
+        var remote = Opt.Flag("--remote", "Unmanage the volume(s): forget them and leave what is in storage (admin only)");
+        command.With(volumes, force, purge, remote);
+        command.Exclusive(force, purge, remote);
         var waiting = new Waiting(command, session.Terminal);
 
         return async (parse, api, token) =>
@@ -139,6 +140,7 @@ internal static class VolumeChange
                 {
                     var path = $"volumes/{(string?)(await Names.Volume(api, name, token))["id"]}";
                     if (parse.GetValue(force)) await api.Act(path, "os-force_delete", null, token);
+                    else if (parse.GetValue(remote)) await api.Act(path, "os-unmanage", null, token);
                     else await api.Delete(path + (parse.GetValue(purge) ? "?cascade=True" : ""), token);
                     accepted[name] = path;
                 });

@@ -16,6 +16,10 @@ internal static class VolumeCreate
         var image = Opt.Text("--image", "image", "Use <image> as source of volume (name or ID)");
         var snapshot = Opt.Text("--snapshot", "snapshot", "Use <snapshot> as source of volume (name or ID)");
         var source = Opt.Text("--source", "volume", "Volume to clone (name or ID)");
+        var remote = Opt.Pairs("--remote-source",
+            "What an existing volume in storage is known by (admin required) (repeat option for several): source-name=<name>");
+        var host = Opt.Text("--host", "host", "With --remote-source: where the existing volume lies: host@backend-name#pool");
+        var cluster = Opt.Text("--cluster", "cluster", "With --remote-source: the cluster in which the existing volume lies");
         var description = Opt.Text("--description", "description", "Volume description");
         var zone = Opt.Text("--availability-zone", "availability-zone", "Create volume in <availability-zone>");
         var properties = Opt.Pairs("--property", "Set a property to this volume (repeat option to set multiple properties)");
@@ -24,14 +28,19 @@ internal static class VolumeCreate
         var notBootable = Opt.Flag("--non-bootable", "Mark volume as non-bootable (default)");
         var readOnly = Opt.Flag("--read-only", "Set volume to read-only access mode");
         var readWrite = Opt.Flag("--read-write", "Set volume to read-write access mode (default)");
-        command.With(name, size, type, image, snapshot, source, description, zone, properties, hints, bootable, notBootable, readOnly, readWrite);
-        command.Exclusive(image, snapshot, source);
+        command.With(name, size, type, image, snapshot, source, remote, host, cluster, description, zone, properties, hints, bootable, notBootable, readOnly, readWrite);
+        command.Exclusive(image, snapshot, source, remote);
+        command.Exclusive(host, cluster);
         command.Exclusive(bootable, notBootable);
         command.Exclusive(readOnly, readWrite);
         command.Validators.Add(result =>
         {
-            if (new Option[] { size, snapshot, source }.All(o => !result.Given(o)))
-                result.AddError("--size is a required option if snapshot or source volume is not specified.");
+            if (new Option[] { size, snapshot, source, remote }.All(o => !result.Given(o)))
+                result.AddError("--size is a required option if snapshot, source volume or remote source is not specified.");
+            if (result.Given(remote) != (result.Given(host) || result.Given(cluster)))
+                result.AddError("--remote-source goes with one of --host and --cluster.");
+            if (result.Given(remote) && new Option[] { size, hints }.Any(result.Given))
+                result.AddError("--size and --hint don't go with --remote-source: what exists has its size and place.");
         });
         var waiting = new Waiting(command, session.Terminal);
         var output = OutputOptions.ForDetail(command, session.Terminal);
@@ -54,6 +63,13 @@ internal static class VolumeCreate
                 gigabytes ??= (int?)found["size"];
             }
             if (gigabytes is { } given) volume["size"] = given;
+            if (parse.Map(remote) is { } reference)
+            {
+                volume["ref"] = reference;
+                volume["bootable"] = parse.GetValue(bootable);
+                foreach (var (key, option) in new[] { ("host", host), ("cluster", cluster) })
+                    if (parse.GetValue(option) is { } value) volume[key] = value;
+            }
             // The API takes an image's name as well as its id.
             foreach (var (key, option) in new[] { ("volume_type", type), ("imageRef", image), ("description", description), ("availability_zone", zone) })
                 if (parse.GetValue(option) is { } value) volume[key] = value;
@@ -61,7 +77,7 @@ internal static class VolumeCreate
             var body = new JsonObject { ["volume"] = volume };
             if (parse.Map(hints) is { } hint) body["OS-SCH-HNT:scheduler_hints"] = hint;
 
-            var made = (JsonObject)(await api.Post("volumes", body, token))!["volume"]!;
+            var made = (JsonObject)(await api.Post(volume.ContainsKey("ref") ? "manageable_volumes" : "volumes", body, token))!["volume"]!;
             var path = $"volumes/{(string?)made["id"]}";
             if (waiting.Asked(parse))
             {
@@ -69,7 +85,7 @@ internal static class VolumeCreate
                 made = (await waiting.Until(parse, $"volume {parse.GetValue(name)}",
                     async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s == "available", token))!;
             }
-            if (parse.GetValue(bootable) || parse.GetValue(notBootable))
+            if (!volume.ContainsKey("ref") && (parse.GetValue(bootable) || parse.GetValue(notBootable)))
                 await api.Act(path, "os-set_bootable", new JsonObject { ["bootable"] = parse.GetValue(bootable) }, token);
             if (parse.GetValue(readOnly) || parse.GetValue(readWrite))
                 await api.Act(path, "os-update_readonly_flag", new JsonObject { ["readonly"] = parse.GetValue(readOnly) }, token);

@@ -37,10 +37,10 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
 
     public override async Task Run(Saga saga)
     {
-        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
-        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        var turn = await saga.Commit("turn", tx => Turn(tx, saga.Row, saga.Means));
 
-        var turn = await saga.Commit("turn", tx => Turn(tx, saga.Row, saga.Driver));
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)); // it may have been moved while this waited
+        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
 
         var info = await saga.Step(ConnectStep,
             () => saga.Driver.Connect(volume, Connector, saga.Work),
@@ -59,10 +59,10 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
     }
 
     /// <summary>What the volume's other uses are, which stay as they are until this operation has ended.</summary>
-    async Task<ConnectTurn> Turn(Tx tx, OperationRow row, Driver driver)
+    async Task<ConnectTurn> Turn(Tx tx, OperationRow row, Means means)
     {
         await Turns.Demand(tx, row, VolumeId);
-        await Writers.DemandQuiet(tx, VolumeId, driver);
+        await Writers.DemandQuiet(tx, VolumeId, means);
         var shared = await tx.Attachments.Connected(VolumeId, Connector.Host, otherThan: null);
         if (AttachmentId is null) return new(shared, null);
         var attachment = await tx.Attachments.Get(AttachmentId);

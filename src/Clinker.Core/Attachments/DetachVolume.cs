@@ -44,10 +44,10 @@ public sealed record DetachVolume(string VolumeId, string? AttachmentId, bool Wa
 
     public override async Task Run(Saga saga)
     {
-        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
-        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
-
         var host = await saga.Commit("turn", tx => Turn(tx, saga.Row));
+
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)); // it may have been moved while this waited
+        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         if (host is not null)
             await saga.Step("disconnect",
                 () => saga.Driver.Disconnect(volume, host, saga.Work),

@@ -1,6 +1,7 @@
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Store;
 using Clinker.Volumes;
 
@@ -16,12 +17,13 @@ static class Writers
 {
     /// <summary>Lets a host go on only when nothing is under way that it would disturb. For its turn, which keeps the volume's row.</summary>
     /// <exception cref="FaultException">Unavailable, which passes.</exception>
-    public static async Task DemandQuiet(Tx tx, string volumeId, Driver driver)
+    public static async Task DemandQuiet(Tx tx, string volumeId, Means means)
     {
         var about = new About("volume", volumeId);
         if (await tx.Operations.AnyOther(about, Turns.Kinds))
             throw new Fault.Unavailable($"Volume {volumeId} is being changed: it can be attached after that.").Thrown();
-        var copied = driver.Can.HasFlag(Abilities.SnapshotsAttached)
+        var lies = PoolName.Parse((await tx.Volumes.Get(volumeId)).Host!).Queue;
+        var copied = means.Drivers.GetValueOrDefault(lies)?.Can.HasFlag(Abilities.SnapshotsAttached) ?? false
             ? await tx.Operations.Held(about, nameof(CreateGroupSnapshot)) // the others of its group are to be of the same moment
             : await tx.Operations.Held(about);
         if (copied)

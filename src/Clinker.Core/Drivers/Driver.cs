@@ -102,6 +102,31 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>Takes back what <see cref="Connect"/> exported for that host. What was never exported is no fault.</summary>
     public virtual Task Disconnect(Volume volume, Connector connector, Work work) => Task.CompletedTask;
 
+    /// <summary>
+    /// The names of what lies in a pool and could be a volume's or snapshot's: whole files of ours and of others, none under work.
+    /// In no order.
+    /// </summary>
+    public virtual Task<IReadOnlyList<FoundFile>> ListFiles(string pool, CancellationToken token) => throw CanNot("list existing files");
+
+    /// <summary>Looks at one of them; null when there is none of that name.</summary>
+    public virtual Task<ExistingFile?> Inspect(string pool, string name, CancellationToken token) => throw CanNot("look at existing files");
+
+    /// <summary>
+    /// Ensures that what lay under a name in the volume's pool is the volume, durable on return: from then on it is called as the
+    /// volume's own are. What is there must be what <see cref="Inspect"/> told, of the volume's size and format. Nothing of its
+    /// content is touched, and nothing is put in another's place.
+    /// </summary>
+    public virtual Task<VolumeOnDisk> Manage(Volume volume, string name, Work work) => throw CanNot("manage existing volumes");
+
+    /// <summary>The undo of <see cref="Manage"/>: ensures that it has its old name again.</summary>
+    public virtual Task GiveBack(Volume volume, string name, Work work) => Task.CompletedTask;
+
+    /// <summary>As <see cref="Manage"/>: what lay under a name in the pool of its volume is the snapshot.</summary>
+    public virtual Task ManageSnapshot(Volume volume, Snapshot snapshot, string name, Work work) => throw CanNot("manage existing snapshots");
+
+    /// <summary>The undo of <see cref="ManageSnapshot"/>.</summary>
+    public virtual Task GiveBackSnapshot(Volume volume, Snapshot snapshot, string name, Work work) => Task.CompletedTask;
+
     /// <summary>Refuses what this backend does not promise, before it is tried.</summary>
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
     public void Demand(Abilities needed, string what)
@@ -167,6 +192,8 @@ public enum Abilities
     Multiattach = 128,
     /// <summary>What is in volumes and snapshots can be read, and volumes be filled with what comes from elsewhere.</summary>
     Content = 256,
+    /// <summary>What lies in its pools already can become volumes and snapshots.</summary>
+    Manage = 512,
 }
 
 /// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>
@@ -190,6 +217,17 @@ public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
 /// <param name="SnapshotIds">One for each snapshot that has a published file.</param>
 /// <param name="Litter">Files under work.</param>
 public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter);
+
+/// <summary>A name in a pool.</summary>
+/// <param name="As">The volume or snapshot whose file would be called so, whether there is such a one or not; null for other names.</param>
+public readonly record struct FoundFile(string Name, About? As);
+
+/// <summary>A file in a pool that could become a volume or a snapshot.</summary>
+/// <param name="SizeGb">The size of the disk in it, rounded up.</param>
+/// <param name="Format">raw or qcow2.</param>
+/// <param name="WhyNot">Why it can't become one; null when it can.</param>
+/// <param name="As">As in <see cref="FoundFile"/>.</param>
+public sealed record ExistingFile(string Name, int SizeGb, string Format, string? WhyNot = null, About? As = null);
 
 /// <summary>A file under work.</summary>
 /// <param name="Name">Its name in the pool (<c>….g&lt;generation&gt;</c>).</param>

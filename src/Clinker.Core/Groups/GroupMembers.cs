@@ -34,6 +34,7 @@ public static class GroupMembers
                     $"because volume type {type} is not supported by the group.",
                 _ when !MayCome.Contains(volume.Status) =>
                     $"because volume is in an invalid state: {volume.Status}. Valid states are: {Tuple(MayCome)}.",
+                { IsMigrating: true } => "because it is being migrated.",
                 _ => null,
             };
             if (why is not null) throw Cannot(id, why);

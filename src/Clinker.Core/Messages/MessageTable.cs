@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Clinker.Operations;
 using Clinker.Store;
+using Clinker.Volumes;
 
 namespace Clinker.Messages;
 
@@ -74,15 +75,25 @@ public readonly struct MessageTable(Tx tx)
             Fault.BackendDown => "002",
             Fault.NoValidBackend => "003",
             Fault.OverQuota => "006",
+            Fault.NoBackupService => "024",
             Fault.ShareFull when action == MessageAction.CopyImageToVolume => "007",
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",
         };
+        return Insert(operation.Id, operation.ProjectId ?? "", operation.RequestId, resourceType, resourceId, action, detail, fault.Message);
+    }
+
+    /// <summary>Tells the owner of an encrypted volume that it can't be given up.</summary>
+    public Task AddUnmanageEncrypted(string id, Volume volume, string? requestId) => Insert(id, volume.ProjectId, requestId, "VOLUME",
+        volume.Id, MessageAction.UnmanageVolume, "008", "Unmanaging encrypted volumes is not supported.");
+
+    Task Insert(string id, string projectId, string? requestId, string resourceType, string resourceId, MessageAction action,
+        string detail, string words)
+    {
         var @event = $"VOLUME_{resourceType}_{action.Id}_{detail}";
-        var text = $"{action.Text}: {fault.Message}";
+        var text = $"{action.Text}: {words}";
         return tx.Execute($"""
-            insert into message ({All}) values ({operation.Id}, {operation.ProjectId ?? ""}, {operation.RequestId}, {resourceType},
-              {resourceId}, {@event}, 'ERROR', {text},
+            insert into message ({All}) values ({id}, {projectId}, {requestId}, {resourceType}, {resourceId}, {@event}, 'ERROR', {text},
               {tx.Now}, {tx.Now + Life}) on conflict do nothing
             """);
     }

@@ -18,6 +18,7 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(ShareFull), "share-full")]
 [JsonDerivedType(typeof(DriverFailed), "driver-failed")]
 [JsonDerivedType(typeof(HostGone), "host-gone")]
+[JsonDerivedType(typeof(NoBackupService), "no-backup-service")]
 [JsonDerivedType(typeof(Unavailable), "unavailable")]
 [JsonDerivedType(typeof(Misconfigured), "misconfigured")]
 [JsonDerivedType(typeof(Bug), "bug")]
@@ -91,6 +92,9 @@ public abstract record Fault(string Message)
 
     /// <summary>The host that was to do it has stopped and did not come back in time.</summary>
     public sealed record HostGone(string Host) : Fault($"Host {Host} is down and did not take the work in time.");
+
+    /// <summary>503: no service is up that keeps backups.</summary>
+    public sealed record NoBackupService() : Fault("Service not found for creating backup.");
 
     /// <summary>503: something that we need (database, identity) does not answer now.</summary>
     public sealed record Unavailable(string Why) : Fault(Why)

@@ -40,6 +40,25 @@ public readonly struct OperationTable(Tx tx)
         tx.Wake(queue);
     }
 
+    /// <summary>Not before then, for one that was just accepted and that nobody has taken; or now, for one that was so put off.</summary>
+    public async Task Defer(string id, DateTime until)
+    {
+        var queue = await tx.One<string?>(
+            $"update operation set run_after = {until} where id = {id} and status = 'queued' and generation = 0 returning queue", r => r.GetString(0));
+        if (queue is not null) tx.Wake(queue);
+    }
+
+    /// <summary>Ends one that nobody has taken yet, as failed; false when somebody has.</summary>
+    public async Task<bool> Withdraw(string id, Fault because)
+    {
+        var changed = await tx.Execute($"""
+            update operation set status = 'failed', fault = {Text(because)}, updated_at = {tx.Now}
+            where id = {id} and status = 'queued' and generation = 0
+            """);
+        if (changed == 1) await tx.Execute($"delete from hold where operation = {id}");
+        return changed == 1;
+    }
+
     /// <summary>
     /// Leases up to <paramref name="most"/> due operations of these queues: those nobody runs, and those whose lease ran out.
     /// </summary>
@@ -211,8 +230,13 @@ public readonly struct OperationTable(Tx tx)
             """, r => r.GetString(0));
         foreach (var id in ids)
         {
-            // Nobody began what comes after the handing over: the replay is to turn round there.
-            await tx.Execute($"delete from journal where operation = {id} and step = {"→" + deadQueue}");
+            // Nobody began what comes after the handing over, the last of several: the replay is to turn round there.
+            var handing = "→" + deadQueue;
+            await tx.Execute($"""
+                delete from journal where operation = {id} and step = (select step from journal
+                  where operation = {id} and (step = {handing} or substr(step, 1, length({handing}) + 1) = {handing} || ' ')
+                  order by at desc, length(step) desc, step desc limit 1)
+                """);
             await Journal(id, "", JournalEvent.Fault, Text(because));
         }
         if (ids.Count > 0) tx.Wake(queue);
@@ -313,6 +337,10 @@ public static class JournalEvent
     public const string Undone = "undone";
     /// <summary>Up to the lease whose generation is the data, nothing of the act was done.</summary>
     public const string Untouched = "untouched";
+    /// <summary>The act failed and is not tried again, but the operation is to go on without it; data is the fault.</summary>
+    public const string Failed = "failed";
+    /// <summary>What failed so was taken back; data is the fault.</summary>
+    public const string GivenUp = "given up";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>
     public const string Fault = "fault";
 

@@ -4,4 +4,7 @@ namespace Clinker.Operations;
 public static class Queues
 {
     public const string Scheduler = "scheduler";
+
+    /// <summary>Of what is done where backups are kept, whichever backend their volumes lie on.</summary>
+    public const string Backup = "backup";
 }

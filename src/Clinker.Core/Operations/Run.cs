@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
+using Clinker.Outside;
 using Clinker.Scheduling;
 using Clinker.Store;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,13 @@ namespace Clinker.Operations;
 /// <param name="Drivers">By queue (<c>host@backend</c>): the backends that this process serves.</param>
 /// <param name="Lease">How long a lease lasts without being renewed.</param>
 public sealed record Means(
-    Database Db, IReadOnlyDictionary<string, Driver> Drivers, SchedulingSettings Scheduling, TimeSpan Lease);
+    Database Db, IReadOnlyDictionary<string, Driver> Drivers, SchedulingSettings Scheduling, TimeSpan Lease)
+{
+    /// <summary>From images and to them; null without an image service.</summary>
+    public ImageCopies? Images { get; init; }
+    /// <summary>Where backups are kept; null where none is configured.</summary>
+    public BackupStore? Backups { get; init; }
+}
 
 /// <summary>One lease of one operation: runs it until it ends, is put back, is handed over, or is lost.</summary>
 sealed partial class Run : IDisposable

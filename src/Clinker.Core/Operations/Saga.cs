@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
+using Clinker.Outside;
 using Clinker.Store;
 
 namespace Clinker.Operations;
@@ -59,6 +60,15 @@ public sealed class Saga
         ? driver
         : throw new InvalidOperationException($"Queue {run.Queue} is not served here: hand over first.");
 
+    /// <exception cref="FaultException">Misconfigured; nothing was done.</exception>
+    public ImageCopies Images => run.Means.Images
+        ?? throw new FaultException(new Fault.Misconfigured("No image service is configured on this host.")) { NothingDone = true };
+
+    /// <summary>Where backups are kept. For acts and undos.</summary>
+    /// <exception cref="FaultException">Misconfigured: nowhere, by the configuration of this host.</exception>
+    public BackupStore Backups => run.Means.Backups ?? throw new FaultException(
+        new Fault.Misconfigured("This host is not told where backups are kept (backup_driver).")) { NothingDone = true };
+
     /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
     public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>
         Step<bool>(name, async () => { await act(); return true; }, undo);
@@ -81,6 +91,50 @@ public sealed class Saga
         return result;
     }
 
+    /// <summary>
+    /// A step without which the operation may go on: when it fails for good for a reason that <paramref name="goesOn"/> takes, it is
+    /// taken back, and the fault is its answer. That it failed is journaled before it is taken back: from then on nobody tries it again,
+    /// so a late worker that still takes it back takes nothing away that counts.
+    /// </summary>
+    public async Task<(T? Result, Fault? Fault)> Try<T>(string name, Func<Task<T>> act, Func<Task> undo, Func<Fault, bool> goesOn)
+    {
+        if (journal.TryGetValue((name, JournalEvent.GivenUp), out var why))
+        {
+            Untouched = null;
+            if (!named.Add(name)) throw TwoSteps(name);
+            return (default, Fault(why!));
+        }
+        if (journal.TryGetValue((name, JournalEvent.Failed), out why))
+        {
+            Untouched = null;
+            if (!named.Add(name)) throw TwoSteps(name);
+            undos.Push((name, () => UndoStep(name, undo)));
+            if (Unwinding) throw new TurnedRound();
+            run.MayGoOn();
+        }
+        else
+            try
+            {
+                return (await Step(name, act, undo), null);
+            }
+            catch (FaultException e) when (!e.Fault.Transient && goesOn(e.Fault) && !run.Token.IsCancellationRequested)
+            {
+                Untouched = null;
+                why = JsonSerializer.Serialize(e.Fault, CoreJson.Default.Fault);
+                await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.Failed, why));
+                journal[(name, JournalEvent.Failed)] = why;
+            }
+        await undo();
+        await Fenced(name, tx => tx.Operations.Journal(run.Row.Id, name, JournalEvent.GivenUp, why));
+        journal[(name, JournalEvent.GivenUp)] = why;
+        undos.Pop();
+        first = true;
+        run.Progressed();
+        return (default, Fault(why!));
+
+        static Fault Fault(string text) => JsonSerializer.Deserialize(text, CoreJson.Default.Fault)!;
+    }
+
     /// <summary>A step that is one transaction with its journal entry inside: exactly once.</summary>
     public async Task<T> Commit<T>(string name, Func<Tx, Task<T>> act, Func<Tx, Task>? undo = null)
     {
@@ -99,9 +153,10 @@ public sealed class Saga
     /// <summary>
     /// From here on a worker of <paramref name="queue"/> goes on: this one, when it serves that queue too.
     /// </summary>
-    public async Task HandTo(string queue)
+    /// <param name="time">Of an operation that may come to the same queue again: the how manieth time something is handed over.</param>
+    public async Task HandTo(string queue, int time = 1)
     {
-        var name = "→" + queue;
+        var name = time == 1 ? "→" + queue : $"→{queue} {time}";
         if (Known<long>(name, null, out var handedBy))
         {
             first = handedBy == run.Row.Generation - 1;
@@ -156,12 +211,12 @@ public sealed class Saga
     internal bool KnowsAllSteps => !UnknownSteps().Any();
 
     IEnumerable<string> UnknownSteps() =>
-        journal.Keys.Where(k => k.Event == JournalEvent.Done && !named.Contains(k.Step)).Select(k => k.Step);
+        journal.Keys.Where(k => (k.Event is JournalEvent.Done or JournalEvent.Failed or JournalEvent.GivenUp) && !named.Contains(k.Step)).Select(k => k.Step);
 
     bool Known<T>(string name, Func<Task>? undo, out T? result)
     {
         Untouched = null;
-        if (!named.Add(name)) throw new InvalidOperationException($"Two steps are named {name}: the journal could not tell them apart.");
+        if (!named.Add(name)) throw TwoSteps(name);
         if (undo is not null) undos.Push((name, undo));
         if (journal.TryGetValue((name, JournalEvent.Done), out var data))
         {
@@ -175,6 +230,8 @@ public sealed class Saga
         result = default;
         return false;
     }
+
+    static InvalidOperationException TwoSteps(string name) => new($"Two steps are named {name}: the journal could not tell them apart.");
 
     void Noted(string name, string result)
     {

@@ -1,3 +1,4 @@
+using Clinker.Backups;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 
@@ -71,6 +72,19 @@ static class Uses
 
     public static IEnumerable<Use> OfGrowth(Volume volume, int toGb) =>
         volume.ConsumesQuota ? Of(volume.VolumeTypeId, toGb - volume.SizeGb, counted: null) : [];
+
+    /// <summary>What it uses of a type.</summary>
+    public static IEnumerable<Use> OfType(Volume volume, string? typeId) =>
+        Of(volume with { VolumeTypeId = typeId }).Where(u => QuotaResource.Parts(u.Resource).TypeId is not null);
+
+    /// <inheritdoc cref="OfType(Volume, string?)"/>
+    public static IEnumerable<Use> OfType(Snapshot snapshot, string? typeId) =>
+        Of(snapshot with { VolumeTypeId = typeId }).Where(u => QuotaResource.Parts(u.Resource).TypeId is not null);
+
+    public static IEnumerable<Use> OfShrinking(Snapshot snapshot, int toGb) =>
+        snapshot.ConsumesQuota ? Of(snapshot.VolumeTypeId, snapshot.SizeGb - toGb, counted: null) : [];
+
+    public static IEnumerable<Use> Of(Backup backup) => [new(QuotaResource.BackupGigabytes, backup.SizeGb), new(QuotaResource.Backups, 1)];
 
     static IEnumerable<Use> Of(string? typeId, int sizeGb, string? counted)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Snapshots;
@@ -26,6 +27,10 @@ public readonly struct QuotaTable(Tx tx)
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
     public Task Take(Snapshot snapshot, QuotaLimits configured) => Take(snapshot.ProjectId, Uses.Of(snapshot), configured);
 
+    /// <summary>Takes what a new backup uses.</summary>
+    /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
+    public Task Take(Backup backup, QuotaLimits configured) => Take(backup.ProjectId, Uses.Of(backup), configured);
+
     /// <summary>Takes what a new group uses.</summary>
     /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
     public Task Take(Group group, QuotaLimits configured) => Take(group.ProjectId, [new(QuotaResource.Groups, 1)], configured);
@@ -35,17 +40,38 @@ public readonly struct QuotaTable(Tx tx)
     public Task TakeGrowth(Volume volume, int toGb, QuotaLimits configured) =>
         Take(volume.ProjectId, Uses.OfGrowth(volume, toGb), configured, toGb);
 
+    /// <summary>Takes what a volume will use of another type; it goes on using its own.</summary>
+    /// <inheritdoc cref="Take(Volume, QuotaLimits)"/>
+    public Task TakeType(Volume volume, string typeId, QuotaLimits configured) =>
+        Take(volume.ProjectId, Uses.OfType(volume, typeId), configured);
+
+    /// <summary>Returns what a volume used of a type, or was to use.</summary>
+    public Task GiveBackType(Volume volume, string? typeId) => GiveBack(volume.ProjectId, Uses.OfType(volume, typeId));
+
+    /// <summary>A snapshot's type follows its volume's, whatever the limits are.</summary>
+    public async Task MoveType(Snapshot snapshot, string typeId)
+    {
+        await GiveBack(snapshot.ProjectId, Uses.OfType(snapshot, snapshot.VolumeTypeId));
+        foreach (var use in Uses.OfType(snapshot, typeId)) await Add(snapshot.ProjectId, use);
+    }
+
     /// <summary>Returns what a volume used.</summary>
     public Task GiveBack(Volume volume) => GiveBack(volume.ProjectId, Uses.Of(volume));
 
     /// <summary>Returns what a snapshot used.</summary>
     public Task GiveBack(Snapshot snapshot) => GiveBack(snapshot.ProjectId, Uses.Of(snapshot));
 
+    /// <summary>Returns what a backup used.</summary>
+    public Task GiveBack(Backup backup) => GiveBack(backup.ProjectId, Uses.Of(backup));
+
     /// <summary>Returns what a group used.</summary>
     public Task GiveBack(Group group) => GiveBack(group.ProjectId, [new(QuotaResource.Groups, 1)]);
 
     /// <summary>Returns what was taken for a growth that did not come about.</summary>
     public Task GiveBackGrowth(Volume volume, int toGb) => GiveBack(volume.ProjectId, Uses.OfGrowth(volume, toGb));
+
+    /// <summary>Returns what was taken for a snapshot that turned out smaller.</summary>
+    public Task GiveBackShrinking(Snapshot snapshot, int toGb) => GiveBack(snapshot.ProjectId, Uses.OfShrinking(snapshot, toGb));
 
     /// <summary>Takes all of it, or throws. The first that is over, in order, is the reason.</summary>
     /// <param name="sizeGb">The size of a single volume, which has a limit of its own.</param>
@@ -160,6 +186,10 @@ public readonly struct QuotaTable(Tx tx)
             select project_id, 'gigabytes:' || volume_type_id, coalesce(growing_to_gb, size_gb) from volume
             where consumes_quota and volume_type_id is not null
             union all
+            select project_id, 'volumes:' || retyping_to, 1 from volume where consumes_quota and retyping_to is not null
+            union all
+            select project_id, 'gigabytes:' || retyping_to, size_gb from volume where consumes_quota and retyping_to is not null
+            union all
             select project_id, 'snapshots', 1 from snapshot where consumes_quota
             union all
             select project_id, 'gigabytes', size_gb from snapshot where consumes_quota
@@ -167,6 +197,10 @@ public readonly struct QuotaTable(Tx tx)
             select project_id, 'snapshots:' || volume_type_id, 1 from snapshot where consumes_quota and volume_type_id is not null
             union all
             select project_id, 'gigabytes:' || volume_type_id, size_gb from snapshot where consumes_quota and volume_type_id is not null
+            union all
+            select project_id, 'backups', 1 from backup
+            union all
+            select project_id, 'backup_gigabytes', size_gb from backup
             union all
             select project_id, 'groups', 1 from volume_group) rows_counted
           group by project_id, resource) c

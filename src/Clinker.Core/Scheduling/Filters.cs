@@ -70,11 +70,14 @@ public static class Filters
         }
     });
 
+    public static readonly Filter IgnoreAttemptedHosts = new("IgnoreAttemptedHostsFilter",
+        (pool, request) => request.Not.GetValueOrDefault(pool.Name));
+
     /// <summary>The capability that holds a backend's own condition.</summary>
     public const string FilterFunction = "filter_function";
 
     public static readonly IReadOnlyDictionary<string, Filter> All =
-        new[] { AvailabilityZone, Capacity, Capabilities, Json, SameBackend, DifferentBackend, InstanceLocality, Driver }
+        new[] { AvailabilityZone, Capacity, Capabilities, Json, SameBackend, DifferentBackend, InstanceLocality, Driver, IgnoreAttemptedHosts }
             .ToDictionary(f => f.Name);
 
     public static readonly IReadOnlyList<Filter> Default = [AvailabilityZone, Capacity, Capabilities];

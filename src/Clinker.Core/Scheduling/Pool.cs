@@ -32,6 +32,12 @@ public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<
 
     /// <summary>The only backend that will do (<c>host@backend</c>): where the source lies. Null for any.</summary>
     public string? Backend { get; init; }
+
+    /// <summary>The only pool, or the only backend, that will do: an admin's word. Null for any.</summary>
+    public string? Asked { get; init; }
+
+    /// <summary>Pools that are not to be chosen (again), and why.</summary>
+    public IReadOnlyDictionary<string, string> Not { get; init; } = Volumes.Volume.EmptyMetadata;
 }
 
 /// <summary>What was chosen, and what is against the others.</summary>

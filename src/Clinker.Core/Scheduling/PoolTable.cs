@@ -45,13 +45,14 @@ public readonly struct PoolTable(Tx tx)
         };
     }
 
-    /// <summary>Chooses a pool for a volume and reserves the room; gives its name. Repeating it gives the same answer.</summary>
+    /// <summary>Chooses a pool for a volume's file and reserves the room; gives its name. Repeating it gives the same answer.</summary>
+    /// <param name="fileId">The id in the file's name: the volume's own, unless it is to be moved there.</param>
     /// <exception cref="FaultException">NoValidBackend with what is against each pool; BackendDown (transient) when one would do
     /// but is down at the moment.</exception>
-    public async Task<string> Place(string volumeId, PlaceRequest request, SchedulingSettings settings)
+    public async Task<string> Place(string fileId, PlaceRequest request, SchedulingSettings settings)
     {
         await tx.InTurn(Turn.Placing);
-        if (await tx.One($"select pool from reservation where volume_id = {volumeId}", r => r.GetString(0)) is { } already) return already;
+        if (await tx.One($"select pool from reservation where volume_id = {fileId}", r => r.GetString(0)) is { } already) return already;
         for (var race = 0; race < MaxRaces; race++)
         {
             var pools = await ForPlacing(settings.ServiceDownTime);
@@ -63,50 +64,95 @@ public readonly struct PoolTable(Tx tx)
                 """);
             if (taken == 0) continue;
             await tx.Execute($"""
-                insert into reservation (volume_id, pool, size_gb, at) values ({volumeId}, {pool.Name}, {request.SizeGb}, {tx.Now})
+                insert into reservation (volume_id, pool, size_gb, at) values ({fileId}, {pool.Name}, {request.SizeGb}, {tx.Now})
                 """);
             return pool.Name;
         }
         throw new Fault.Unavailable("Too many volumes are being placed at once.").Thrown();
     }
 
-    /// <summary>Gives a volume's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
-    public async Task Release(string volumeId)
+    /// <summary>As <see cref="Place"/>; null when no pool will do.</summary>
+    public async Task<string?> TryPlace(string fileId, PlaceRequest request, SchedulingSettings settings)
+    {
+        try { return await Place(fileId, request, settings); }
+        catch (FaultException e) when (e.Fault is Fault.NoValidBackend) { return null; } // nothing was written
+    }
+
+    /// <summary>What is against a volume's staying in a pool, whatever room there is; null for nothing.</summary>
+    public async Task<string?> WhyNotStay(string name, PlaceRequest request, SchedulingSettings settings)
+    {
+        if ((await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name) is not { } pool) return "it is not known";
+        return pool.ServiceDown ?? settings.Filters.Where(f => f.Name != Filters.Capacity.Name)
+            .Select(f => f.WhyNot(pool, request) is { } why ? $"{f.Name}: {why}" : null).FirstOrDefault(why => why is not null);
+    }
+
+    /// <summary>The volume is another file now: the room of this one is kept until the file is deleted.</summary>
+    public Task Leave(string fileId, string volumeId) =>
+        tx.Execute($"update reservation set left_by = {volumeId} where volume_id = {fileId}");
+
+    /// <summary>Files in a pool that their volumes have moved away from, and their sizes in GiB.</summary>
+    public Task<List<(string FileId, int SizeGb)>> Left(string pool) => tx.Query(
+        $"select volume_id, size_gb from reservation where pool = {pool} and left_by is not null order by at, volume_id",
+        r => (r.GetString(0), r.GetInt32(1)));
+
+    /// <summary>
+    /// Notes that a volume lies in a pool that somebody has chosen, as nothing large: what is there already needs no room to be
+    /// found. <see cref="Resize"/> says how large it is.
+    /// </summary>
+    public async Task Note(string volumeId, string pool)
+    {
+        await tx.Execute($"insert into reservation (volume_id, pool, size_gb, at) values ({volumeId}, {pool}, 0, {tx.Now})");
+        await tx.Execute($"update pool set volumes = volumes + 1 where name = {pool}");
+    }
+
+    /// <summary>Whether the pool that somebody has chosen is one for the volume.</summary>
+    /// <exception cref="FaultException">NoValidBackend with what is against it.</exception>
+    public async Task DemandFit(string name, PlaceRequest request, SchedulingSettings settings)
+    {
+        var pool = (await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name)
+            ?? throw new Fault.NoValidBackend($"Pool {name} is not known.").Thrown();
+        foreach (var filter in settings.Filters)
+            if (filter.WhyNot(pool, request) is { } why) throw new Fault.NoValidBackend($"{name}: {filter.Name}: {why}.").Thrown();
+    }
+
+    /// <summary>Gives a file's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
+    public async Task Release(string fileId)
     {
         var (pool, size) = await tx.One(
-            $"delete from reservation where volume_id = {volumeId} returning pool, size_gb", r => (r.GetString(0), r.GetInt32(1)));
+            $"delete from reservation where volume_id = {fileId} returning pool, size_gb", r => (r.GetString(0), r.GetInt32(1)));
         if (pool is not null)
             await tx.Execute($"""
                 update pool set allocated_gb = allocated_gb - {size}, volumes = volumes - 1 where name = {pool}
                 """);
     }
 
-    /// <summary>Reserves what a volume grows by, in the pool where it lies. Repeating it does nothing.</summary>
+    /// <summary>Reserves what a volume's file grows by, in the pool where it lies. Repeating it does nothing.</summary>
     /// <param name="specs">The volume type's extra specs.</param>
     /// <exception cref="FaultException">NoValidBackend: there is no room.</exception>
-    public async Task Grow(string volumeId, int toGb, IReadOnlyDictionary<string, string> specs, SchedulingSettings settings)
+    public async Task Grow(string fileId, int toGb, IReadOnlyDictionary<string, string> specs, SchedulingSettings settings)
     {
         await tx.InTurn(Turn.Placing);
         var (name, size) = await tx.One(
-            $"select pool, size_gb from reservation where volume_id = {volumeId}", r => (r.GetString(0), r.GetInt32(1)));
+            $"select pool, size_gb from reservation where volume_id = {fileId}", r => (r.GetString(0), r.GetInt32(1)));
         var pool = (await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name)
             ?? throw new Fault.NoValidBackend($"Pool {name} is not known.").Thrown();
         var request = new PlaceRequest(toGb - size, null, specs);
         if (settings.Filters.FirstOrDefault(f => f.Name == Filters.Capacity.Name)?.WhyNot(pool, request) is { } why)
             throw new Fault.NoValidBackend($"{name}: {Filters.Capacity.Name}: {why}.").Thrown();
-        await Resize(volumeId, toGb);
+        await Resize(fileId, toGb);
     }
 
     /// <summary>Gives back what <see cref="Grow"/> reserved. Repeating it does nothing.</summary>
-    public Task GiveBackGrowth(string volumeId, int sizeGb) => Resize(volumeId, sizeGb);
+    public Task GiveBackGrowth(string fileId, int sizeGb) => Resize(fileId, sizeGb);
 
-    async Task Resize(string volumeId, int sizeGb)
+    /// <summary>Reserves just so much for a volume, whether there is room or not.</summary>
+    public async Task Resize(string fileId, int sizeGb)
     {
         await tx.Execute($"""
             update pool set version = version + 1, allocated_gb = allocated_gb + {sizeGb} - r.size_gb
-            from reservation r where r.volume_id = {volumeId} and r.pool = pool.name
+            from reservation r where r.volume_id = {fileId} and r.pool = pool.name
             """);
-        await tx.Execute($"update reservation set size_gb = {sizeGb} where volume_id = {volumeId}");
+        await tx.Execute($"update reservation set size_gb = {sizeGb} where volume_id = {fileId}");
     }
 
     /// <summary>
@@ -161,9 +207,11 @@ public readonly struct PoolTable(Tx tx)
             where p.allocated_gb <> coalesce(r.gb, 0) or p.volumes <> coalesce(r.n, 0)
             """, r => $"pool {r.GetString(0)}: {r.GetInt64(1)} GiB in {r.GetInt64(2)} volumes, reserved {r.GetInt64(3)} in {r.GetInt64(4)}");
         var rows = await tx.Query($"""
-            select coalesce(v.id, r.volume_id), v.host, r.pool from volume v full outer join reservation r on r.volume_id = v.id
-            where v.id is null or coalesce(v.host, '') <> coalesce(r.pool, '')
-              or (r.volume_id is not null and r.size_gb <> v.size_gb and r.size_gb <> coalesce(v.growing_to_gb, v.size_gb))
+            select coalesce(v.id, r.volume_id), v.host, r.pool from volume v
+            full outer join reservation r on r.volume_id = coalesce(v.name_id, v.id)
+            where (v.id is null and r.left_by is null and not exists (select 1 from hold h where h.kind = 'volume' and h.id = r.volume_id))
+              or (v.id is not null and (coalesce(v.host, '') <> coalesce(r.pool, '') or r.left_by is not null))
+              or (v.id is not null and r.volume_id is not null and r.size_gb <> v.size_gb and r.size_gb <> coalesce(v.growing_to_gb, v.size_gb))
             """, r => $"volume {r.GetString(0)} lies in {r.Text(1) ?? "no pool"}, its room is reserved in {r.Text(2) ?? "none"}");
         return [.. counters, .. rows];
     }

@@ -17,6 +17,8 @@ public static class Scheduler
         {
             var why = pool.ServiceDown ?? pool.Down;
             if (request.Backend is { } only && PoolName.Parse(pool.Name).Queue != only) why = $"the source lies on {only}";
+            if (request.Asked is { } asked && pool.Name != asked && PoolName.Parse(pool.Name).Queue != asked) why = $"asked for is {asked}";
+            why ??= Filters.IgnoreAttemptedHosts.WhyNot(pool, request); // also where it is not configured
             if (why is null)
                 foreach (var filter in filters)
                     if ((why = filter.WhyNot(pool, request)) is not null) { why = $"{filter.Name}: {why}"; break; }
@@ -83,6 +85,9 @@ public enum WeightHandler
 public sealed record SchedulingSettings(IReadOnlyList<Filter> Filters, IReadOnlyList<Weigher> Weighers, TimeSpan ServiceDownTime)
 {
     public WeightHandler Handler { get; init; }
+
+    /// <summary>In how many pools making a volume is tried (Cinder: scheduler_max_attempts).</summary>
+    public int MaxAttempts { get; init; } = 3;
 
     /// <summary>As Cinder comes.</summary>
     public static readonly SchedulingSettings Default =

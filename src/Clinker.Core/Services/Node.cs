@@ -3,6 +3,7 @@ using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Store;
+using Clinker.Volumes;
 using Microsoft.Extensions.Logging;
 
 namespace Clinker.Services;
@@ -14,6 +15,9 @@ namespace Clinker.Services;
 /// <param name="Scheduler">Whether it places volumes and keeps house.</param>
 public sealed record NodeSettings(string Host, string Zone, TimeSpan ReportInterval, bool Scheduler)
 {
+    /// <summary>Whether it does what is to be done where backups are kept, if it knows where.</summary>
+    public bool Backup { get; init; }
+
     /// <summary>How long a stopping daemon waits for running steps.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(15);
 
@@ -62,6 +66,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         var queues = means.Drivers.Keys.ToList();
         if (settings.Scheduler) queues.Add(Queues.Scheduler);
+        if (KeepsBackups) queues.Add(Queues.Backup);
         var owner = $"{settings.Host}/{Environment.ProcessId}/{ids.New()[..8]}";
         using var worker = new Worker(means, CoreJson.Kinds, queues, owner, time, logs.CreateLogger<Worker>());
         var tasks = new List<Task>();
@@ -74,6 +79,11 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
             await Safely("beat", BeatScheduler);
             tasks.Add(Every(settings.ReportInterval, "beat", BeatScheduler, stop));
             tasks.Add(Every(HousekeepingInterval, "keep house", KeepHouse, stop, atOnce: true));
+        }
+        if (KeepsBackups)
+        {
+            await Safely("beat", () => BeatBackup(stop));
+            tasks.Add(Every(settings.ReportInterval, "beat", () => BeatBackup(stop), stop));
         }
         foreach (var (queue, driver) in means.Drivers)
         {
@@ -91,6 +101,21 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         finally { means.Db.Woken -= Woken; }
     }
 
+    bool KeepsBackups => settings.Backup && means.Backups is not null;
+
+    /// <summary>Without a beat the service counts as down: so it does when the place of the backups does not answer.</summary>
+    public async Task BeatBackup(CancellationToken stop)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(ReportDeadline);
+        if (await means.Backups!.Report(deadline.Token) is { } why)
+        {
+            Log.NoBackups(log, why);
+            return;
+        }
+        await means.Db.Commit(tx => tx.Services.Beat(ids.New(), settings.Host, ServiceTable.BackupBinary, settings.Zone, null));
+    }
+
     Task BeatScheduler() => means.Db.Commit(tx =>
         tx.Services.Beat(ids.New(), settings.Host, ServiceTable.SchedulerBinary, settings.Zone, null));
 
@@ -100,8 +125,12 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// </summary>
     public async Task AgreeOnLogLevels() => levelsWritten = await means.Db.Commit(async tx =>
     {
-        var own = (await tx.Services.List()).Where(s => s.Binary == ServiceTable.VolumeBinary
-            ? means.Drivers.ContainsKey(s.Host) : settings.Scheduler && s.Host == settings.Host).ToList();
+        var own = (await tx.Services.List()).Where(s => s.Binary switch
+        {
+            ServiceTable.VolumeBinary => means.Drivers.ContainsKey(s.Host),
+            ServiceTable.BackupBinary => KeepsBackups && s.Host == settings.Host,
+            _ => settings.Scheduler && s.Host == settings.Host,
+        }).ToList();
         if (levelsWritten is { } before && own.Find(s => s.LogLevels is not null && s.LogLevels != before) is { LogLevels: { } asked })
             settings.LogLevels.Take(asked);
         var now = settings.LogLevels.ToString();
@@ -178,7 +207,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
     /// <summary>
     /// Removes files under work that a worker left. Sure, since such names are ours alone, are never published but under the
-    /// lease of an operation, and nothing is under way with their volume or snapshot, of itself or with those of a group.
+    /// lease of an operation, and nothing is under way with their volume or snapshot, of itself or with those of a group. Has those
+    /// files deleted that volumes have moved away from: only of such the reservation says so.
     /// </summary>
     public async Task Sweep(string queue, Driver driver, CancellationToken token)
     {
@@ -194,10 +224,23 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     {
         foreach (var (name, about) in (await driver.List(pool.Pool, token)).Litter)
         {
-            if (await means.Db.Read(async tx => await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))) continue;
+            if (await means.Db.Read(tx => IsBusy(tx, about))) continue;
             await driver.RemoveLitter(pool.Pool, name, token);
             Log.Swept(log, name, pool.ToString());
         }
+        foreach (var (fileId, sizeGb) in await means.Db.Read(tx => tx.Pools.Left(pool.ToString())))
+        {
+            var id = ids.New();
+            if (await means.Db.Commit(tx => DeleteLeftFile.StartAnew(tx, fileId, pool.ToString(), sizeGb, id))) Log.Left(log, fileId, pool.ToString());
+        }
+    }
+
+    /// <summary>Whether somebody may be at work on a volume's or a snapshot's files. A volume that was moved has files of another id.</summary>
+    static async Task<bool> IsBusy(Tx tx, About about)
+    {
+        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about)) return true;
+        if (about.Kind != "volume" || await tx.Volumes.OfFile(about.Id) is not { } volume || volume.Id == about.Id) return false;
+        return await IsBusy(tx, about with { Id = volume.Id });
     }
 
     async Task Every(TimeSpan interval, string what, Func<Task> act, CancellationToken stop, bool atOnce = false)
@@ -223,6 +266,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         [LoggerMessage(Level = LogLevel.Warning, Message = "Backend {Queue} gives no report: {Why}")]
         public static partial void NoReport(ILogger log, string queue, string why);
 
+        [LoggerMessage(Level = LogLevel.Warning, Message = "There is no place for backups now: {Why}")]
+        public static partial void NoBackups(ILogger log, string why);
+
         [LoggerMessage(Level = LogLevel.Warning, Message = "Pool {Queue}#{Pool} is down: {Why}")]
         public static partial void PoolDown(ILogger log, string queue, string pool, string why);
 
@@ -234,6 +280,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
         [LoggerMessage(Level = LogLevel.Information, Message = "Removed {File}, left under work in {Pool}")]
         public static partial void Swept(ILogger log, string file, string pool);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "File {File} in {Pool}, which its volume has left, is deleted")]
+        public static partial void Left(ILogger log, string file, string pool);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "Could not {What} now: {Why}")]
         public static partial void Later(ILogger log, string what, string why);

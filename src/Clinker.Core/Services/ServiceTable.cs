@@ -24,6 +24,7 @@ public readonly struct ServiceTable(Tx tx)
 {
     public const string VolumeBinary = "cinder-volume";
     public const string SchedulerBinary = "cinder-scheduler";
+    public const string BackupBinary = "cinder-backup";
 
     /// <summary>Not a queue of work: what daemons listen for when their log levels were changed.</summary>
     public const string LogLevelsChanged = "log levels";
@@ -43,6 +44,23 @@ public readonly struct ServiceTable(Tx tx)
     /// <summary>Null when there is no such service.</summary>
     public Task<Service?> Find(string host, string binary) =>
         tx.One<Service?>($"select {All} from service where host = {host} and binary_name = {binary}", Read);
+
+    /// <summary>One that was heard of lately and is switched on; null when there is none.</summary>
+    /// <param name="zone">Only there; null: anywhere.</param>
+    public Task<Service?> FindUp(string binary, TimeSpan downTime, string? zone = null)
+    {
+        var there = zone is null ? Sql.Nothing : Sql.Of($" and zone = {zone}");
+        return tx.One<Service?>($"""
+            select {All} from service where binary_name = {binary} and not disabled and updated_at >= {tx.Now - downTime}{there}
+            order by host limit 1
+            """, Read);
+    }
+
+    /// <exception cref="FaultException">Missing: none is up.</exception>
+    public async Task DemandUp(string binary, TimeSpan downTime)
+    {
+        if (await FindUp(binary, downTime) is null) throw new Fault.Missing($"Service {binary} could not be found.").Thrown();
+    }
 
     /// <summary>False when there is no such service.</summary>
     public async Task<bool> Set(string host, string binary, bool disabled, string? reason) => 1 == await tx.Execute($"""

@@ -54,7 +54,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         {
             { Host: null } => "The snapshot cannot be created because volume has not been scheduled to any host.",
             { Status: VolumeStatus.Maintenance } => "The snapshot cannot be created when the volume is in maintenance mode.",
-            { MigrationStatus: not (null or "deleting" or "error" or "success") } => "Snapshot cannot be created while volume is migrating.",
+            { IsMigrating: true } => "Snapshot cannot be created while volume is migrating.",
             { Status: VolumeStatus.Error } => "The snapshot cannot be created when the volume is in error status.",
             _ => null,
         };

@@ -49,8 +49,9 @@ public sealed record DeleteSnapshot(string SnapshotId) : Operation
     /// <summary>The rows of a snapshot of which nothing is left on the storage, all in one transaction.</summary>
     public static async Task Forget(Tx tx, Snapshot snapshot)
     {
+        var now = await tx.Snapshots.Get(snapshot.Id, @lock: true); // its volume may have been retyped since it was read
         await tx.Snapshots.Remove(snapshot.Id);
-        await tx.Quotas.GiveBack(snapshot);
+        await tx.Quotas.GiveBack(now);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)

@@ -1,4 +1,5 @@
 using Clinker.Groups;
+using Clinker.Volumes;
 using static Clinker.Snapshots.SnapshotStatus;
 
 namespace Clinker.Snapshots;
@@ -18,6 +19,9 @@ public static class SnapshotRules
         Refusal = "Invalid snapshot: Snapshot must not be part of a group.",
     };
 
+    /// <summary>Cinder: API.delete_snapshot with unmanage_only; see <see cref="VolumeRules.Unmanage"/>.</summary>
+    public static readonly Rule Unmanage = Delete with { Verb = "unmanage", Via = null };
+
     /// <summary>Cinder: API.delete with cascade.</summary>
     public static readonly Rule DeleteWithVolume = Delete with
     {
@@ -36,6 +40,10 @@ public static class SnapshotRules
     /// <summary>Cinder: API.create with a snapshot as source.</summary>
     public static readonly Rule Clone = new("make a volume from", [Available], null,
         "Invalid snapshot: Originating snapshot status must be one of 'available' values");
+
+    /// <summary>Cinder: API.create of cinder/backup, of a snapshot.</summary>
+    public static readonly Rule Backup = new("back up", [Available], BackingUp,
+        "Invalid snapshot: Snapshot to be backed up must be available, but the current status is \"{status}\".");
 
     /// <summary>Cinder: API.revert_to_snapshot.</summary>
     public static readonly Rule RevertTo = new("revert to", [Available], Restoring,

@@ -62,6 +62,14 @@ public readonly struct SnapshotTable(Tx tx)
         where id = {id}
         """);
 
+    /// <summary>It is of this size.</summary>
+    public Task SetSize(string id, int sizeGb) => tx.Execute($"update snapshot set size_gb = {sizeGb} where id = {id}");
+
+    /// <summary>All snapshots by their ids: size in GiB, and the id in the names of their volume's files.</summary>
+    public async Task<Dictionary<string, (int SizeGb, string VolumeFile)>> ByFile() => (await tx.Query(
+        $"select s.id, s.size_gb, coalesce(v.name_id, v.id) from snapshot s join volume v on v.id = s.volume_id",
+        r => (r.GetString(0), (r.GetInt32(1), r.GetString(2))))).ToDictionary();
+
     /// <summary>An admin's override.</summary>
     public Task Reset(string id, string status) =>
         tx.Execute($"update snapshot set status = {status}, updated_at = {tx.Now} where id = {id}");

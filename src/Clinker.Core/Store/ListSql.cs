@@ -9,7 +9,7 @@ static class ListSql
         ["name"] = "''", ["description"] = "''", ["host"] = "''", ["volume_type_id"] = "''", ["migration_status"] = "''",
         ["snapshot_id"] = "''", ["source_volume_id"] = "''", ["source_group_id"] = "''", ["group_id"] = "''", ["replication_status"] = "''", ["progress"] = "''",
         ["server_id"] = "''", ["host_name"] = "''", ["device"] = "''", ["mode"] = "''", ["attached_at"] = "0",
-        ["group_snapshot_id"] = "''", ["encryption_key_id"] = "''", ["provider_location"] = "''", ["request_id"] = "''", ["updated_at"] = "0",
+        ["group_snapshot_id"] = "''", ["availability_zone"] = "''", ["fail_reason"] = "''", ["service"] = "''", ["container"] = "''", ["parent_id"] = "''", ["encryption_key_id"] = "''", ["provider_location"] = "''", ["request_id"] = "''", ["updated_at"] = "0",
     };
 
     /// <summary>The filters and the project; the page not regarded.</summary>

@@ -14,4 +14,7 @@ public sealed record VolumeType
     public string? QosSpecId { get; init; }
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }
+
+    /// <summary>Whether volumes of a type with these specs may be used by several servers at once.</summary>
+    public static bool IsMultiattach(IReadOnlyDictionary<string, string> specs) => specs.GetValueOrDefault("multiattach") == "<is> True";
 }

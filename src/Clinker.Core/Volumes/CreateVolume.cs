@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Messages;
@@ -48,7 +49,8 @@ public sealed record CreateVolume(
         var size = source switch
         {
             VolumeSource.OfSnapshot of => (await tx.Snapshots.Move(of.Id, SnapshotRules.Clone)).SizeGb,
-            VolumeSource.OfVolume of => (await tx.Volumes.Move(of.Id, VolumeRules.Clone)).SizeGb,
+            VolumeSource.OfVolume of => (await Settled(tx, of.Id)).SizeGb,
+            VolumeSource.OfBackup of => (await tx.Backups.Move(of.Id, BackupRules.Clone)).SizeGb,
             _ => 0,
         };
         if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
@@ -56,25 +58,70 @@ public sealed record CreateVolume(
         await tx.Quotas.Take(volume, limits);
     }
 
+    /// <summary>A volume that is to be copied. One that is being moved is two files, and soon the other one.</summary>
+    static async Task<Volume> Settled(Tx tx, string id)
+    {
+        var source = await tx.Volumes.Move(id, VolumeRules.Clone);
+        return source.IsMigrating ? throw Fault.Invalid.Volume($"Originating source volume {id} is being migrated.").Thrown() : source;
+    }
+
     public override async Task Run(Saga saga)
     {
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
 
         var place = await Place(saga, volume, "place");
-        volume = volume with { Host = place };
 
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
 
-        var disk = await saga.Step("create",
-            () => Make(saga, volume),
-            undo: () => saga.Driver.Delete(volume, saga.Work));
+        if (Source is VolumeSource.OfImage)
+            await saga.Commit("download", async tx => { await tx.Volumes.Settle(VolumeId, Creating, Downloading); return true; });
+
+        var (disk, fault) = await MakeIn(place, "create");
+        var failed = new Dictionary<string, string>();
+        for (var attempt = 2; fault is not null; attempt++)
+        {
+            failed[place] = fault.Message;
+            var another = await PlaceAnew(saga, volume, failed, fault, attempt);
+            if (PoolName.Parse(another).Queue is var queue && queue != PoolName.Parse(place).Queue) await saga.HandTo(queue, attempt);
+            (disk, fault) = await MakeIn(place = another, $"create {attempt}");
+        }
 
         await saga.Finish(async tx =>
         {
-            await tx.Volumes.SetOnDisk(VolumeId, disk);
-            await tx.Volumes.Settle(VolumeId, Creating, Available);
+            await tx.Volumes.SetOnDisk(VolumeId, disk!);
+            await tx.Volumes.Settle(VolumeId, Source is VolumeSource.OfImage ? Downloading : Creating, Available);
             await LetGo(tx, saga.Row);
         });
+
+        Task<(VolumeOnDisk?, Fault?)> MakeIn(string pool, string step)
+        {
+            var there = volume with { Host = pool };
+            return saga.Try(step, () => Make(saga, there), undo: () => saga.Driver.Delete(there, saga.Work), MayGoElsewhere);
+        }
+    }
+
+    /// <summary>Whether it may do in another pool. What a source is to blame for is so everywhere.</summary>
+    bool MayGoElsewhere(Fault fault) => fault is Fault.ShareFull || (fault is Fault.DriverFailed && Source is null);
+
+    /// <summary>Finds another place for it.</summary>
+    /// <param name="failed">Where it could not be made, and why.</param>
+    /// <param name="last">What is thrown when there is none: as it failed last.</param>
+    Task<string> PlaceAnew(Saga saga, Volume volume, IReadOnlyDictionary<string, string> failed, Fault last, int attempt) => saga.Commit($"place {attempt}",
+        async tx =>
+        {
+            await Unplace(tx);
+            if (attempt > saga.Means.Scheduling.MaxAttempts) throw last.Thrown();
+            var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx, volume), Not = failed };
+            if (await tx.Pools.TryPlace(VolumeId, request, saga.Means.Scheduling) is not { } chosen) throw last.Thrown();
+            await tx.Volumes.SetHost(VolumeId, chosen);
+            return chosen;
+        },
+        undo: Unplace);
+
+    async Task Unplace(Tx tx)
+    {
+        await tx.Pools.Release(VolumeId);
+        await tx.Volumes.SetHost(VolumeId, null);
     }
 
     /// <summary>Finds a place for it, as a step of that name.</summary>
@@ -86,11 +133,7 @@ public sealed record CreateVolume(
             await tx.Volumes.SetHost(VolumeId, chosen);
             return chosen;
         },
-        undo: async tx =>
-        {
-            await tx.Pools.Release(VolumeId);
-            await tx.Volumes.SetHost(VolumeId, null);
-        });
+        undo: Unplace);
 
     /// <summary>Where the source lies: only there can it be read; and where the others of its group do.</summary>
     async Task<string?> BackendOf(Tx tx, Volume volume)
@@ -117,6 +160,14 @@ public sealed record CreateVolume(
             case VolumeSource.OfVolume of:
                 var source = await Writers.ToCopy(saga, of.Id, "clone volumes in use");
                 return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
+            case VolumeSource.OfImage of:
+                saga.Driver.Demand(Abilities.Content, "write images to volumes");
+                var image = await saga.Images.Look(of.Id, saga.Work.Token);
+                return await saga.Driver.CreateFilled(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+            case VolumeSource.OfBackup of:
+                saga.Driver.Demand(Abilities.Content, "fill volumes");
+                var backup = await saga.Read(tx => tx.Backups.Get(of.Id));
+                return await saga.Driver.CreateFilled(volume, BackupCopy.Restore(saga.Backups, backup), saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
         }
@@ -137,9 +188,11 @@ public sealed record CreateVolume(
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await tx.Volumes.Settle(VolumeId, Creating, Error);
+        await tx.Volumes.Settle(VolumeId, (await tx.Volumes.Get(VolumeId)).Status == Downloading ? Downloading : Creating, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId,
-            fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume : MessageAction.CreateVolumeFromBackend, fault);
+            fault is Fault.NoValidBackend ? MessageAction.ScheduleAllocateVolume
+            : Source is VolumeSource.OfImage ? MessageAction.CopyImageToVolume
+            : MessageAction.CreateVolumeFromBackend, fault);
         await LetGo(tx, row);
     }
 }

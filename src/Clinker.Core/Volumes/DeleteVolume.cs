@@ -19,8 +19,8 @@ public sealed record DeleteVolume(
     protected internal override JsonTypeInfo Json => CoreJson.Default.DeleteVolume;
 
     /// <summary>
-    /// Accepts a delete: the status and the operation, in one transaction. A volume that was never placed has no file and is
-    /// gone at once.
+    /// Accepts a delete: the status and the operation, in one transaction. A volume that was never placed, or that could not be
+    /// managed, has no file and is gone at once.
     /// </summary>
     /// <exception cref="FaultException">NotFound; Invalid when its state forbids it or something is under way with it.</exception>
     public static Task Accept(Tx tx, string volumeId, Rule rule, string operationId, string? requestId) =>
@@ -46,14 +46,23 @@ public sealed record DeleteVolume(
     static async Task Accept(
         Tx tx, string volumeId, Rule rule, IReadOnlyList<string>? snapshots, string operationId, string? requestId)
     {
+        var before = await tx.Volumes.Get(volumeId, @lock: true);
         var volume = await tx.Volumes.Move(volumeId, rule);
-        var about = new About("volume", volumeId);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
-        if (volume.Host is null) await Forget(tx, volume);
+        await DemandFree(tx, volumeId, rule);
+        // Of one that could not be managed nothing is on the storage: what it was to be made of has its old name, and is somebody's.
+        if (volume.Host is null || before.Status == ErrorManaging) await Forget(tx, volume);
         else
             await tx.Operations.Start(
                 operationId, new DeleteVolume(volumeId, snapshots), PoolName.Parse(volume.Host).Queue, volume.ProjectId, requestId,
                 holding: (snapshots ?? []).Select(s => new About("snapshot", s))); // nobody else deletes them meanwhile
+    }
+
+    /// <summary>Nothing may be under way with it, and nothing be made from it.</summary>
+    /// <exception cref="FaultException">Invalid.</exception>
+    public static async Task DemandFree(Tx tx, string volumeId, Rule rule)
+    {
+        var about = new About("volume", volumeId);
+        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
     }
 
     public override async Task Run(Saga saga)
@@ -85,7 +94,7 @@ public sealed record DeleteVolume(
         await tx.Transfers.Forget(volume.Id);
         await tx.Attachments.RemoveOf(volume.Id);
         await tx.Volumes.Remove(volume.Id);
-        await tx.Pools.Release(volume.Id);
+        await tx.Pools.Release(volume.FileId);
         await tx.Quotas.GiveBack(volume);
     }
 

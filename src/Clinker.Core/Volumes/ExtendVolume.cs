@@ -49,10 +49,10 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
         await saga.Commit("room",
             async tx =>
             {
-                await tx.Pools.Grow(VolumeId, ToGb, await tx.Types.SpecsOf(volume.VolumeTypeId), saga.Means.Scheduling);
+                await tx.Pools.Grow(volume.FileId, ToGb, await tx.Types.SpecsOf(volume.VolumeTypeId), saga.Means.Scheduling);
                 return ToGb;
             },
-            undo: tx => tx.Pools.GiveBackGrowth(VolumeId, volume.SizeGb));
+            undo: tx => tx.Pools.GiveBackGrowth(volume.FileId, volume.SizeGb));
 
         await saga.Step(OnStorage, async () =>
         {

@@ -47,6 +47,12 @@ public sealed record Volume
     /// <summary>The part of <see cref="Host"/> behind the <c>#</c>.</summary>
     public string? Pool => Host is null ? null : Scheduling.PoolName.Parse(Host).Pool;
 
+    /// <summary>The id in the names of its files.</summary>
+    public string FileId => NameId ?? Id;
+
+    /// <summary>Whether a migration of it is under way.</summary>
+    public bool IsMigrating => MigrationStatus is not (null or Volumes.MigrationStatus.Deleting or Volumes.MigrationStatus.Error or Volumes.MigrationStatus.Success);
+
     public static readonly IReadOnlyDictionary<string, string> EmptyMetadata = new Dictionary<string, string>();
 }
 
@@ -79,6 +85,17 @@ public static class VolumeStatus
     public const string ErrorRestoring = "error_restoring";
     public const string ErrorExtending = "error_extending";
     public const string ErrorUnmanaging = "error_unmanaging";
+}
+
+/// <summary>How far a volume's migration is, or how its last one ended (Cinder: cinder/objects/fields.py, MigrationStatus).</summary>
+public static class MigrationStatus
+{
+    public const string Starting = "starting";
+    public const string Migrating = "migrating";
+    public const string Completing = "completing";
+    public const string Success = "success";
+    public const string Error = "error";
+    public const string Deleting = "deleting";
 }
 
 /// <summary>How a volume is used (Cinder: cinder/objects/fields.py, VolumeAttachStatus); of an attachment too.</summary>

@@ -20,6 +20,9 @@ public static class VolumeRules
     /// <summary>Cinder: API.delete with cascade and force.</summary>
     public static readonly Rule ForceDeleteCascade = ForceDelete with { Needs = DeleteCascade.Needs };
 
+    /// <summary>Cinder: API.delete with unmanage_only. It only looks: what is given up is not touched, so all is done at once.</summary>
+    public static readonly Rule Unmanage = Delete with { Verb = "unmanage", Via = null };
+
     /// <summary>Cinder: API.delete of a group with its volumes, in any status.</summary>
     public static readonly Rule DetachedInGroup = new("delete", null, null,
         "Invalid group: Volume in group {other} is attached. Need to detach first.", Needs.Detached | Needs.Thawed);
@@ -53,6 +56,53 @@ public static class VolumeRules
     /// <summary>Cinder: API.revert_to_snapshot.</summary>
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
+
+    /// <summary>Cinder: API.migrate_volume. One in use could only be moved by the compute service, which is not here.</summary>
+    public static readonly Rule Migrate = new("migrate", [Available], null,
+        "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "
+        + "of a group and destination host/cluster must be different than the current one",
+        Needs.Settled | Needs.Ungrouped | Needs.WithoutSnapshots | Needs.Unreplicated);
+
+    /// <summary>Cinder: the same with lock_volume.</summary>
+    public static readonly Rule MigrateLocked = Migrate with { Via = Maintenance, Remembers = true };
+
+    /// <summary>Cinder: API.retype.</summary>
+    public static readonly Rule Retype = new("retype", [Available, InUse], Retyping,
+        "Invalid volume: Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency "
+        + "group, requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs cannot "
+        + "change.", Needs.Settled | Needs.Ungrouped) { Remembers = true };
+
+    /// <summary>Cinder: API.copy_volume_to_image.</summary>
+    public static readonly Rule Upload = new("upload", [Available], Uploading, "Invalid volume: Volume {id} status must be available") { Remembers = true };
+
+    /// <summary>Cinder: the same with force, where enable_force_upload lets.</summary>
+    public static readonly Rule UploadEvenInUse = Upload with
+    {
+        From = [Available, InUse],
+        Refusal = "Invalid volume: Volume {id} status must be available or in-use",
+    };
+
+    /// <summary>Cinder: API.reimage.</summary>
+    public static readonly Rule Reimage = new("reimage", [Available, Error], Downloading,
+        "Invalid volume: Volume {id} status must be available or error, but current status is {status}.") { Remembers = true };
+
+    /// <summary>Cinder: the same with reimage_reserved.</summary>
+    public static readonly Rule ReimageEvenReserved = Reimage with
+    {
+        From = [Available, Error, Reserved],
+        Refusal = "Invalid volume: Volume {id} status must be available, error or reserved, but current status is {status}.",
+    };
+
+    /// <summary>Cinder: API.create of cinder/backup; of one in use only by force.</summary>
+    public static readonly Rule Backup = new("back up", [Available, InUse], BackingUp,
+        "Invalid volume: Volume to be backed up must be available or in-use, but the current status is \"{status}\".", Needs.Settled)
+    {
+        Remembers = true,
+    };
+
+    /// <summary>Cinder: API.restore of cinder/backup.</summary>
+    public static readonly Rule RestoreBackup = new("restore a backup to", [Available], RestoringBackup,
+        "Invalid volume: Volume to be restored to must be available", Needs.Settled | Needs.Detached | Needs.Thawed);
 
     /// <summary>Cinder: API.reserve_volume.</summary>
     public static readonly Rule Reserve = new("reserve", [Available], Attaching,

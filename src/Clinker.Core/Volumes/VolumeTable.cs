@@ -69,6 +69,7 @@ public readonly struct VolumeTable(Tx tx)
         if (needs.HasFlag(Needs.Settled)) text += " and (migration_status is null or migration_status in ('deleting', 'error', 'success'))";
         if (needs.HasFlag(Needs.Ungrouped)) text += " and group_id is null";
         if (needs.HasFlag(Needs.WithoutSnapshots)) text += " and not exists (select 1 from snapshot s where s.volume_id = volume.id)";
+        if (needs.HasFlag(Needs.Unreplicated)) text += " and (replication_status is null or replication_status in ('disabled', 'not-capable'))";
         return Sql.Raw(text);
     }
 
@@ -139,12 +140,46 @@ public readonly struct VolumeTable(Tx tx)
     public Task SetAdminMetadata(string id, IReadOnlyDictionary<string, string> words) =>
         tx.Execute($"update volume set admin_metadata = {Json(words)}, updated_at = {tx.Now} where id = {id}");
 
+    /// <summary>Whether a volume's files have this id in their names, or those that it has left or is to be.</summary>
+    public async Task<bool> Owns(string fileId) => 0 < await tx.Number($"""
+        select count(*) from (select id from volume where id = {fileId} or name_id = {fileId}
+          union all select volume_id from reservation where volume_id = {fileId}) v
+        """);
+
+    /// <summary>All volumes by the id in the names of their files: their own id and size in GiB.</summary>
+    public async Task<Dictionary<string, (string Id, int SizeGb)>> ByFile() => (await tx.Query(
+        $"select coalesce(name_id, id), id, size_gb from volume", r => (r.GetString(0), (r.GetString(1), r.GetInt32(2))))).ToDictionary();
+
     /// <summary>Notes where it lies, or (null) that it lies nowhere.</summary>
     public Task SetHost(string id, string? host) => tx.Execute($"update volume set host = {host} where id = {id}");
 
     public Task SetOnDisk(string id, Drivers.VolumeOnDisk disk) => tx.Execute($"""
         update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {id}
         """);
+
+    /// <summary>How far its migration is.</summary>
+    public Task SetMigrationStatus(string id, string status) =>
+        tx.Execute($"update volume set migration_status = {status}, updated_at = {tx.Now} where id = {id}");
+
+    /// <summary>It is another file from now on.</summary>
+    public Task SetFile(string id, string host, string fileId, Drivers.VolumeOnDisk disk) => tx.Execute($"""
+        update volume set host = {host}, name_id = {fileId}, provider_location = {disk.ProviderLocation}, format = {disk.Format},
+          migration_status = {MigrationStatus.Success}, updated_at = {tx.Now} where id = {id}
+        """);
+
+    /// <summary>The volume whose files bear this id; null when there is none.</summary>
+    public Task<Volume?> OfFile(string fileId) =>
+        tx.One<Volume?>($"select {All} from volume where name_id = {fileId} or (id = {fileId} and name_id is null)", Read);
+
+    /// <summary>The type that it is being given, whose quota it has too; null: none.</summary>
+    public Task SetRetyping(string id, string? typeId) => tx.Execute($"update volume set retyping_to = {typeId} where id = {id}");
+
+    /// <summary>It is of another type from now on, and its snapshots with it.</summary>
+    public async Task SetType(string id, string typeId, bool multiattach)
+    {
+        await tx.Execute($"update volume set volume_type_id = {typeId}, multiattach = {multiattach}, retyping_to = null where id = {id}");
+        await tx.Execute($"update snapshot set volume_type_id = {typeId} where volume_id = {id}");
+    }
 
     /// <summary>Rewrites name, description and metadata.</summary>
     public Task SetWords(Volume v) => tx.Execute($"""

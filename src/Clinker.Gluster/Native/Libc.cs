@@ -14,7 +14,7 @@ internal static unsafe partial class Libc
     const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
-    const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
     const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
     const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
@@ -57,6 +57,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int unlinkat(SafeFileHandle dir, string name, int flags);
+
+    [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mkdirat(SafeFileHandle dir, string name, uint mode);
 
     [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int linkat(SafeFileHandle fromDir, string from, SafeFileHandle toDir, string to, int flags);
@@ -133,6 +136,15 @@ internal static unsafe partial class Libc
 
     public static void Unlink(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, 0), "unlink", name);
 
+    /// <summary>Makes a directory; false when there is one of that name.</summary>
+    public static bool MakeDirectory(SafeFileHandle dir, string name, uint mode)
+    {
+        try { Done(() => mkdirat(dir, name, mode), "mkdir", name); return true; }
+        catch (ErrnoException e) when (e.Errno == Errno.EEXIST) { return false; }
+    }
+
+    public static void RemoveDirectory(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, AT_REMOVEDIR), "rmdir", name);
+
     public static void Link(SafeFileHandle dir, string from, string to) => Done(() => linkat(dir, from, dir, to, 0), "link", to);
 
     public static void Rename(SafeFileHandle dir, string from, string to) => Done(() => renameat(dir, from, dir, to), "rename", to);
@@ -185,7 +197,7 @@ internal static unsafe partial class Libc
         while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
         // Times: four of 16 bytes, seconds and nanoseconds; the last is when it was written to.
         var written = *(long*)(s.Times + 48) * 1_000_000_000 + *(uint*)(s.Times + 56);
-        return new(s.Mode, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
+        return new(s.Mode, s.Links, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
     }
 
     public static Room Statvfs(SafeFileHandle file)
@@ -250,9 +262,10 @@ internal static unsafe partial class Libc
 }
 
 /// <summary>What stat says of a file.</summary>
+/// <param name="Links">How many names it has.</param>
 /// <param name="Written">When its content changed last, in nanoseconds since 1970.</param>
 internal readonly record struct FileFacts(
-    uint Mode, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
+    uint Mode, uint Links, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
 {
     public bool IsRegular => (Mode & 0xf000) == 0x8000;
 }

@@ -1,7 +1,8 @@
-using Clinker.Server.Policies;
 using System.Net;
 using Clinker.Attachments;
+using Clinker.Outside;
 using Clinker.Quotas;
+using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
 using Clinker.Services;
 
@@ -61,6 +62,16 @@ sealed record ApiSettings
     /// </summary>
     public Func<Attachment, ValueTask<bool>> ServerUses { get; init; } = _ => new(false);
 
+    /// <summary>The image service; null where none is configured.</summary>
+    public Images? Images { get; init; }
+
+    /// <summary>Whether a volume that is in use may be made an image (enable_force_upload).</summary>
+    public bool ForceUpload { get; init; }
+
+    /// <summary>What each image says of itself, so that it is not passed on to one that is made of a volume (glance_core_properties).</summary>
+    public IReadOnlyList<string> ImageCoreProperties { get; init; } =
+        ["checksum", "container_format", "disk_format", "image_name", "image_id", "min_disk", "min_ram", "name", "size"];
+
     /// <summary>What lists may be filtered by, from 3.31 on (resource_query_filters_file).</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> ResourceFilters { get; init; } = ListFilters.Configured;
 
@@ -69,6 +80,9 @@ sealed record ApiSettings
 
     /// <summary>Who may do what ([oslo_policy]).</summary>
     public PolicySource Policy { get; init; } = PolicySource.Defaults;
+
+    /// <summary>Whether the identity service knows a project; without one, all are known. May throw <see cref="Refusal"/> 503.</summary>
+    public Func<string, ValueTask<bool>> HasProject { get; init; } = _ => new(true);
 
     /// <summary>What /healthcheck looks at.</summary>
     public IReadOnlyList<HealthCheck> Health { get; init; } = [];

@@ -65,13 +65,18 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     /// <exception cref="FaultException">The operation's, or Unavailable.</exception>
     public Task EndOf(string operationId) => Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time);
 
+    /// <summary>How long another service may be waited for. A client that goes away ends nothing.</summary>
+    public CancellationTokenSource Limit() => new(means.Settings.BackendTimeout, means.Time);
+
     /// <summary>Whether a policy rule lets the caller act on something of a project (his own when none is named).</summary>
-    public bool Allows(string rule, string? projectId = null) => Settings.Policy.Current.Allows(rule, Caller, projectId ?? Caller.ProjectId, projectId is null ? Caller.UserId : null);
+    /// <param name="userId">Who made that, where it is remembered.</param>
+    public bool Allows(string rule, string? projectId = null, string? userId = null) =>
+        Settings.Policy.Current.Allows(rule, Caller, projectId ?? Caller.ProjectId, projectId is null ? Caller.UserId : userId);
 
     /// <exception cref="FaultException">Forbidden.</exception>
-    public void Demand(string rule, string? projectId = null)
+    public void Demand(string rule, string? projectId = null, string? userId = null)
     {
-        if (!Allows(rule, projectId)) throw new Fault.Forbidden(rule).Thrown();
+        if (!Allows(rule, projectId, userId)) throw new Fault.Forbidden(rule).Thrown();
     }
 }
 

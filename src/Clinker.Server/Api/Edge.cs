@@ -58,7 +58,7 @@ sealed partial class Edge
         {
             answer.Clear();
             var status = FaultResponses.Write(http, e, answer);
-            if (status >= 500)
+            if (status >= 500 && e is not Refusal) // whoever refuses with such a status tells the log once, not for each request
             {
                 using var who = log.BeginScope(Who(call));
                 Log.Failed(log, call.Route?.Name ?? http.Request.Path.Value ?? "", e);

@@ -18,6 +18,7 @@ static class FaultResponses
         Fault.Forbidden => 403,
         Fault.OverQuota => 413,
         Fault.NoValidBackend => 400,
+        Fault.NoBackupService => 503,
         Fault.Unavailable => 503,
         Fault.Misconfigured => 500,
         Fault.BackendDown => 503,
@@ -54,6 +55,9 @@ static class FaultResponses
                 response.ContentType = "text/plain; charset=UTF-8";
                 Plain(to, $"{refusal.Status} Not Found\n\n{refusal.Message}\n\n   ");
                 return refusal.Status;
+            case Refusal { Authenticate: { } uri } refusal:
+                response.Headers.WWWAuthenticate = $"Keystone uri=\"{uri}\"";
+                return Unauthorized(response, refusal, to);
             case Refusal refusal:
                 if (refusal.VersionEcho is { } echo) response.Headers[Microversion.Header] = $"volume {echo}";
                 return Json(response, refusal.Status, refusal.Message, to);
@@ -88,6 +92,21 @@ static class FaultResponses
         json.WriteEndObject();
         json.WriteEndObject();
         return status;
+    }
+
+    static int Unauthorized(HttpResponse response, Refusal refusal, AnswerBuffer to)
+    {
+        response.StatusCode = refusal.Status;
+        response.ContentType = "application/json";
+        using var json = new Utf8JsonWriter(to, AnswerWriter.Relaxed);
+        json.WriteStartObject();
+        json.WriteStartObject("error");
+        json.WriteNumber("code", refusal.Status);
+        json.WriteString("title", "Unauthorized");
+        json.WriteString("message", refusal.Message);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        return refusal.Status;
     }
 
     public static void Plain(AnswerBuffer to, string text)

@@ -11,6 +11,12 @@ sealed record Caller(string ProjectId, string UserId, IReadOnlyList<string> Role
 {
     /// <summary>Whether a service of the cloud (Nova) asks on the user's behalf: the request has its token too (service_token_roles).</summary>
     public bool FromService { get; init; }
+
+    /// <summary>What he showed, for what other services are asked in his name while the request lasts; null without an identity service.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>Without the token.</summary>
+    public override string ToString() => $"{UserId} of {ProjectId}";
 }
 
 /// <summary>

@@ -5,8 +5,9 @@ namespace Clinker.Server.Api;
 readonly record struct Match(Endpoint Endpoint, string? Project, string Arg0, string Arg1);
 
 /// <summary>
-/// Finds the endpoint of a path below <c>/v3</c>, with or without the project's segment, a <c>.json</c> at the end and one
-/// trailing slash. A literal segment goes before a variable, unless nothing answers there.
+/// Finds the endpoint of a path below <c>/v3</c>, with or without the project's segment and a <c>.json</c> at the end. A literal
+/// segment goes before a variable, unless nothing answers there. A slash at the end leads nowhere, as in Cinder: whoever forgot
+/// the id of what he asks for is not given the list.
 /// </summary>
 sealed class Matcher
 {
@@ -27,7 +28,6 @@ sealed class Matcher
     /// <param name="path">What follows <c>/v3</c>, decoded but for %2F.</param>
     public Match? Find(string method, ReadOnlySpan<char> path)
     {
-        if (path.Length > 1 && path[^1] == '/') path = path[..^1];
         if (path.EndsWith('/')) return null;
         if (path.EndsWith(".json", StringComparison.Ordinal)) path = path[..^5];
         if (path.IsEmpty || path[0] != '/') return null;

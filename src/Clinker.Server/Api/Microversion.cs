@@ -82,6 +82,9 @@ sealed class AdminAttribute : Attribute;
 /// </summary>
 static class Behaviour
 {
+    /// <summary>A volume's upload says who may see the image, and whether it is protected; and so does its answer.</summary>
+    public const int UploadVisibility = 1;
+
     /// <summary>The filter bootable is a boolean in any of its words, and refused when it is none; before, all but false is true.</summary>
     public const int StrictBootable = 2;
 
@@ -96,6 +99,15 @@ static class Behaviour
 
     /// <summary>A list of metadata carries an entity tag, and a PUT of metadata may be meant for that one alone (If-Match).</summary>
     public const int Etags = 15;
+
+    /// <summary>A volume is migrated to a host or to a cluster.</summary>
+    public const int MigrateToCluster = 16;
+
+    /// <summary>What is to become a volume may be said to lie in a cluster instead of a host.</summary>
+    public const int ManageByCluster = 16;
+
+    /// <summary>What could be managed may be listed of a cluster instead of a host.</summary>
+    public const int ManageableOfCluster = 17;
 
     /// <summary>A DELETE of a volume reads force.</summary>
     public const int DeleteForce = 23;
@@ -130,11 +142,17 @@ static class Behaviour
     /// <summary>A volume grows while it is in use.</summary>
     public const int ExtendInUse = 42;
 
-    /// <summary>Lists of volumes and of snapshots tell how many match, when with_count asks for it.</summary>
+    /// <summary>A backup has metadata.</summary>
+    public const int BackupMetadata = 43;
+
+    /// <summary>Lists of volumes, of snapshots and of backups tell how many match, when with_count asks for it.</summary>
     public const int WithCount = 45;
 
     /// <summary>A volume is created from a backup.</summary>
     public const int BackupAsSource = 47;
+
+    /// <summary>A backup is asked for in an availability zone.</summary>
+    public const int BackupZone = 51;
 
     /// <summary>Volume types are filtered, by their extra specs too, and not by admins alone.</summary>
     public const int TypeFilters = 52;

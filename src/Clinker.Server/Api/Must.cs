@@ -44,7 +44,7 @@ abstract partial class Must
     /// <summary>An object. Unknown members are refused when it is closed: always, from a minor on, or never.</summary>
     public static MustObject Object(params Field[] fields) => new(fields);
 
-    public static Field Required(string name, Must value) => new(name, value, IsRequired: true, Since: 0);
+    public static Field Required(string name, Must value, int until = int.MaxValue) => new(name, value, IsRequired: true, Since: 0, until);
 
     public static Field Optional(string name, Must value, int since = 0) => new(name, value, IsRequired: false, since);
 
@@ -143,7 +143,11 @@ abstract partial class Must
 
 /// <summary>A member of an object.</summary>
 /// <param name="Since">Unknown to requests of older minors.</param>
-sealed record Field(string Name, Must Value, bool IsRequired, int Since);
+/// <param name="Until">Unknown to requests of this minor and newer ones, which may have another member of that name.</param>
+sealed record Field(string Name, Must Value, bool IsRequired, int Since, int Until = int.MaxValue)
+{
+    public bool IsKnown(int minor) => Since <= minor && minor < Until;
+}
 
 /// <summary>Which keys an object of words may have.</summary>
 sealed record KeyPattern(string Text, string More, int Most = 255)
@@ -193,12 +197,12 @@ sealed partial class MustObject(
         if (OrNull && value.ValueKind == JsonValueKind.Null) return;
         if (value.ValueKind != JsonValueKind.Object) throw OrNull ? WrongType(value, at, "object", "null") : WrongType(value, at, "object");
         foreach (var field in fields)
-            if (field.Since <= at.Minor && value.TryGetProperty(field.Name, out var member)) field.Value.Check(member, at with { Name = field.Name });
+            if (field.IsKnown(at.Minor) && value.TryGetProperty(field.Name, out var member)) field.Value.Check(member, at with { Name = field.Name });
         if (Keys is not null)
             foreach (var property in value.EnumerateObject())
                 if (Keys.Matches(property.Name)) Values!.Check(property.Value, at with { Name = property.Name });
         foreach (var field in fields)
-            if (field.IsRequired && !value.TryGetProperty(field.Name, out _)) throw at.Refuse(value, $"'{field.Name}' is a required property");
+            if (field.IsRequired && field.IsKnown(at.Minor) && !value.TryGetProperty(field.Name, out _)) throw at.Refuse(value, $"'{field.Name}' is a required property");
         if (rules.ClosedSince <= at.Minor) RefuseUnknown(value, at);
         var count = value.GetPropertyCount();
         if (count < rules.MinCount) throw at.Refuse(value, $"{Python.Repr(value)} does not have enough properties");
@@ -211,7 +215,7 @@ sealed partial class MustObject(
     public override JsonObject Schema(int minor)
     {
         var schema = new JsonObject { ["type"] = OrNull ? Types("object", "null") : "object" };
-        var known = fields.Where(f => f.Since <= minor).ToList();
+        var known = fields.Where(f => f.IsKnown(minor)).ToList();
         if (known.Count > 0)
         {
             var properties = new JsonObject();
@@ -242,7 +246,7 @@ sealed partial class MustObject(
     {
         List<string>? unknown = null;
         foreach (var property in value.EnumerateObject())
-            if (!(Keys?.Matches(property.Name) ?? false) && !fields.Any(f => f.Since <= at.Minor && f.Name == property.Name))
+            if (!(Keys?.Matches(property.Name) ?? false) && !fields.Any(f => f.IsKnown(at.Minor) && f.Name == property.Name))
                 (unknown ??= []).Add(property.Name);
         if (unknown is null) return;
         unknown.Sort(StringComparer.Ordinal);

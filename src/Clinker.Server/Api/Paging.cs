@@ -37,7 +37,7 @@ static class Paging
     /// <exception cref="FaultException">Invalid: no such key or direction.</exception>
     public static IReadOnlyList<SortKey> Sort(Query query, IReadOnlyDictionary<string, string?> columns)
     {
-        var asked = Asked(query);
+        var asked = Asked(query, "created_at");
         if (asked is null) return ListQuery.NewestFirst;
         var keys = new List<SortKey>();
         foreach (var (key, direction) in asked)
@@ -53,7 +53,10 @@ static class Paging
         return keys;
     }
 
-    static List<(string Key, string Direction)>? Asked(Query query)
+    /// <summary>The keys that are asked for, with their directions, whatever they are; null for none.</summary>
+    /// <param name="otherwise">The key where only a direction is given.</param>
+    /// <exception cref="Refusal">400: both forms at once.</exception>
+    public static List<(string Key, string Direction)>? Asked(Query query, string otherwise)
     {
         if (query["sort"] is { } sort)
         {
@@ -70,7 +73,7 @@ static class Paging
             return keys;
         }
         return query.Has("sort_key") || query.Has("sort_dir")
-            ? [((query["sort_key"] ?? "created_at").Trim(), (query["sort_dir"] ?? "desc").Trim())]
+            ? [((query["sort_key"] ?? otherwise).Trim(), (query["sort_dir"] ?? "desc").Trim())]
             : null;
     }
 }

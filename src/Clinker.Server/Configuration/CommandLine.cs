@@ -29,7 +29,7 @@ sealed record CommandLine
         var share = Argument<string[]>("--share", "HOST:/VOLUME", "Embedded: keep volumes on this GlusterFS share instead of a directory; may be repeated.");
         var listen = Argument<string>("--listen", "ADDRESS[:PORT]", "Where the API listens.");
         var port = Argument<string>("--port", "PORT", "The port it listens on; 0 for any free one.");
-        var role = Argument<string>("--role", "ROLES", "What this process does: api, scheduler, volume, separated by commas. Without it: all.");
+        var role = Argument<string>("--role", "ROLES", "What this process does: api, scheduler, volume, backup, separated by commas. Without it: all.");
         var anywhere = Argument<bool>("--insecure-anywhere", null, "Serve without authentication on an address that is not loopback. Whoever reaches it may do everything.");
         var logDirectory = Argument<string>("--log-dir", "DIR", "Log also into files there.");
         var json = Argument<bool>("--log-json", null, "Log JSON lines.");
@@ -100,16 +100,17 @@ sealed record CommandLine
                 "api" => Roles.Api,
                 "scheduler" => Roles.Scheduler,
                 "volume" => Roles.Volume,
+                "backup" => Roles.Backup,
                 "all" => Roles.All,
                 _ => Unknown(word, errors),
             };
-        if (roles == Roles.None && errors.Count == 0) errors.Add("command line: --role names none; accepted: api, scheduler, volume, separated by commas");
+        if (roles == Roles.None && errors.Count == 0) errors.Add("command line: --role names none; accepted: api, scheduler, volume, backup, separated by commas");
         return roles;
     }
 
     static Roles Unknown(string word, List<string> errors)
     {
-        errors.Add($"command line: --role: there is no role \"{word}\"; accepted: api, scheduler, volume, separated by commas");
+        errors.Add($"command line: --role: there is no role \"{word}\"; accepted: api, scheduler, volume, backup, separated by commas");
         return Roles.None;
     }
 

@@ -84,9 +84,11 @@ static class ConfigurationReference
         text.Append(settings.Embedded ? "embedded, no files\n" : $"read: {string.Join(", ", settings.Files)}\n");
         text.Append(CultureInfo.InvariantCulture, $"roles: {settings.Roles}\n");
         if (settings.Roles.HasFlag(Roles.Api)) text.Append(CultureInfo.InvariantCulture, $"API: http://{settings.Api.Listen}\n");
+        if (settings.Keystone is { } keystone) text.Append(CultureInfo.InvariantCulture, $"identity: {keystone.AuthUrl}\n");
         text.Append(CultureInfo.InvariantCulture, $"database: {settings.Database}\n");
         foreach (var backend in settings.Backends)
             text.Append(CultureInfo.InvariantCulture, $"backend: {backend.Host}@{backend.Name}, {backend.Driver}\n");
+        if (settings.Backups is { } backups) text.Append(CultureInfo.InvariantCulture, $"backups: {backups.Path}\n");
         foreach (var note in settings.Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
         return text.Append("nothing is wrong\n").ToString();
     }

@@ -20,6 +20,8 @@ static class Embedded
             yield return (Sections.Default, "volume_driver", "directory");
             yield return (Sections.Default, "directory_paths", "$state_path/volumes");
         }
+        yield return (Sections.Default, "backup_driver", "directory");
+        yield return (Sections.Default, "backup_posix_path", "$state_path/backups");
         foreach (var option in Options.All)
             if (option.Key.StartsWith("quota_", StringComparison.Ordinal)) yield return (option.Section, option.Key, "-1");
     }

@@ -119,6 +119,20 @@ static partial class Kinds
     public static readonly Kind<Uri> Url = new("a URL: http://… or https://…", (string text, out Uri value) =>
         Uri.TryCreate(text, UriKind.Absolute, out value!) && value.Scheme is "http" or "https" && value.Host.Length > 0 ? null : "");
 
+    /// <summary>URLs, in which http:// may be left out.</summary>
+    public static readonly Kind<IReadOnlyList<Uri>> Urls = new("URLs, separated by commas: http://…, https://… or host:port",
+        (string text, out IReadOnlyList<Uri> value) =>
+        {
+            var urls = new List<Uri>();
+            value = urls;
+            foreach (var item in Items(text))
+            {
+                if (Url.Read(item.Contains("://", StringComparison.Ordinal) ? item : "http://" + item, out var url) is not null) return $"\"{item}\" is none";
+                urls.Add(url);
+            }
+            return null;
+        });
+
     /// <summary>The name of a volume's file.</summary>
     public static readonly Kind<string> NameTemplate = new("a file name with one %s for the volume's id",
         (string text, out string value) => NameTemplatePattern().IsMatch(value = text) ? null : "");

@@ -1,4 +1,5 @@
 using System.Net;
+using Clinker.Server.Policies;
 
 namespace Clinker.Server.Configuration;
 
@@ -86,12 +87,14 @@ static class Loading
     {
         var state = from.Get(Options.StatePath)!;
         var listen = new IPEndPoint(from.Get(Options.Listen) ?? IPAddress.Loopback, from.Get(Options.ListenPort));
-        // It is the only strategy there is: the reading refuses others.
-        _ = from.Get(Options.AuthStrategy);
-        if (line.Roles.HasFlag(Roles.Api) && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
+        var keystone = from.Get(Options.AuthStrategy) == "keystone";
+        if (line.Roles.HasFlag(Roles.Api) && !keystone && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
             from.Wrong(Options.Listen, null,
                 $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
-                + "authentication stand before it, or start with --insecure-anywhere if the network is closed");
+                + "authentication stand before it, write auth_strategy = keystone, or start with --insecure-anywhere if the network is closed");
+
+        if (!keystone && from.IsSet(Options.AuthUrl))
+            from.Note($"[{Sections.Keystone}] has no effect, since {Options.AuthStrategy.Key} is not keystone: whoever reaches the API is an administrator");
 
         var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
         if (down <= report && from.Problems.Count == 0)
@@ -111,6 +114,8 @@ static class Loading
             MyIp = from.Get(Options.MyIp)!,
             StatePath = state,
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
+            Keystone = keystone && (line.Roles.HasFlag(Roles.Api) || from.IsSet(Options.GlanceServers)) ? KeystoneReading.Of(from) : null,
+            PolicyFiles = PolicyFiles(from, line),
             Database = from.Get(Options.Connection)!,
             Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
             DefaultVolumeType = from.Get(Options.DefaultVolumeType)!,
@@ -119,20 +124,58 @@ static class Loading
             Quotas = new(from.Get(Options.QuotaVolumes), from.Get(Options.QuotaSnapshots), from.Get(Options.QuotaGigabytes),
                 from.Get(Options.QuotaBackups), from.Get(Options.QuotaBackupGigabytes), from.Get(Options.QuotaGroups),
                 from.Get(Options.PerVolumeSizeLimit)),
+            Images = Images(from),
             Scheduler = new(from.Get(Options.Filters)!, from.Get(Options.Weighers)!, new Dictionary<string, double>
             {
                 ["CapacityWeigher"] = from.Get(Options.CapacityMultiplier),
                 ["AllocatedCapacityWeigher"] = from.Get(Options.AllocatedMultiplier),
                 ["VolumeNumberWeigher"] = from.Get(Options.VolumeNumberMultiplier),
-            }, from.Get(Options.WeightHandler)),
+            }, from.Get(Options.WeightHandler), from.Get(Options.MaxAttempts)),
             Logs = Logs(from),
             Backends = BackendReading.All(from, line, host),
+            Backups = Backups(from, line),
             ReportInterval = report,
             ServiceDownTime = down,
             StatsInterval = from.Get(Options.StatsInterval),
             ResourceFilters = from.Get(Options.ResourceFilters),
             Notes = [],
         };
+    }
+
+    static ImageSettings Images(Reading from)
+    {
+        var (servers, retries, timeout) = (from.Get(Options.GlanceServers), from.Get(Options.GlanceRetries), from.Get(Options.GlanceTimeout));
+        return new(
+            servers is { Count: > 0 } ? new([.. servers.Select(WithoutVersion)], retries, timeout) : null,
+            new(from.Get(Options.ConversionDir)!, from.Get(Options.ConversionDisabled), from.Get(Options.ConversionCpu),
+                from.Get(Options.ConversionMemory) * (1L << 30)),
+            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload));
+    }
+
+    /// <summary><c>http://host:9292</c>, <c>…/image/</c> and <c>…/v2</c> all lead to the second API.</summary>
+    static Uri WithoutVersion(Uri url)
+    {
+        var path = url.AbsolutePath.TrimEnd('/');
+        if (path.EndsWith("/v1", StringComparison.Ordinal) || path.EndsWith("/v2", StringComparison.Ordinal)) path = path[..^3];
+        return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
+    }
+
+    static BackupSettings? Backups(Reading from, CommandLine line)
+    {
+        var (driver, path, container, compression) = (from.Get(Options.BackupDriver), from.Get(Options.BackupPath),
+            from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
+        if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
+            from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
+        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
+    }
+
+    static Func<IReadOnlyList<string>> PolicyFiles(Reading from, CommandLine line)
+    {
+        if (from.Get(Options.PolicyFile) is not { } file || from.Get(Options.PolicyDir) is not { } folder || !line.Roles.HasFlag(Roles.Api)) return () => [];
+        if (from.IsSet(Options.PolicyFile) && !File.Exists(file)) from.Wrong(Options.PolicyFile, null, $"{file} is not there");
+        try { PolicyFile.Read(PolicyFile.Found(file, folder)); }
+        catch (FormatException e) { from.Wrong($"[{Sections.Policy}] {e.Message}"); }
+        return () => PolicyFile.Found(file, folder);
     }
 
     static LogSettings Logs(Reading from)

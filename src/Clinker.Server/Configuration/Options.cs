@@ -49,7 +49,15 @@ static class Options
         "What links in answers start with, where a proxy stands before the API.", defaultMeans: "what the request was sent to");
 
     public static readonly Option<string> AuthStrategy = Add(Default, "auth_strategy", Authentication, "none",
-        "Who may call. none and noauth are the same: whoever reaches the port is an administrator. Cinder's default is keystone.");
+        "Who may call. keystone: whoever has a valid token; [keystone_authtoken] says of which Keystone. none and noauth are the same: "
+        + "whoever reaches the port is an administrator. Cinder's default is keystone.");
+
+    public static readonly Option<string> PolicyFile = Add(Sections.Policy, "policy_file", BelowEtc, "policy.yaml",
+        "Who may do what, where that is not as it is by default: a YAML (or JSON) mapping of rules, in the language of oslo.policy. Read anew "
+        + "when it changes; a wrong one is told in the log, and the rules of before stay. It need not be there.");
+
+    public static readonly Option<string> PolicyDir = Add(Sections.Policy, "policy_dirs", BelowEtc, "policy.d",
+        "A directory of such files, which are read after that one in the order of their names.");
 
     public static readonly Option<int> MaxBody = Add("oslo_middleware", "max_request_body_size", Kinds.Int(1), "114688",
         "The most bytes a request's body may have.", old: [(Default, "osapi_max_request_body_size"), (Default, "max_request_body_size")]);
@@ -58,6 +66,72 @@ static class Options
         "resource_query_filters_file", FilterFile.Kind, null,
         "A JSON file that says what users may filter lists by, from 3.31 on: an object with a list of names for each resource. A resource "
         + "that it does not name can't be filtered at all.", defaultMeans: "what Cinder ships; no file is read");
+
+    // Keystone
+
+    public static readonly Option<Uri> AuthUrl = Keystone("auth_url", Kinds.Url, null,
+        "Where Keystone is: http://controller:5000. All that is asked of it is asked there. Has to be written with auth_strategy = keystone.");
+
+    public static readonly Option<Uri> WwwAuthenticateUri = Keystone("www_authenticate_uri", Kinds.Url, null,
+        "Where callers without a valid token are sent.", defaultMeans: "auth_url", old: [(null, "auth_uri")]);
+
+    public static readonly Option<string> AuthType = Keystone("auth_type", Kinds.Choice("password", "v3password", "v3applicationcredential"),
+        "password", "How the daemon signs in: with a user and a project, or with an application credential.", old: [(null, "auth_plugin")]);
+
+    public static readonly Option<string> Username = Keystone("username", Kinds.Filled, null,
+        "The daemon's user, who needs the role service (or admin) in its project.", old: [(null, "user_name")]);
+
+    public static readonly Option<string> UserId = Keystone("user_id", Kinds.Filled, null, "Its id, instead of name and domain.");
+
+    public static readonly Option<string> UserDomainName = Keystone("user_domain_name", Kinds.Filled, null, "The domain of the user.");
+
+    public static readonly Option<string> UserDomainId = Keystone("user_domain_id", Kinds.Filled, null, "Its id, instead of the name.");
+
+    public static readonly Option<string> Password = Keystone("password", Kinds.Text, null, "The user's password.", secret: true);
+
+    public static readonly Option<string> ProjectName = Keystone("project_name", Kinds.Filled, null,
+        "The project that the user works in.", old: [(null, "tenant_name")]);
+
+    public static readonly Option<string> ProjectId = Keystone("project_id", Kinds.Filled, null,
+        "Its id, instead of name and domain.", old: [(null, "tenant_id")]);
+
+    public static readonly Option<string> ProjectDomainName = Keystone("project_domain_name", Kinds.Filled, null, "The domain of the project.");
+
+    public static readonly Option<string> ProjectDomainId = Keystone("project_domain_id", Kinds.Filled, null, "Its id, instead of the name.");
+
+    public static readonly Option<string> CredentialId = Keystone("application_credential_id", Kinds.Filled, null,
+        "With auth_type = v3applicationcredential: which.");
+
+    public static readonly Option<string> CredentialSecret = Keystone("application_credential_secret", Kinds.Text, null,
+        "Its secret.", secret: true);
+
+    public static readonly Option<System.Security.Cryptography.X509Certificates.X509Certificate2Collection> KeystoneAuthorities = Keystone(
+        "cafile", CertificateFile.Kind, null, "The authorities whose certificates Keystone may have.", defaultMeans: "those that the system trusts");
+
+    public static readonly Option<bool> KeystoneInsecure = Keystone("insecure", Kinds.Bool, "false",
+        "Take any certificate for Keystone's. Whoever is between can then be anybody.");
+
+    public static readonly Option<TimeSpan> KeystoneTimeout = Keystone("http_connect_timeout", Kinds.Seconds(1), "5",
+        "How long a request waits for Keystone before it is answered with 503. Those whose tokens are known don't ask it.");
+
+    public static readonly Option<int> TokenCacheTime = Keystone("token_cache_time", Kinds.Int(-1), "300",
+        "For how many seconds a token that was found good is not asked for again: a revoked one is good for so long. 0 or -1: each request asks.");
+
+    public static readonly Option<IReadOnlyList<string>> MemcachedServers = Keystone("memcached_servers", Kinds.List, null,
+        "Accepted for old files' sake: each daemon remembers tokens itself.", old: [(null, "memcache_servers")]);
+
+    public static readonly Option<string> KeystoneRegion = Keystone("region_name", Kinds.Text, null,
+        "Accepted for old files' sake: Keystone is asked at auth_url, in whichever region that is.");
+
+    public static readonly Option<IReadOnlyList<string>> ServiceTokenRoles = Keystone("service_token_roles", Kinds.List, "service",
+        "A request that also carries the token of a user with one of these roles (Nova's) comes from a service: it may act for a user whose "
+        + "token has ended meanwhile, and take attachments away that a server still uses.");
+
+    public static readonly Option<bool> ServiceTokenRolesRequired = Keystone("service_token_roles_required", Kinds.Bool, "false",
+        "Whether requests with a service token that has none of these roles are refused instead of being taken for the user's own.");
+
+    public static readonly Option<IReadOnlyList<string>> ServiceType = Keystone("service_type", Kinds.List, "volumev3,block-storage",
+        "By which types access rules of application credentials name this service.");
 
     // The database
 
@@ -95,6 +169,37 @@ static class Options
     public static readonly Option<int> QuotaGroups = Quota("quota_groups", "10", "Groups of a project.");
     public static readonly Option<int> PerVolumeSizeLimit = Quota("per_volume_size_limit", "-1", "GiB of a single volume.");
 
+    // Images
+
+    public static readonly Option<IReadOnlyList<Uri>> GlanceServers = Add(Default, "glance_api_servers", Kinds.Urls, null,
+        "Where Glance is: http://controller:9292; several, of which another is asked when one does not answer. Without it there are no "
+        + "volumes from images and no images of volumes.", defaultMeans: "no image service");
+
+    public static readonly Option<int> GlanceRetries = Add(Default, "glance_num_retries", Kinds.Int(0), "3",
+        "How often a question that Glance did not answer is asked again at once. After that the work waits and goes on later.");
+
+    public static readonly Option<TimeSpan> GlanceTimeout = Add(Default, "glance_request_timeout", Kinds.Seconds(1), "30",
+        "How long Glance may take to begin an answer. Cinder's default is that of its library, ten minutes.");
+
+    public static readonly Option<IReadOnlyList<string>> GlanceCoreProperties = Add(Default, "glance_core_properties", Kinds.List,
+        "checksum,container_format,disk_format,image_name,image_id,min_disk,min_ram,name,size",
+        "What is not passed on, of what is known of a volume's image, to an image that is made of the volume.");
+
+    public static readonly Option<bool> ForceUpload = Add(Default, "enable_force_upload", Kinds.Bool, "false",
+        "Whether a volume that is in use may be made an image, where its backend can take a snapshot of it then.");
+
+    public static readonly Option<string> ConversionDir = Add(Default, "image_conversion_dir", Kinds.FullPath, "$state_path/conversion",
+        "Where images that are not raw are converted: on the hosts of backends, with room for the image and for the disk in it.");
+
+    public static readonly Option<bool> ConversionDisabled = Add(Default, "image_conversion_disable", Kinds.Bool, "false",
+        "Whether only raw images are taken and made.");
+
+    public static readonly Option<TimeSpan> ConversionCpu = Add(Default, "image_conversion_cpu_limit", Kinds.Seconds(1), "60",
+        "The seconds of processor time that qemu-img may use for one image.");
+
+    public static readonly Option<int> ConversionMemory = Add(Default, "image_conversion_address_space_limit", Kinds.Int(1, 1024), "1",
+        "The GiB of memory that qemu-img may ask for.");
+
     // The scheduler
 
     public static readonly Option<IReadOnlyList<string>> Filters = Add(Default, "scheduler_default_filters",
@@ -105,6 +210,9 @@ static class Options
     public static readonly Option<IReadOnlyList<string>> Weighers = Add(Default, "scheduler_default_weighers",
         Kinds.ListOf([.. Scheduling.Weighers.All.Keys]), "CapacityWeigher",
         "What makes one pool better than another: what each says is scaled to 0…1 over the pools, times its multiplier, and summed.");
+
+    public static readonly Option<int> MaxAttempts = Add(Default, "scheduler_max_attempts", Kinds.Int(1), "3",
+        "In how many pools making a volume is tried, one after the other, before it is given up.");
 
     public static readonly Option<Scheduling.WeightHandler> WeightHandler = Add(Default, "scheduler_weight_handler", Kinds.WeightHandler,
         "OrderedHostWeightHandler",
@@ -131,6 +239,21 @@ static class Options
     public static readonly Option<TimeSpan> StatsInterval = Add(Default, "backend_stats_polling_interval", Kinds.Seconds(3), "60",
         "How often a backend is asked for its room.");
 
+    // Backups
+
+    public static readonly Option<string> BackupDriver = Add(Default, "backup_driver", BackupDrivers, null,
+        "What keeps backups. Has to be written on every host of role volume and backup: the one reads volumes and writes what is in them, the "
+        + "other removes what is not wanted any more. Cinder's default is Swift.", defaultMeans: "none: there are no backups");
+
+    public static readonly Option<string> BackupPath = Add(Default, "backup_posix_path", Kinds.FullPath, "$state_path/backup",
+        "The directory that backups lie in; on several hosts the same one, mounted on each (a share of its own, not one of volumes).");
+
+    public static readonly Option<string> BackupContainer = Add(Default, "backup_container", ContainerName, "backups",
+        "The directory below that for backups which name no container of their own.");
+
+    public static readonly Option<string> BackupCompression = Add(Default, "backup_compression_algorithm", Compression, "zlib",
+        "How the pieces of backups are compressed, where that makes them smaller.");
+
     // Logs
 
     public static readonly Option<bool> Debug = Add(Default, "debug", Kinds.Bool, "false", "Log everything down to DEBUG instead of INFO.");
@@ -138,7 +261,7 @@ static class Options
     public static readonly Option<bool> UseJson = Add(Default, "use_json", Kinds.Bool, "false", "Log a JSON object a line instead of text.");
 
     public static readonly Option<string> LogDir = Add(Default, "log_dir", Kinds.FullPath, null,
-        "Log not only to standard error, but also into this directory: api.log, scheduler.log and volume.log, opened again on SIGHUP and "
+        "Log not only to standard error, but also into this directory: api.log, scheduler.log, volume.log and backup.log, opened again on SIGHUP and "
         + "when one was moved away.", old: [(null, "logdir")]);
 
     public static readonly Option<string> LogFile = Add(Default, "log_file", Kinds.Filled, null,
@@ -202,14 +325,47 @@ static class Options
     public static readonly Option<IReadOnlyList<string>> DirectoryPaths = Add(Option.Backend, "directory_paths", Kinds.FullPaths, null,
         "directory: where volumes lie; each is a pool. Has to be written for this driver.");
 
-    static Kind<string> Authentication => new("none, noauth", (string text, out string value) =>
+    static Kind<string> Authentication => new("none, noauth, keystone", (string text, out string value) =>
     {
         value = "none";
         return text switch
         {
             "none" or "noauth" => null,
-            "keystone" or "basic" or "http_basic" =>
+            "keystone" => (value = text) is null ? "" : null,
+            "basic" or "http_basic" =>
                 $"{text} is not available yet. Write none, keep the API on a loopback address, and let only those reach it who may do everything",
+            _ => "",
+        };
+    });
+
+    static Option<T> Keystone<T>(string key, Kind<T> kind, string? @default, string means,
+        string? defaultMeans = null, bool secret = false, (string? Section, string Key)[]? old = null) =>
+        Add(Sections.Keystone, key, kind, @default, means, defaultMeans, secret, old);
+
+    static Kind<string> BelowEtc => new("an absolute path, or a name in /etc/cinder", (string text, out string value) =>
+        (value = Path.Combine("/etc/cinder", text)).Contains('\0', StringComparison.Ordinal) || text.Length == 0 ? "" : null);
+
+    static Kind<string> BackupDrivers => new("cinder.backup.drivers.posix.PosixBackupDriver, directory", (string text, out string value) =>
+    {
+        value = text;
+        return text switch
+        {
+            "directory" or "clinker.directory" or "cinder.backup.drivers.posix.PosixBackupDriver" or "cinder.backup.drivers.posix" => null,
+            "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver" or "cinder.backup.drivers.nfs.NFSBackupDriver" =>
+                "mount the share, say where with backup_posix_path, and write directory",
+            _ => "",
+        };
+    });
+
+    static Kind<string> ContainerName => new("letters, digits, and . _ - between them", (string text, out string value) =>
+        Drivers.BackupPlace.IsContainer(value = text) ? null : "");
+
+    static Kind<string> Compression => new("zlib, none (also off, no)", (string text, out string value) =>
+    {
+        value = text.ToLowerInvariant() is "none" or "off" or "no" ? "none" : "zlib";
+        return text.ToLowerInvariant() switch
+        {
+            "zlib" or "gzip" or "none" or "off" or "no" => null,
             _ => "",
         };
     });

@@ -165,6 +165,8 @@ static class Sections
     public const string BackendDefaults = "backend_defaults";
     public const string Database = "database";
     public const string Middleware = "oslo_middleware";
+    public const string Keystone = "keystone_authtoken";
+    public const string Policy = "oslo_policy";
 
-    public static bool Known(string section) => section is Default or BackendDefaults or Database or Middleware;
+    public static bool Known(string section) => section is Default or BackendDefaults or Database or Middleware or Keystone or Policy;
 }

@@ -10,7 +10,8 @@ enum Roles
     Api = 1,
     Scheduler = 2,
     Volume = 4,
-    All = Api | Scheduler | Volume,
+    Backup = 8,
+    All = Api | Scheduler | Volume | Backup,
 }
 
 /// <summary>All that was configured, checked: nothing in here has to be looked at again.</summary>
@@ -27,6 +28,10 @@ sealed record Settings
     /// <summary>An absolute path.</summary>
     public required string StatePath { get; init; }
     public required ApiSettings Api { get; init; }
+    /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
+    public required KeystoneSettings? Keystone { get; init; }
+    /// <summary>Gives the files that say who may do what, as they are there now.</summary>
+    public required Func<IReadOnlyList<string>> PolicyFiles { get; init; }
     public required DatabaseUrl Database { get; init; }
     public required ZoneSettings Zones { get; init; }
     public required string DefaultVolumeType { get; init; }
@@ -34,10 +39,13 @@ sealed record Settings
     /// <summary>The file name of a volume, with one <c>%s</c> for its id.</summary>
     public required string VolumeNameTemplate { get; init; }
     public required QuotaSettings Quotas { get; init; }
+    public required ImageSettings Images { get; init; }
     public required SchedulerSettings Scheduler { get; init; }
     public required LogSettings Logs { get; init; }
     /// <summary>Empty where the role volume is not run.</summary>
     public required IReadOnlyList<BackendSettings> Backends { get; init; }
+    /// <summary>Where backups are kept; null where nothing says so, and on a host that has no part in them.</summary>
+    public required BackupSettings? Backups { get; init; }
     public required TimeSpan ReportInterval { get; init; }
     public required TimeSpan ServiceDownTime { get; init; }
     public required TimeSpan StatsInterval { get; init; }
@@ -62,10 +70,17 @@ sealed record ZoneSettings(string Storage, string Default, bool Fallback);
 sealed record QuotaSettings(
     int Volumes, int Snapshots, int Gigabytes, int Backups, int BackupGigabytes, int Groups, int PerVolumeGigabytes);
 
+/// <param name="Glance">Null: there is no image service.</param>
+/// <param name="CoreProperties">What is not passed on to images of volumes.</param>
+/// <param name="ForceUpload">Whether a volume in use may be made an image.</param>
+sealed record ImageSettings(
+    Outside.GlanceSettings? Glance, Clinker.Outside.ConversionSettings Conversion, IReadOnlyList<string> CoreProperties, bool ForceUpload);
+
 /// <summary>Filters and weighers by Cinder's names, in order.</summary>
 /// <param name="Multipliers">By weigher; 1 for others.</param>
+/// <param name="MaxAttempts">In how many pools making a volume is tried.</param>
 sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<string> Weighers,
-    IReadOnlyDictionary<string, double> Multipliers, Scheduling.WeightHandler Handler);
+    IReadOnlyDictionary<string, double> Multipliers, Scheduling.WeightHandler Handler, int MaxAttempts);
 
 /// <param name="Directory">Where a file for each role goes; null: standard error only.</param>
 /// <param name="File">The one file for all roles, as an absolute path; null: one for each.</param>
@@ -115,6 +130,12 @@ abstract record BackendSettings(string Name, string Host)
 
     public sealed record Memory(string Name, string Host) : BackendSettings(Name, Host);
 }
+
+/// <summary>Where backups are kept.</summary>
+/// <param name="Path">A directory, as an absolute path.</param>
+/// <param name="Container">What is in it for those that name none.</param>
+/// <param name="Compress">Whether objects are deflated.</param>
+sealed record BackupSettings(string Path, string Container, bool Compress);
 
 /// <summary>What came of the command line and the files.</summary>
 abstract record Start

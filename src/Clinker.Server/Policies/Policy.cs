@@ -21,6 +21,8 @@ sealed class Policy
     /// <exception cref="FormatException">One refers to a rule that there is not, or to itself; in words for whoever wrote it.</exception>
     public Policy With(IReadOnlyDictionary<string, Check> own)
     {
+        if (own.ContainsKey("context_is_admin"))
+            throw new FormatException("context_is_admin can't be changed: an admin is whoever has the role admin (admin_api says what admins may)");
         var all = new Dictionary<string, Check>(rules);
         foreach (var (name, check) in own)
             foreach (var of in PolicyDefaults.Former.GetValueOrDefault(name) ?? [])

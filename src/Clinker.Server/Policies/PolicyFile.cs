@@ -10,12 +10,13 @@ namespace Clinker.Server.Policies;
 static class PolicyFile
 {
     /// <summary>The files that count, in the order in which they are read: what is read later wins.</summary>
-    public static IReadOnlyList<string> Found(string file, IEnumerable<string> folders) =>
-    [
-        .. new[] { file }.Where(File.Exists),
-        .. folders.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFiles(f).Where(n => !Path.GetFileName(n).StartsWith('.'))
-            .Order(StringComparer.Ordinal)),
-    ];
+    public static IReadOnlyList<string> Found(string file, string folder)
+    {
+        var found = File.Exists(file) ? new List<string> { file } : [];
+        try { found.AddRange(Directory.EnumerateFiles(folder).Where(n => !Path.GetFileName(n).StartsWith('.')).Order(StringComparer.Ordinal)); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it need not be there */ }
+        return found;
+    }
 
     /// <summary>The rules in force with all of these files.</summary>
     /// <exception cref="FormatException">What is wrong, with its file and line.</exception>

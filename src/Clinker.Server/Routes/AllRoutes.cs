@@ -13,10 +13,14 @@ static class AllRoutes
         VolumeUses.Map(api);
         Attachments.Map(api);
         VolumeGrowth.Map(api);
+        VolumeMoves.Map(api);
         VolumeFlags.Map(api);
+        VolumeImages.Map(api);
         VolumeEncryption.Map(api);
         Snapshots.Map(api);
         SnapshotActions.Map(api);
+        Manageables.Map(api);
+        Backups.Map(api);
         VolumeTypes.Map(api);
         TypeExtraSpecs.Map(api);
         TypeAccesses.Map(api);

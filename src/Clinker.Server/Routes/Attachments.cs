@@ -84,9 +84,9 @@ static class Attachments
         await call.Db.Commit(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, want.VolumeId, @lock: true);
-            call.Demand("volume:attachment_create", volume.ProjectId);
+            call.Demand("volume:attachment_create", volume.ProjectId, volume.UserId);
             if (volume is { Multiattach: true, Bootable: true, Status: VolumeStatus.InUse })
-                call.Demand("volume:multiattach_bootable_volume", volume.ProjectId);
+                call.Demand("volume:multiattach_bootable_volume", volume.ProjectId, volume.UserId);
             var attachment = want.ToAttachment(id, volume.ProjectId, tx.Now);
             await Attaching.Reserve(tx, volume, attachment);
             if (want.Connector is { } connector)

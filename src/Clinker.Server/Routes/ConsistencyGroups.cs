@@ -23,6 +23,7 @@ static class ConsistencyGroups
         api.Post("consistencygroup_create_from_src", "/consistencygroups/create_from_src", GroupFrom.OldForm, CreateFrom, rule: "group:create");
         api.Get("consistencygroup_show", "/consistencygroups/{id}", Show, rule: Row("group:get"));
         api.PostAndDo("consistencygroup_delete", "/consistencygroups/{id}/delete", GroupActionForms.OldDelete, Delete, rule: Row("group:delete"));
+        api.Delete("consistencygroup_delete_unsaid", "/consistencygroups/{id}", DeleteUnsaid, rule: Row("group:delete"));
         api.PutAndDo("consistencygroup_update", "/consistencygroups/{id}/update", GroupUpdate.OldForm, Update, rule: Row("group:update"));
         // What cinderclient sends; the API reference has the path above.
         api.PutAndDo("consistencygroup_set", "/consistencygroups/{id}", GroupUpdate.OldForm, Update, rule: Row("group:update"));
@@ -59,9 +60,17 @@ static class ConsistencyGroups
         return call.Db.Commit(async tx =>
         {
             var group = await Find(tx, call, id);
-            call.Demand("group:delete", group.ProjectId);
+            call.Demand("group:delete", group.ProjectId, group.UserId);
             await DeleteGroup.Accept(tx, id, withVolumes: force, operation, call.RequestId);
         });
+    }
+
+    /// <summary>Upstream routes it without meaning to: what becomes of the volumes is not said.</summary>
+    static async Task DeleteUnsaid(Call call, string id)
+    {
+        call.Demand("group:delete", (await call.Db.Read(tx => Find(tx, call, id))).ProjectId);
+        throw Refusal.BadRequest(
+            "What becomes of its volumes? POST {\"consistencygroup\": {\"force\": false}} to /consistencygroups/{consistencygroup_id}/delete.");
     }
 
     static Task Update(Call call, string id, GroupUpdate want)

@@ -22,20 +22,34 @@ static class DefaultTypes
     static async Task<Page<DefaultTypeShape>> List(Call call) =>
         new((await call.Db.Read(tx => tx.Types.Defaults())).Select(d => new DefaultTypeShape(d.ProjectId, d.TypeId)));
 
-    static async Task<DefaultTypeShape> Show(Call call, string id) => await call.Db.Read(tx => tx.Types.DefaultOf(id)) is { } type
-        ? new(id, type.Id)
-        : throw new Fault.Missing($"Default type for project {id} not found.").Thrown();
-
-    static Task<DefaultTypeShape> Set(Call call, string id, string idOrName) => call.Db.Commit(async tx =>
+    static async Task<DefaultTypeShape> Show(Call call, string id)
     {
-        var type = (Python.IsUuid(idOrName) ? await tx.Types.Find(idOrName, @lock: true) : null) ?? await tx.Types.FindByName(idOrName)
-            ?? throw Refusal.BadRequest(Python.IsUuid(idOrName)
-                ? $"Volume type {idOrName} could not be found."
-                : $"Volume type with name {idOrName} could not be found.");
-        await tx.Types.Keep(type.Id);
-        await tx.Types.SetDefault(id, type.Id);
-        return new DefaultTypeShape(id, type.Id);
-    });
+        await Known(call, id);
+        return await call.Db.Read(tx => tx.Types.DefaultOf(id)) is { } type
+            ? new(id, type.Id)
+            : throw new Fault.Missing($"Default type for project {id} not found.").Thrown();
+    }
+
+    static async Task<DefaultTypeShape> Set(Call call, string id, string idOrName)
+    {
+        await Known(call, id);
+        return await call.Db.Commit(async tx =>
+        {
+            var type = (Python.IsUuid(idOrName) ? await tx.Types.Find(idOrName, @lock: true) : null) ?? await tx.Types.FindByName(idOrName)
+                ?? throw Refusal.BadRequest(Python.IsUuid(idOrName)
+                    ? $"Volume type {idOrName} could not be found."
+                    : $"Volume type with name {idOrName} could not be found.");
+            await tx.Types.Keep(type.Id);
+            await tx.Types.SetDefault(id, type.Id);
+            return new DefaultTypeShape(id, type.Id);
+        });
+    }
+
+    /// <summary>That of a project which is gone can still be unset.</summary>
+    static async ValueTask Known(Call call, string id)
+    {
+        if (!await call.Settings.HasProject(id)) throw new Fault.Missing($"Project with id {id} not found.").Thrown();
+    }
 
     static Task Unset(Call call, string id) => call.Db.Commit(tx => tx.Types.RemoveDefault(id));
 }

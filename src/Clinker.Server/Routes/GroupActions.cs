@@ -71,7 +71,7 @@ static class GroupActions
         return call.Db.Commit(async tx =>
         {
             var group = await Groups.Generic(tx, call, id);
-            call.Demand("group:delete", group.ProjectId);
+            call.Demand("group:delete", group.ProjectId, group.UserId);
             await DeleteGroup.Accept(tx, id, withVolumes, operation, call.RequestId);
         });
     }
@@ -79,7 +79,7 @@ static class GroupActions
     static Task Reset(Call call, string id, string status) => call.Db.Commit(async tx =>
     {
         var group = await Groups.Visible(tx, call, id, @lock: true);
-        call.Demand("group:reset_status", group.ProjectId);
+        call.Demand("group:reset_status", group.ProjectId, group.UserId);
         await DemandSettled(tx, new("group", id), "Group");
         await tx.Groups.Reset(id, status);
     });
@@ -96,7 +96,7 @@ static class GroupActions
     static Task Replicate(Call call, string id, string rule) => call.Db.Read<bool>(async tx =>
     {
         var group = await Groups.Visible(tx, call, id);
-        call.Demand(rule, group.ProjectId);
+        call.Demand(rule, group.ProjectId, group.UserId);
         if (await tx.GroupTypes.Find(group.GroupTypeId) is not { IsReplicated: true })
             throw new Fault.Invalid($"Invalid group type: Group {id} is not a replication group type.").Thrown();
         foreach (var type in group.VolumeTypes)

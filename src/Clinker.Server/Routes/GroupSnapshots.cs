@@ -44,7 +44,7 @@ static class GroupSnapshots
     public static async Task<GroupSnapshot> Visible(Tx tx, Call call, string id, bool @lock = false)
     {
         var snapshot = await tx.GroupSnapshots.Find(id, @lock);
-        return snapshot is not null && call.Allows("group:get_group_snapshot", snapshot.ProjectId)
+        return snapshot is not null && call.Allows("group:get_group_snapshot", snapshot.ProjectId, snapshot.UserId)
             ? snapshot
             : throw new Fault.NotFound("GroupSnapshot", id).Thrown();
     }
@@ -92,7 +92,7 @@ static class GroupSnapshots
         return await call.Db.Commit(async tx =>
         {
             var group = await find(tx);
-            call.Demand("group:create_group_snapshot", group.ProjectId);
+            call.Demand("group:create_group_snapshot", group.ProjectId, group.UserId);
             return await CreateGroupSnapshot.Accept(tx, new()
             {
                 Id = id,
@@ -120,7 +120,7 @@ static class GroupSnapshots
         return call.Db.Commit(async tx =>
         {
             var snapshot = await find(tx);
-            call.Demand("group:delete_group_snapshot", snapshot.ProjectId);
+            call.Demand("group:delete_group_snapshot", snapshot.ProjectId, snapshot.UserId);
             await DeleteGroupSnapshot.Accept(tx, snapshot.Id, operation, call.RequestId);
         });
     }
@@ -128,7 +128,7 @@ static class GroupSnapshots
     static Task Reset(Call call, string id, string status) => call.Db.Commit(async tx =>
     {
         var snapshot = await Visible(tx, call, id, @lock: true);
-        call.Demand("group:reset_group_snapshot_status", snapshot.ProjectId);
+        call.Demand("group:reset_group_snapshot_status", snapshot.ProjectId, snapshot.UserId);
         await GroupActions.DemandSettled(tx, new("group_snapshot", id), "Group snapshot");
         await tx.GroupSnapshots.Reset(id, status);
     });

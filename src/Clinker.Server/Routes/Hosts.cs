@@ -18,6 +18,7 @@ static class Hosts
         api.Get("host_list", "/os-hosts", List, rule: "volume_extension:hosts",
             query: new(new Parameter("zone", "In this availability zone.")));
         api.Get("host_show", "/os-hosts/{host}", Show, rule: "volume_extension:hosts");
+        api.Put("host_update_unnamed", "/os-hosts", Status, UpdateUnnamed, rule: "volume_extension:hosts");
         api.Put("host_update", "/os-hosts/{host}", Status, Update, rule: "volume_extension:hosts");
     }
 
@@ -46,6 +47,9 @@ static class Hosts
         if (unknown is not null) throw Refusal.BadRequest($"Invalid update setting: {Python.Repr(unknown)}");
         throw new Refusal(501, "Hosts are not switched by themselves: enable and disable their services (os-services).");
     }
+
+    /// <summary>Upstream routes it without meaning to.</summary>
+    static Task UpdateUnnamed(Call call, string? unknown) => throw Refusal.BadRequest("Which host is meant? PUT /os-hosts/{host_name}.");
 
     static async Task<IEnumerable<Service>> Enabled(Call call) => (await call.Db.Read(tx => tx.Services.List())).Where(s => !s.Disabled);
 }

@@ -21,7 +21,7 @@ abstract class MetadataOf<TRow>
     /// <exception cref="FaultException">NotFound.</exception>
     public abstract Task<TRow> Find(Tx tx, Call call, string id, bool @lock);
 
-    public abstract string ProjectOf(TRow row);
+    public abstract (string ProjectId, string UserId) OwnerOf(TRow row);
 
     public abstract IReadOnlyDictionary<string, string> Of(TRow row);
 
@@ -80,7 +80,7 @@ static class MetadataRoutes
     static Task<IReadOnlyDictionary<string, string>> Words<TRow>(Call call, MetadataOf<TRow> of, string id) => call.Db.Read(async tx =>
     {
         var row = await of.Find(tx, call, id, @lock: false);
-        call.Demand(of.RuleOf("get"), of.ProjectOf(row));
+        call.Demand(of.RuleOf("get"), of.OwnerOf(row).ProjectId, of.OwnerOf(row).UserId);
         return of.Of(row);
     });
 
@@ -91,7 +91,7 @@ static class MetadataRoutes
         var old = of.Of(row);
         if (verb == "update" && call.Supports(Behaviour.Etags)) DemandMatch(call, old);
         var words = change(old);
-        call.Demand(of.RuleOf(verb), of.ProjectOf(row));
+        call.Demand(of.RuleOf(verb), of.OwnerOf(row).ProjectId, of.OwnerOf(row).UserId);
         of.DemandChangeable(row, verb == "delete" ? "Deleting" : "Updating");
         await of.Set(tx, row, words);
         return words;

@@ -52,7 +52,7 @@ static class SnapshotActions
     static Task ResetStatus(Call call, string id, string status) => call.Db.Commit(async tx =>
     {
         var snapshot = await Snapshots.Visible(tx, call, id, @lock: true);
-        call.Demand(ResetRule, snapshot.ProjectId);
+        call.Demand(ResetRule, snapshot.ProjectId, snapshot.UserId);
         await DemandSettled(tx, id);
         await tx.Snapshots.Reset(id, status);
     });
@@ -61,7 +61,7 @@ static class SnapshotActions
     static Task UpdateStatus(Call call, string id, Report to) => call.Db.Commit(async tx =>
     {
         var snapshot = await Snapshots.Visible(tx, call, id, @lock: true);
-        call.Demand(ReportRule, snapshot.ProjectId);
+        call.Demand(ReportRule, snapshot.ProjectId, snapshot.UserId);
         if (!Reportable.TryGetValue(snapshot.Status, out var allowed))
             throw Refusal.BadRequest($"Snapshot status {snapshot.Status} not allowed for update_snapshot_status");
         if (!allowed.Contains(to.Status))

@@ -50,7 +50,7 @@ static class Snapshots
     public static async Task<Snapshot> Visible(Tx tx, Call call, string id, bool @lock = false)
     {
         var snapshot = await tx.Snapshots.Find(id, @lock);
-        return snapshot is not null && call.Allows("volume:get_snapshot", snapshot.ProjectId)
+        return snapshot is not null && call.Allows("volume:get_snapshot", snapshot.ProjectId, snapshot.UserId)
             ? snapshot
             : throw new Fault.NotFound("Snapshot", id).Thrown();
     }
@@ -65,7 +65,7 @@ static class Snapshots
             if (want.Force == false && call.Supports(Behaviour.SnapshotInUse))
                 throw Refusal.BadRequest("Since microversion 3.66 the 'force' flag is invalid for this request.  For backward compatability, "
                     + "however, when the 'force' flag is passed with a value evaluating to True, it is silently ignored.");
-            call.Demand("volume:create_snapshot", volume.ProjectId);
+            call.Demand("volume:create_snapshot", volume.ProjectId, volume.UserId);
             return await CreateSnapshot.Accept(tx, want.ToSnapshot(call, id, volume),
                 evenInUse ? VolumeRules.SnapshotEvenInUse : VolumeRules.Snapshot, call.Settings.Quotas, operation, call.RequestId);
         });
@@ -91,7 +91,7 @@ static class Snapshots
     static async Task<SnapshotShape> Update(Call call, string id, SnapshotUpdate want) => new(await call.Db.Commit(async tx =>
     {
         var now = await Visible(tx, call, id, @lock: true);
-        call.Demand("volume:update_snapshot", now.ProjectId);
+        call.Demand("volume:update_snapshot", now.ProjectId, now.UserId);
         var changed = now with
         {
             Name = want.HasName ? want.Name : now.Name,
@@ -112,8 +112,8 @@ static class Snapshots
         await call.Db.Commit(async tx =>
         {
             var snapshot = await Visible(tx, call, id);
-            if (also is not null) call.Demand(also, snapshot.ProjectId);
-            call.Demand("volume:delete_snapshot", snapshot.ProjectId);
+            if (also is not null) call.Demand(also, snapshot.ProjectId, snapshot.UserId);
+            call.Demand("volume:delete_snapshot", snapshot.ProjectId, snapshot.UserId);
             await DeleteSnapshot.Accept(tx, id, rule, operation, call.RequestId);
         });
     }
@@ -131,7 +131,7 @@ static class Snapshots
         public override bool IsStrict => false;
         public override string RuleOf(string verb) => $"volume:{(verb == "create" ? "update" : verb)}_snapshot_metadata";
         public override Task<Snapshot> Find(Tx tx, Call call, string id, bool @lock) => Visible(tx, call, id, @lock);
-        public override string ProjectOf(Snapshot row) => row.ProjectId;
+        public override (string ProjectId, string UserId) OwnerOf(Snapshot row) => (row.ProjectId, row.UserId);
         public override IReadOnlyDictionary<string, string> Of(Snapshot row) => row.Metadata;
 
         public override void DemandChangeable(Snapshot row, string gerund)

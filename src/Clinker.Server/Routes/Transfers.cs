@@ -67,7 +67,7 @@ static class Transfers
         var transfer = await call.Db.Commit(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, want.VolumeId);
-            call.Demand("volume:create_transfer", volume.ProjectId);
+            call.Demand("volume:create_transfer", volume.ProjectId, volume.UserId);
             var offered = new Transfer(
                 call.Ids.New(), volume.ProjectId, volume.Id, want.Name, key.Salt, key.KeyHash, want.NoSnapshots, tx.Now);
             await tx.Transfers.Offer(offered, mayBeEncrypted: call.Supports(Behaviour.TransferOfEncrypted));

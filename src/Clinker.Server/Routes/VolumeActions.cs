@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Clinker.Attachments;
+using Clinker.Backups;
 using Clinker.Operations;
 using Clinker.Server.Api;
 using Clinker.Volumes;
@@ -38,13 +39,13 @@ static class VolumeActions
     static Task ResetStatus(Call call, string id, Reset to) => call.Db.Commit(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
-        call.Demand("volume_extension:volume_admin_actions:reset_status", volume.ProjectId);
+        call.Demand("volume_extension:volume_admin_actions:reset_status", volume.ProjectId, volume.UserId);
         if (NeverReset.Contains(to.Status)) throw Refusal.BadRequest($"Cannot reset-state to {to.Status}");
         var attachments = await tx.Attachments.Of(id);
         if (to.Status == "in-use" && attachments.Count == 0)
             throw Refusal.BadRequest("Cannot reset-state to in-use because volume does not have any attachments.");
         // The status is what an operation's last step relies on: while one is under way it is not for the taking.
-        if (await tx.Operations.AnyLive(new About("volume", id)))
+        if (await tx.Operations.AnyLive(new About("volume", id)) || await tx.Operations.Held(new About("volume", id), nameof(CreateBackup)))
             throw new Fault.Conflict($"Volume {id} has an operation under way, which will settle its status.").Thrown();
         await tx.Volumes.Reset(id, to.Status, to.AttachStatus, to.MigrationStatus);
         if (to.AttachStatus == AttachStatus.Detached && attachments.Count > 0) await Attaching.RemoveAll(tx, volume);

@@ -29,7 +29,7 @@ static class VolumeEncryption
     static Task<IReadOnlyDictionary<string, object?>> Of(Call call, string id) => call.Db.Read(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id);
-        call.Demand(Rule, volume.ProjectId);
+        call.Demand(Rule, volume.ProjectId, volume.UserId);
         var words = new Dictionary<string, object?> { ["encryption_key_id"] = volume.EncryptionKeyId };
         if (volume.VolumeTypeId is { } type && await tx.Encryptions.Find(type) is { } how)
         {

@@ -40,7 +40,7 @@ static class VolumeFlags
     static Task SetBootable(Call call, string id, bool bootable) => call.Db.Commit(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
-        call.Demand("volume:update", volume.ProjectId);
+        call.Demand("volume:update", volume.ProjectId, volume.UserId);
         Volumes.DemandUpdatable(volume);
         await tx.Volumes.SetBootable(id, bootable);
     });
@@ -48,7 +48,7 @@ static class VolumeFlags
     static Task SetReadonly(Call call, string id, bool readOnly) => call.Db.Commit(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
-        call.Demand("volume:update_readonly_flag", volume.ProjectId);
+        call.Demand("volume:update_readonly_flag", volume.ProjectId, volume.UserId);
         await tx.Volumes.Move(id, VolumeRules.SetReadonly);
         await tx.Volumes.SetAdminMetadata(
             id, new Dictionary<string, string>(volume.AdminMetadata) { ["readonly"] = readOnly ? "True" : "False" });
@@ -57,7 +57,7 @@ static class VolumeFlags
     static Task<Entries> ShowImage(Call call, string id, bool _) => call.Db.Read(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id);
-        call.Demand("volume:get_volume_metadata", volume.ProjectId);
+        call.Demand("volume:get_volume_metadata", volume.ProjectId, volume.UserId);
         return new Entries("metadata", volume.ImageMetadata);
     });
 
@@ -82,7 +82,7 @@ static class VolumeFlags
     static async Task<Volume> Changeable(Tx tx, Call call, string id, string gerund, params string[] rules)
     {
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
-        foreach (var rule in rules) call.Demand(rule, volume.ProjectId);
+        foreach (var rule in rules) call.Demand(rule, volume.ProjectId, volume.UserId);
         Volumes.DemandMetadataChangeable(volume, gerund);
         return volume;
     }

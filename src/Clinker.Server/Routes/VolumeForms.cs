@@ -65,7 +65,7 @@ sealed record VolumeCreate
             ConsistencyGroupId = v.Text("consistencygroup_id"),
             GroupId = v.Text("group_id"),
             ImageRef = v.Has("image_id") ? v.Text("image_id") : v.Text("imageRef"),
-            BackupId = v.Text("backup_id"),
+            BackupId = v.Text("backup_id") is { Length: > 0 } backup ? backup : null,
             Hints = Object(root, "OS-SCH-HNT:scheduler_hints") ?? Object(v, "scheduler_hints"),
         };
     }

@@ -34,7 +34,7 @@ static class VolumeGrowth
         {
             var volume = await Volumes.Visible(tx, call, id, @lock: true);
             var inUse = volume.Status == VolumeStatus.InUse && call.Supports(Behaviour.ExtendInUse);
-            call.Demand(inUse ? "volume:extend_attached_volume" : "volume:extend", volume.ProjectId);
+            call.Demand(inUse ? "volume:extend_attached_volume" : "volume:extend", volume.ProjectId, volume.UserId);
             if (size > volume.SizeGb && volume.VolumeTypeId is { } type && await tx.Types.Find(type) is { } bounds) VolumePlan.FitSize(bounds, size);
             await ExtendVolume.Accept(tx, id, size, inUse ? VolumeRules.ExtendEvenInUse : VolumeRules.Extend, call.Settings.Quotas,
                 operation, call.RequestId);
@@ -48,7 +48,7 @@ static class VolumeGrowth
     {
         _ = error;
         var volume = await call.Db.Read(tx => Volumes.Visible(tx, call, id));
-        call.Demand(CompletionRule, volume.ProjectId);
+        call.Demand(CompletionRule, volume.ProjectId, volume.UserId);
         throw Fault.Invalid.Volume(volume.Status == VolumeStatus.Extending
             ? "Required volume admin metadata is malformed or missing."
             : "Volume is not being extended.").Thrown();
@@ -60,7 +60,7 @@ static class VolumeGrowth
         await call.Db.Commit(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, id, @lock: true);
-            call.Demand("volume:revert_to_snapshot", volume.ProjectId);
+            call.Demand("volume:revert_to_snapshot", volume.ProjectId, volume.UserId);
             await RevertVolume.Accept(tx, id, snapshotId, operation, call.RequestId);
         });
     }

@@ -1,5 +1,6 @@
 using Clinker.Groups;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Server.Api;
 using Clinker.Server.Shapes;
 using Clinker.Services;
@@ -24,11 +25,18 @@ sealed record VolumePlan(
     const string TypeZones = "RESKEY:availability_zones";
 
     /// <exception cref="FaultException">What the user got wrong.</exception>
-    public static Task<VolumePlan> For(Call call, VolumeCreate want) => call.Db.Read(async tx =>
+    public static async Task<VolumePlan> For(Call call, VolumeCreate want)
+    {
+        if (want.ImageRef is not { } reference) return await For(call, want, null);
+        call.Demand("volume:create_from_image");
+        return await For(call, want, await ImageReference.Find(call, reference)); // before the database is asked: Glance may take its time
+    }
+
+    static Task<VolumePlan> For(Call call, VolumeCreate want, Image? image) => call.Db.Read(async tx =>
     {
         var named = string.IsNullOrEmpty(want.VolumeType) ? null : await VolumeTypes.Named(tx, call, want.VolumeType);
         var group = await InGroup(tx, call, want);
-        var origin = await VolumeOrigin.Find(tx, call, want);
+        var origin = await VolumeOrigin.Find(tx, call, want, image);
         if (want.Multiattach)
             throw Refusal.BadRequest("multiattach parameter has been removed. The default behavior is to use multiattach enabled "
                 + "volume types. Contact your administrator to create a multiattach enabled volume type and use it to create "
@@ -39,16 +47,23 @@ sealed record VolumePlan(
         if ((want.Size ?? origin?.SizeGb) is not { } size)
             throw Fault.Invalid.Input("Volume size 'None' must be an integer and greater than 0").Thrown();
         origin?.DemandSize(size);
-        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null) ?? await VolumeTypes.Default(tx, call);
-        if (await tx.Encryptions.Find(type.Id) is not null)
-            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
+        var type = named ?? (origin?.TypeId is { } its ? await tx.Types.Find(its) : null)
+            ?? (image is null ? null : await OfImage(tx, call, image)) ?? await VolumeTypes.Default(tx, call);
+        await DemandPlain(tx, type);
         FitSize(type, size);
-        if (IsMultiattach(type)) call.Demand("volume:multiattach");
+        if (VolumeType.IsMultiattach(type.ExtraSpecs)) call.Demand("volume:multiattach");
         var zone = Place(call, type, services, want.AvailabilityZone ?? origin?.Zone);
         origin?.DemandZone(zone);
         return new VolumePlan(want, size, type, named is not null, zone, origin, group,
             VolumeView.Of(call, [type], services) with { ConsistencyGroups = group is { IsConsistencyGroup: true } ? new HashSet<string> { group.Id } : [] });
     });
+
+    /// <exception cref="FaultException">Invalid: volumes of this type would be encrypted.</exception>
+    public static async Task DemandPlain(Tx tx, VolumeType type)
+    {
+        if (await tx.Encryptions.Find(type.Id) is not null)
+            throw new Fault.Invalid($"Volume type {type.Name} is encrypted, and no key manager is configured.").Thrown();
+    }
 
     public VolumeSource? Source => Origin?.Source;
 
@@ -63,15 +78,23 @@ sealed record VolumePlan(
         Status = VolumeStatus.Creating,
         VolumeTypeId = Type.Id,
         AvailabilityZone = Zone,
-        Multiattach = IsMultiattach(Type),
+        Multiattach = VolumeType.IsMultiattach(Type.ExtraSpecs),
         GroupId = Group?.Id,
         SnapshotId = (Source as VolumeSource.OfSnapshot)?.Id,
         SourceVolumeId = (Source as VolumeSource.OfVolume)?.Id,
         Bootable = Origin?.Bootable ?? false,
         ImageMetadata = Origin?.ImageMetadata ?? Volume.EmptyMetadata,
-        Metadata = Want.Metadata ?? Volume.EmptyMetadata,
+        Metadata = Want.Metadata ?? Origin?.Metadata ?? Volume.EmptyMetadata,
         CreatedAt = call.Now,
     };
+
+    /// <summary>The type that an image's owner wants for volumes of it, if the caller may use it.</summary>
+    static async Task<VolumeType?> OfImage(Tx tx, Call call, Image image)
+    {
+        if (image.Properties.GetValueOrDefault("cinder_img_volume_type") is not { Length: > 0 } name) return null;
+        try { return await VolumeTypes.Named(tx, call, name); }
+        catch (FaultException e) when (e.Fault is Fault.NotFound) { return null; } // as Cinder: the default one, then
+    }
 
     static async Task<Group?> InGroup(Tx tx, Call call, VolumeCreate want)
     {
@@ -102,8 +125,6 @@ sealed record VolumePlan(
             throw Fault.Invalid.Input($"Specified volume size of '{size}' is greater than the maximum allowable size of '{max}' for "
                 + $"volume type '{type.Name}'.").Thrown();
     }
-
-    static bool IsMultiattach(VolumeType type) => type.ExtraSpecs.GetValueOrDefault("multiattach") == "<is> True";
 
     /// <summary>The zone: what is asked for, if the type and the services have it; else the default one.</summary>
     static string Place(Call call, VolumeType type, IReadOnlyList<Service> services, string? asked)

@@ -39,7 +39,7 @@ static class VolumeUses
     static Task BeginDetaching(Call call, string id) => Change(call, id, "begin_detaching", async (tx, volume) =>
     {
         // A migration moves it from host to host by itself; its status is not to show that.
-        if (volume.MigrationStatus is not (null or "deleting" or "error" or "success")) return;
+        if (volume.IsMigrating) return;
         if (volume.AttachStatus != AttachStatus.Attached) throw VolumeRules.BeginDetaching.Refused(id, volume.Status);
         await tx.Volumes.Move(id, VolumeRules.BeginDetaching);
     });
@@ -75,7 +75,7 @@ static class VolumeUses
         var seen = await call.Db.Read(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, id);
-            foreach (var rule in rules) call.Demand(rule, volume.ProjectId);
+            foreach (var rule in rules) call.Demand(rule, volume.ProjectId, volume.UserId);
             return await Named(tx, volume, what.AttachmentId);
         });
         await Attachments.DemandUnused(call, seen);
@@ -111,7 +111,7 @@ static class VolumeUses
         var seen = await call.Db.Read(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, id);
-            call.Demand(Rules + "terminate_connection", volume.ProjectId);
+            call.Demand(Rules + "terminate_connection", volume.ProjectId, volume.UserId);
             return call.Caller.FromService ? null : await Named(tx, volume, null);
         });
         await Attachments.DemandUnused(call, seen);
@@ -144,7 +144,7 @@ static class VolumeUses
     static Task Change(Call call, string id, string verb, Func<Tx, Volume, Task> change) => call.Db.Commit(async tx =>
     {
         var volume = await Volumes.Visible(tx, call, id, @lock: true);
-        call.Demand(Rules + verb, volume.ProjectId);
+        call.Demand(Rules + verb, volume.ProjectId, volume.UserId);
         await change(tx, volume);
     });
 }

@@ -61,7 +61,7 @@ static class Volumes
     public static async Task<Volume> Visible(Tx tx, Call call, string id, bool @lock = false)
     {
         var volume = await tx.Volumes.Find(id, @lock);
-        return volume is not null && call.Allows("volume:get", volume.ProjectId)
+        return volume is not null && call.Allows("volume:get", volume.ProjectId, volume.UserId)
             ? volume
             : throw new Fault.NotFound("Volume", id).Thrown();
     }
@@ -83,16 +83,24 @@ static class Volumes
 
     static async Task<VolumeShape> Create(Call call, VolumeCreate want)
     {
-        var plan = await VolumePlan.For(call, want);
+        var plan = await VolumePlan.For(call, call.Supports(Behaviour.BackupAsSource) ? want : want with { BackupId = null });
+        return VolumeShape.Of(await Make(call, plan, call.Ids.New()), plan.View);
+    }
+
+    /// <summary>Accepts a new volume as it is asked for.</summary>
+    public static async Task<Volume> Make(Call call, VolumeCreate want, string operation) =>
+        await Make(call, await VolumePlan.For(call, want), operation);
+
+    static async Task<Volume> Make(Call call, VolumePlan plan, string operation)
+    {
         var volume = plan.ToVolume(call);
-        var operation = call.Ids.New();
         await call.Db.Commit(async tx =>
         {
             if (plan.Named && await tx.Types.Find(plan.Type.Id, @lock: true) is null)
                 throw new Fault.NotFound("Volume type", plan.Type.Id).Thrown();
-            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, want.Hints);
+            await CreateVolume.Accept(tx, volume, call.Settings.Quotas, operation, call.RequestId, plan.Source, plan.Want.Hints);
         });
-        return VolumeShape.Of(volume, plan.View);
+        return volume;
     }
 
     static async Task<Page<VolumeBrief>> List(Call call)
@@ -130,7 +138,7 @@ static class Volumes
         var (volume, view) = await call.Db.Commit(async tx =>
         {
             var now = await Visible(tx, call, id, @lock: true);
-            call.Demand("volume:update", now.ProjectId);
+            call.Demand("volume:update", now.ProjectId, now.UserId);
             DemandUpdatable(now);
             var changed = now with
             {
@@ -160,8 +168,8 @@ static class Volumes
         await call.Db.Commit(async tx =>
         {
             var volume = await Visible(tx, call, id);
-            if (force) call.Demand(forceRule, volume.ProjectId);
-            call.Demand("volume:delete", volume.ProjectId);
+            if (force) call.Demand(forceRule, volume.ProjectId, volume.UserId);
+            call.Demand("volume:delete", volume.ProjectId, volume.UserId);
             if (cascade)
                 await DeleteVolume.AcceptCascade(tx, id, force ? VolumeRules.ForceDeleteCascade : VolumeRules.DeleteCascade,
                     force ? SnapshotRules.ForceDeleteWithVolume : SnapshotRules.DeleteWithVolume, call.IsAdmin, operation, call.RequestId);
@@ -209,7 +217,7 @@ static class Volumes
         public override string Kind => "Volume";
         public override string RuleOf(string verb) => $"volume:{verb}_volume_metadata";
         public override Task<Volume> Find(Tx tx, Call call, string id, bool @lock) => Visible(tx, call, id, @lock);
-        public override string ProjectOf(Volume row) => row.ProjectId;
+        public override (string ProjectId, string UserId) OwnerOf(Volume row) => (row.ProjectId, row.UserId);
         public override IReadOnlyDictionary<string, string> Of(Volume row) => row.Metadata;
 
         public override void DemandChangeable(Volume row, string gerund) => DemandMetadataChangeable(row, gerund);

@@ -62,7 +62,7 @@ sealed class Logs : ILoggerFactory
         AppDomain.CurrentDomain.UnhandledException += Crashed;
     }
 
-    static readonly (Roles, string)[] RoleNames = [(Roles.Api, "api"), (Roles.Scheduler, "scheduler"), (Roles.Volume, "volume")];
+    static readonly (Roles, string)[] RoleNames = [(Roles.Api, "api"), (Roles.Scheduler, "scheduler"), (Roles.Volume, "volume"), (Roles.Backup, "backup")];
 
     /// <param name="console">Instead of standard error.</param>
     /// <exception cref="IOException">A log file can't be opened; the message says which, why and what to do.</exception>
@@ -219,7 +219,7 @@ sealed class Logs : ILoggerFactory
     [
         ("Clinker.Server.Api", "api"), ("Clinker.Server.Routes", "api"), ("Clinker.Server.Shapes", "api"), ("Microsoft.AspNetCore", "api"),
         ("Clinker.Scheduling", "scheduler"),
-        ("Clinker.Gluster", "volume"), ("Clinker.Drivers", "volume"), ("Clinker.Operations", "volume"), ("Clinker.Volumes", "volume"),
+        ("Clinker.Gluster", "volume"), ("Clinker.Drivers", "volume"), ("Clinker.Operations", "volume"), ("Clinker.Volumes", "volume"), ("Clinker.Backups", "backup"),
     ];
 
     sealed class CategoryLogger(Logs logs, string category, string? role) : ILogger

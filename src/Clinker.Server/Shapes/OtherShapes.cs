@@ -49,6 +49,9 @@ sealed record ServiceSwitched(
     string Host, string Service, string Binary, string Status, bool Disabled,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DisabledReason = null);
 
+/// <summary>The volume that a host has in the end, once the compute service has copied one into another.</summary>
+sealed record SavedVolume(string SaveVolumeId);
+
 /// <summary>What a service logs, from which level on.</summary>
 sealed record LogLevelsShape(string Host, string Binary, IReadOnlyDictionary<string, string> Levels) : IShape<LogLevelsShape>
 {

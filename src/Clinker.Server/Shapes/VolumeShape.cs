@@ -58,7 +58,6 @@ abstract record VolumeInFull
         ReplicationStatus = volume.ReplicationStatus;
         EncryptionKeyId = volume.EncryptionKeyId;
         Encrypted = volume.EncryptionKeyId is not null;
-        VolumeImageMetadata = volume.ImageMetadata.Count == 0 ? null : volume.ImageMetadata;
         Links = new Links(view.Links, volume.Id);
         UserId = volume.UserId;
         Bootable = volume.Bootable ? "true" : "false";
@@ -95,8 +94,6 @@ abstract record VolumeInFull
     public string? ConsistencygroupId { get; }
     public bool Multiattach { get; }
     public IReadOnlyList<AttachmentOfVolume> Attachments { get; }
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public IReadOnlyDictionary<string, string>? VolumeImageMetadata { get; }
     [Admin] public string? MigrationStatus { get; }
     [Since(13)] public string? GroupId { get; }
     [Since(21), Admin] public string? ProviderId { get; }
@@ -139,6 +136,7 @@ sealed record VolumeDetail : VolumeInFull, IShape<VolumeDetail>
         Migstat = volume.MigrationStatus;
         NameId = volume.NameId;
         TenantId = volume.ProjectId;
+        VolumeImageMetadata = volume.ImageMetadata.Count == 0 ? null : volume.ImageMetadata;
     }
 
     public static string One => "volume";
@@ -150,6 +148,8 @@ sealed record VolumeDetail : VolumeInFull, IShape<VolumeDetail>
     [Admin, JsonPropertyName("os-vol-mig-status-attr:migstat")] public string? Migstat { get; }
     [Admin, JsonPropertyName("os-vol-mig-status-attr:name_id")] public string? NameId { get; }
     [JsonPropertyName("os-vol-tenant-attr:tenant_id")] public string TenantId { get; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? VolumeImageMetadata { get; }
 }
 
 /// <summary>A volume in a short list.</summary>

@@ -31,7 +31,7 @@ sealed record BodySchema(string Sample, int? Answer, IReadOnlyList<Place> Places
 
     /// <summary>The minors around which a schema changes, and the newest.</summary>
     public IEnumerable<int> Minors(int since) =>
-        Places.SelectMany(p => p.Rules).Where(r => r.Key is "closed" or "anyof" or "since" && r.Value.Length > 0)
+        Places.SelectMany(p => p.Rules).Where(r => r.Key is "closed" or "anyof" or "since" or "until" && r.Value.Length > 0)
             .Select(r => int.Parse(r.Value, CultureInfo.InvariantCulture)).SelectMany(m => (int[])[m - 1, m])
             .Append(since).Append(71).Where(m => m >= since).Distinct().Order();
 
@@ -43,7 +43,7 @@ sealed record BodySchema(string Sample, int? Answer, IReadOnlyList<Place> Places
     {
         foreach (var place in Places)
         {
-            if (place.Number("since", 0) > minor) continue;
+            if (place.Number("since", 0) > minor || place.Number("until", 0) <= minor) continue;
             foreach (var (what, json) in BadValues.For(place, minor)) yield return ($"{place.Path}: {what}", With(place.Path, json));
             foreach (var (what, key) in BadValues.Keys(place))
                 yield return ($"{place.Path}: {what}", With(Below(place, "*"), "\"x\""u8.ToArray(), key));

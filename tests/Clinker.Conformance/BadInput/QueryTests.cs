@@ -14,6 +14,8 @@ public sealed class QueryTests(Things things)
         ["volume_list_detail"] = 0,
         ["snapshot_list"] = 0,
         ["snapshot_list_detail"] = 0,
+        ["backup_list"] = 0,
+        ["backup_list_detail"] = 0,
         ["type_list"] = 0,
         ["message_list"] = 5,
         ["attachment_list"] = 27,
@@ -33,13 +35,21 @@ public sealed class QueryTests(Things things)
         ["operation_list"] = 0,
     };
 
+    /// <summary>Lists of a pool, which must be named: their pages are of files, after a marker that is no id.</summary>
+    public static readonly string[] OfPools =
+    [
+        .. from head in (string[])["", "os_"] from kind in (string[])["volume", "snapshot"] from detail in (string[])["", "_detail"]
+           select $"{head}manageable_{kind}_list{detail}",
+    ];
+
     /// <summary>Lists that are always given whole, as upstream.</summary>
     static readonly string[] Whole =
     [
         "volume_summary", "volume_metadata_list", "volume_encryption_list", "snapshot_metadata_list", "type_spec_list", "type_access_list", "service_list",
         "pool_list", "availability_zone_list", "limits_show", "extension_list", "resource_filter_list", "type_encryption_show", "qos_spec_associations", "qos_spec_associate", "qos_spec_disassociate",
-        "qos_spec_disassociate_all", "default_type_list", "group_spec_list", "quota_set_defaults",
+        "qos_spec_disassociate_all", "backup_export", "default_type_list", "group_spec_list", "quota_set_defaults",
         "os_transfer_list", "os_transfer_list_detail", "host_list", "cluster_list", "cluster_list_detail",
+        .. OfPools,
     ];
 
     static readonly string[] NoPages =
@@ -143,6 +153,8 @@ public sealed class QueryTests(Things things)
     [InlineData("qos_spec_associate", 0, "vol_type_id=", "vol_type=x")]
     [InlineData("qos_spec_disassociate", 0, "vol_type_id=", "vol_type=x")]
     [InlineData("pool_list", 31, "no_such_filter=a", "capabilities=a")]
+    [InlineData("manageable_volume_list", 17, "", "host=", "cluster=", "host=a&cluster=b", "host=a&limit=x", "host=a&offset=-1", "host=a&sort=id", "host=a&sort=size:up",
+        "host=a&sort=size&sort_key=size", "host=a&marker=x", "host=a&marker={}", "host=a&marker={'source-name':1}", "host=a&marker={'source-id':'x'}")]
     [InlineData("volume_delete", 0, "cascade=maybe", "cascade=", "cascade=2")]
     [InlineData("volume_delete", 23, "force=maybe", "force=", "force=-1", "force=%00", "force=%ff")]
     public async Task Values_that_are_none(string name, int minor, params string[] queries)

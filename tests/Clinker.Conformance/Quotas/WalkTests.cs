@@ -41,7 +41,7 @@ public sealed class WalkTests(Clinkerd daemon, ITestOutputHelper output) : IClas
         Assert.Contains(done.Keys, k => k.EndsWith(" 413", StringComparison.Ordinal));
     }
 
-    static readonly string[] Acts = ["create", "clone", "restore", "snapshot", "extend", "delete", "cascade", "unsnapshot", "offer", "accept"];
+    static readonly string[] Acts = ["create", "clone", "restore", "snapshot", "extend", "delete", "cascade", "unsnapshot", "offer", "accept", "retype", "backup", "unbackup", "recover"];
 
     async Task Client(Random random)
     {
@@ -50,9 +50,10 @@ public sealed class WalkTests(Clinkerd daemon, ITestOutputHelper output) : IClas
             var project = Pick(Projects)!;
             var volume = Pick(await Ids(project, "volumes"));
             var snapshot = Pick(await Ids(project, "snapshots"));
+            var backup = Pick(await Ids(project, "backups"));
             var type = Pick(["a", "b", "__DEFAULT__", "nowhere"]);
             var size = random.Next(1, 4);
-            await (random.Next(13) switch
+            await (random.Next(18) switch
             {
                 < 3 => Act("create", "POST", project, "volumes", $$"""{"volume": {"size": {{size}}, "volume_type": "{{type}}"} }"""),
                 3 when volume is not null => Act("clone", "POST", project, "volumes", $$"""{"volume": {"size": {{size}}, "source_volid": "{{volume}}"} }"""),
@@ -63,6 +64,10 @@ public sealed class WalkTests(Clinkerd daemon, ITestOutputHelper output) : IClas
                 9 when volume is not null => Act("cascade", "DELETE", project, $"volumes/{volume}?cascade=true"),
                 10 when snapshot is not null => Act("unsnapshot", "DELETE", project, $"snapshots/{snapshot}"),
                 11 when volume is not null => Transfer(project, volume, Pick(Projects)!),
+                12 or 13 when volume is not null => Act("retype", "POST", project, $"volumes/{volume}/action", $$"""{"os-retype": {"new_type": "{{type}}"} }"""),
+                14 when volume is not null => Act("backup", "POST", project, "backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""),
+                15 when backup is not null => Act("unbackup", "DELETE", project, $"backups/{backup}"),
+                16 when backup is not null => Act("recover", "POST", project, $"backups/{backup}/restore", """{"restore": {}}"""),
                 _ => Task.CompletedTask,
             });
         }

@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using System.Text.Json.Nodes;
+using Clinker.Tests.Outside;
 using Xunit;
 
 namespace Clinker.Conformance.Samples;
@@ -73,9 +74,13 @@ public sealed class SampleTests(SampleClinkerd daemon)
     static bool HasRoute(Exchange exchange) => exchange.OfVersions || exchange.Route is not null;
 }
 
-/// <summary>A daemon like an embedded one, with a group type that is the default one.</summary>
+/// <summary>A daemon like an embedded one, with a group type that is the default one, and an image service that has the sample's image.</summary>
 public sealed class SampleClinkerd : Clinkerd
 {
+    readonly FakeGlance glance = new();
+
+    public SampleClinkerd() => glance.Give("image"u8.ToArray(), id: "71543ced-a8af-45b6-a5c4-a46282108a90");
+
     protected override string[] Configuration()
     {
         var file = Path.Combine(State, "cinder.conf");
@@ -84,14 +89,24 @@ public sealed class SampleClinkerd : Clinkerd
             state_path = {State}
             my_ip = 127.0.0.1
             volume_driver = directory
-            directory_paths = $state_path/volumes
+            directory_paths = $state_path/more,$state_path/volumes
             default_group_type = group-type-test
+            backup_driver = directory
+            quota_backups = -1
+            quota_backup_gigabytes = -1
             quota_groups = -1
             quota_volumes = -1
             quota_snapshots = -1
             quota_gigabytes = -1
+            glance_api_servers = {glance.Url}
             """);
         return ["--config-file", file];
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await glance.DisposeAsync();
     }
 }
 

@@ -22,10 +22,10 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     /// <summary>Sends an exchange's request at a minor of the API.</summary>
     public async Task<Answer> Send(Exchange exchange, int minor)
     {
-        foreach (var thing in exchange.Set.Where(s => !s.Contains('=', StringComparison.Ordinal))) await Filled(thing);
+        foreach (var thing in exchange.Set.Where(s => s[0] != '-' && !s.Contains('=', StringComparison.Ordinal))) await Filled(thing);
         if (exchange.OfVersions) return await daemon.Wire.Get(exchange.Path);
         var path = await Filled(exchange.Path) + (exchange.Key is null ? "" : "/action");
-        return await Send(exchange.Method, path, await Body(exchange), minor);
+        return await Send(exchange.Method, path, await Body(exchange, minor), minor);
     }
 
     /// <summary>Makes one more of something; its id.</summary>
@@ -67,7 +67,7 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
     public Task<Answer> Send(string method, string path, string? body, int minor) =>
         daemon.Wire.Send(method, Root + path, body, $"3.{minor}");
 
-    async Task<string?> Body(Exchange exchange)
+    async Task<string?> Body(Exchange exchange, int minor)
     {
         if (exchange.Request is null) return null;
         var body = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Exchange.Folder, exchange.Request)))!;
@@ -80,6 +80,9 @@ sealed partial class Stage(Clinkerd daemon) : IAsyncDisposable
             if (at is JsonArray items) items[int.Parse(path[^1], CultureInfo.InvariantCulture)] = node;
             else at[path[^1]] = node;
         }
+        foreach (var (path, since) in exchange.Set.Where(s => s[0] == '-').Select(s => s[1..].Split('@') is [var p, var m]
+            ? (p.Split('.'), int.Parse(m, CultureInfo.InvariantCulture)) : throw new FormatException(s)))
+            if (minor < since) path[..^1].Aggregate(body, (at, step) => at[step]!).AsObject().Remove(path[^1]);
         return body.ToJsonString();
     }
 

@@ -175,6 +175,62 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task A_volume_that_is_moved_has_room_in_both_pools_until_the_old_file_is_gone()
+    {
+        await Report(Some.Pool("a"), Some.Pool("b"));
+        var volume = Some.Volume(sizeGb: 3);
+        await Placed(volume);
+        var (row, file) = (await Db.Read(tx => tx.Volumes.Get(volume.Id)), Some.Id());
+        var to = row.Host!.EndsWith("#a", StringComparison.Ordinal) ? "b" : "a";
+        var operation = Some.Id();
+        await Db.Commit(async tx =>
+        {
+            await tx.Operations.Start(operation, "q", new Clinker.Operations.About("volume", file));
+            var request = (await tx.Pools.RequestFor(row)) with { Not = new Dictionary<string, string> { [row.Host!] = "it lies there" } };
+            Assert.Equal($"host@b#{to}", await tx.Pools.Place(file, request, SchedulingSettings.Default));
+        });
+        Assert.Empty(await Drift());
+        Assert.Equal((3, 3), ((await Pool("a")).AllocatedGb, (await Pool("b")).AllocatedGb));
+
+        await Db.Commit(async tx =>
+        {
+            await tx.Volumes.SetFile(volume.Id, $"host@b#{to}", file, new("share", "qcow2"));
+            await tx.Pools.Leave(volume.Id, volume.Id);
+            await tx.Execute($"delete from hold");
+        });
+        Assert.Empty(await Drift());
+        var moved = await Db.Read(tx => tx.Volumes.Get(volume.Id));
+        Assert.Equal(($"host@b#{to}", file, "share", "qcow2", "success"),
+            (moved.Host, moved.FileId, moved.ProviderLocation, moved.Format, moved.MigrationStatus));
+        Assert.Equal(volume.Id, (await Db.Read(tx => tx.Volumes.OfFile(file)))?.Id);
+        Assert.Null(await Db.Read(tx => tx.Volumes.OfFile(volume.Id))); // its old file is no volume's
+        Assert.Equal([(volume.Id, 3)], await Db.Read(tx => tx.Pools.Left(row.Host!)));
+        Assert.Empty(await Db.Read(tx => tx.Pools.Left($"host@b#{to}")));
+
+        await Db.Commit(tx => tx.Pools.Release(volume.Id));
+        Assert.Empty(await Drift());
+        Assert.Equal(3, (await Pool("a")).AllocatedGb + (await Pool("b")).AllocatedGb);
+    }
+
+    /// <summary>After a fresh start on an operation that came to a queue more than once, only the last handing over is taken back.</summary>
+    [Fact]
+    public async Task What_came_to_a_queue_twice_is_taken_back_to_the_second_time()
+    {
+        var id = Some.Id();
+        await Db.Commit(async tx =>
+        {
+            await tx.Operations.Start(id, "scheduler");
+            await tx.Operations.Journal(id, "→host@b", JournalEvent.Done, "0");
+            await tx.Operations.Journal(id, "→host@b2", JournalEvent.Done, "0");
+            await tx.Operations.Journal(id, "→host@b 3", JournalEvent.Done, "0");
+            await tx.Operations.Hand(id, "host@b", keep: false);
+        });
+        await Db.Commit(async tx => Assert.Equal(1, await tx.Operations.TakeBack("host@b", tx.Now, "scheduler", new Fault.HostGone("host@b"))));
+        Assert.Equal(["", "→host@b", "→host@b2"],
+            (await Db.Read(tx => tx.Operations.Journal(id))).Select(e => e.Step).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_recount_of_pools_finds_every_drift()
     {
         await Report(Some.Pool("a"));

@@ -60,6 +60,12 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
     protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
         Half(pool, $"snapshot-{snapshotId}.g{generation}");
 
+    protected override ValueTask Put(string pool, string name, int sizeGb, string content) =>
+        DiskContent.Make(PathOf(pool, name), Format, sizeGb, content);
+
+    protected override async ValueTask<string?> Found(string pool, string name) =>
+        File.Exists(PathOf(pool, name)) ? await DiskContent.Read(PathOf(pool, name), Format) : null;
+
     async ValueTask<string> Half(string pool, string name)
     {
         await File.WriteAllTextAsync(PathOf(pool, name), "half");

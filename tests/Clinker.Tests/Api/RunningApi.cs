@@ -8,6 +8,7 @@ using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
 using Clinker.Server.Seeing;
+using Clinker.Services;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -46,6 +47,9 @@ sealed class RunningApi : IAsyncDisposable
 
     /// <summary>What the backend of <see cref="Available"/> holds.</summary>
     public MemoryShares Shares { get; } = new("p1");
+
+    /// <summary>What is kept of backups.</summary>
+    public MemoryObjects Objects { get; } = new();
 
     readonly MemoryDriver driver;
     readonly CancellationTokenSource stop = new();
@@ -130,11 +134,28 @@ sealed class RunningApi : IAsyncDisposable
     });
 
     /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
-    public void Work()
+    /// <param name="all">It places what is new too.</param>
+    /// <param name="backups">Where backups are kept, if that is not memory.</param>
+    public void Work(bool all = false, BackupStore? backups = null)
     {
-        worker = new Worker(new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1)),
-            CoreJson.Kinds, ["h1@b1"], "worker", Time, NullLogger<Worker>.Instance);
+        var means = new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1))
+        {
+            Backups = backups ?? new MemoryBackups(Objects) { ChunkBytes = 4 },
+        };
+        string[] queues = ["h1@b1", Queues.Backup];
+        worker = new Worker(means, CoreJson.Kinds, all ? [.. queues, Queues.Scheduler] : queues, "worker", Time, NullLogger<Worker>.Instance);
         working = worker.Work(TimeSpan.FromSeconds(1), stop.Token);
+    }
+
+    /// <summary>The backend of <see cref="Available"/> has reported.</summary>
+    public async Task Reported()
+    {
+        var report = await driver.Report(CancellationToken.None);
+        await Db.Commit(async tx =>
+        {
+            await tx.Services.Beat(Project, "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Pools.Report("h1@b1", "nova", report);
+        });
     }
 
     /// <summary>Makes a volume that is really there, on the backend that <see cref="Work"/> serves.</summary>
@@ -144,6 +165,43 @@ sealed class RunningApi : IAsyncDisposable
         await Available(id);
         await driver.Create(await Db.Read(tx => tx.Volumes.Get(id)), new Work(1, CancellationToken.None));
         return id;
+    }
+
+    /// <summary>A service that keeps backups is up.</summary>
+    public Task BackupService(string zone = "nova") =>
+        Db.Commit(tx => tx.Services.Beat("backups", "h1", Services.ServiceTable.BackupBinary, zone, null));
+
+    /// <summary>Asks for a backup and gives its id.</summary>
+    public async Task<string> Backup(string volume, string more = "")
+    {
+        var answer = await Post("backups", $$"""{"backup": {"volume_id": "{{volume}}"{{more}}} }""", "3.71");
+        Assert.True(answer.Status == 202, answer.Text);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        return answer.Json.GetProperty("backup").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>As if its operation had ended so; its volume is available again.</summary>
+    public Task BackupIs(string id, string status = "available", bool stored = true) => Db.Commit(async tx =>
+    {
+        var backup = await tx.Backups.Get(id);
+        await tx.Execute($"delete from operation where about_id = {id}");
+        await tx.Backups.Reset(id, status);
+        if (stored) await tx.Backups.SetPlace(id, "memory", "backups", "nova");
+        if (backup.IndexSha256 is null && stored) await tx.Backups.SetIndex(id, 0, "0");
+        await tx.Volumes.Reset(backup.VolumeId, "available", null, null);
+    });
+
+    /// <summary>How something is once nothing is under way.</summary>
+    public async Task<string> Settled(string path)
+    {
+        while (true)
+        {
+            var answer = await Get(path, "3.71");
+            if (answer.Status == 404) return "gone";
+            var status = answer.Json.EnumerateObject().Single().Value.GetProperty("status").GetString()!;
+            if (status is not ("creating" or "deleting" or "restoring" or "backing-up" or "restoring-backup")) return status;
+            await Task.Delay(5);
+        }
     }
 
     /// <summary>Takes a snapshot and gives its id.</summary>

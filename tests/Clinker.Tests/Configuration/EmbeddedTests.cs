@@ -20,6 +20,7 @@ public sealed class EmbeddedTests
         Assert.Equal(("stor1", "directory"), (backend.Host, backend.Name));
         Assert.Equal(["/home/ann/.local/state/clinker/volumes"], backend.Paths);
         Assert.Equal((Roles.All, (string?)null), (settings.Roles, settings.Logs.Directory));
+        Assert.Equal(new BackupSettings("/home/ann/.local/state/clinker/backups", "backups", Compress: true), settings.Backups);
         Assert.Empty(settings.Notes);
     }
 
@@ -78,7 +79,7 @@ public sealed class EmbeddedTests
     [InlineData("--listen=localhost:x", "command line: [DEFAULT] osapi_volume_listen_port = x: accepted")]
     [InlineData("--listen=example.org", "accepted: an IPv4 or IPv6 address, or localhost")]
     [InlineData("--port=70000", "accepted: a whole number from 0 to 65535")]
-    [InlineData("--role=api,backup", "there is no role \"backup\"")]
+    [InlineData("--role=api,backups", "there is no role \"backups\"")]
     [InlineData("--role=,", "--role names none")]
     [InlineData("--colour", "--colour")]
     [InlineData("serve", "serve")]

@@ -21,8 +21,10 @@ public sealed class ReferenceTests
         var sample = given.Printed("--sample-config");
         var with = given.Settings("--role", "api", "--config-file", given.Write("sample.conf", sample));
         var without = given.Settings("--role", "api", "--config-file", given.Write("empty.conf", "[DEFAULT]\n"));
-        Assert.Equal(without with { Files = [], Scheduler = with.Scheduler, Backends = [], Notes = [] }, with with { Files = [], Backends = [], Notes = [] });
+        Assert.Equal(without with { Files = [], Scheduler = with.Scheduler, Images = with.Images, Backends = [], Notes = [] }, with with { Files = [], Backends = [], Notes = [] });
         Assert.Equal(without.Scheduler.Filters, with.Scheduler.Filters);
+        Assert.Equal(without.Images with { CoreProperties = with.Images.CoreProperties }, with.Images);
+        Assert.Equal(without.Images.CoreProperties, with.Images.CoreProperties);
         Assert.Empty(with.Notes);
     }
 

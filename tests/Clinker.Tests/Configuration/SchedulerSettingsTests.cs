@@ -20,12 +20,14 @@ public sealed class SchedulerSettingsTests
             scheduler_default_filters = {string.Join(", ", Filters.All.Keys)}
             scheduler_default_weighers = {string.Join(", ", Weighers.All.Keys)}
             scheduler_weight_handler = cinder.scheduler.weights.stochastic.StochasticHostWeightHandler
+            scheduler_max_attempts = 2
             capacity_weight_multiplier = -2
             volume_number_multiplier = 3.5
             """).Scheduler;
-        Assert.Equal(8, scheduler.Filters.Count);
+        Assert.Equal(9, scheduler.Filters.Count);
         Assert.Equal(5, scheduler.Weighers.Count);
         Assert.Equal(WeightHandler.Stochastic, scheduler.Handler);
+        Assert.Equal(2, scheduler.MaxAttempts);
         Assert.Equal((-2, -1, 3.5), (scheduler.Multipliers["CapacityWeigher"], scheduler.Multipliers["AllocatedCapacityWeigher"],
             scheduler.Multipliers["VolumeNumberWeigher"]));
     }

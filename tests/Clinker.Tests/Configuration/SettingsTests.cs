@@ -15,6 +15,27 @@ public sealed class SettingsTests
         """;
 
     [Fact]
+    public void Backups_are_kept_where_it_is_written()
+    {
+        const string Start = "[DEFAULT]\nvolume_driver = memory\nstate_path = /s\n";
+        Assert.Null(Given.Of(Start).Backups);
+        Assert.Equal(new BackupSettings("/s/backup", "backups", Compress: true),
+            Given.Of(Start + "backup_driver = cinder.backup.drivers.posix.PosixBackupDriver\n").Backups);
+        Assert.Equal(new BackupSettings("/b", "c", Compress: false),
+            Given.Of(Start + "backup_driver = directory\nbackup_posix_path = /b/\nbackup_container = c\nbackup_compression_algorithm = none\n").Backups);
+        Assert.Contains("mount the share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: cinder.backup.drivers.posix", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: letters", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_container = a/b\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: zlib, none", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_compression_algorithm = zstd\n")), StringComparison.Ordinal);
+        using var given = new Given();
+        var file = given.Write("c.conf", Start + "backup_driver = directory\n");
+        Assert.Null(given.Settings("--role", "api,scheduler", "--config-file", file).Backups);
+        Assert.NotNull(given.Settings("--role", "volume", "--config-file", file).Backups);
+        Assert.Equal((Roles.Backup, 0), (given.Settings("--role", "backup", "--config-file", file).Roles, given.Settings("--role", "backup", "--config-file", file).Backends.Count));
+        Assert.Contains("needs to know where backups are kept", Assert.Single(given.Errors("--role", "backup", "--config-file", given.Write("d.conf", Start))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Takes_the_how_to_s_three_keys_as_they_are()
     {
         using var given = new Given();
@@ -128,9 +149,8 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("auth_strategy = keystone", "keystone is not available yet")]
     [InlineData("auth_strategy = basic", "basic is not available yet")]
-    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth")]
+    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth, keystone")]
     [InlineData("osapi_volume_listen = 0.0.0.0", "whoever reaches 0.0.0.0 may do everything")]
     [InlineData("osapi_volume_listen = $my_ip", "whoever reaches 10.0.0.7 may do everything")]
     [InlineData("enabled_backends = lvm", "there is no section [lvm]")]
@@ -170,11 +190,11 @@ public sealed class SettingsTests
     public void Notes_once_what_it_ignores()
     {
         using var given = new Given();
-        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[keystone_authtoken]\npassword = sesame\nauth_url = x\n[default]\ndebug = true\n");
+        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[barbican]\npassword = sesame\nauth_endpoint = x\n[default]\ndebug = true\n");
         var second = given.Write("second.conf", "[DATABASE]\nmax_retries = 3\n[nfs1]\nvolume_driver = x\n");
         var note = Assert.Single(given.Settings("--config-file", first, "--config-file", second).Notes);
         Assert.Equal(
-            $"ignored, since there is no such option here: {first}:7 [keystone_authtoken], {first}:10 [default] (not [DEFAULT]), "
+            $"ignored, since there is no such option here: {first}:7 [barbican], {first}:10 [default] (not [DEFAULT]), "
             + $"{first}:5 rpc_backend, {first}:6 lvm_type, {second}:3 [nfs1], {second}:2 [DATABASE] max_retries", note);
     }
 

@@ -19,7 +19,7 @@ public sealed class PolicyFileTests : IDisposable
     Policy Read(string text)
     {
         System.IO.File.WriteAllText(File, text);
-        return PolicyFile.Read(PolicyFile.Found(File, [Folder]));
+        return PolicyFile.Read(PolicyFile.Found(File, Folder));
     }
 
     [Fact]
@@ -101,6 +101,7 @@ public sealed class PolicyFileTests : IDisposable
     [InlineData("a: [[[b]]]", "holds checks")]
     [InlineData("a: 'http://example.org'", "asks another server")]
     [InlineData("a: b: c", "line 1")]
+    [InlineData("context_is_admin: role:root", "can't be changed")]
     public void A_wrong_file_is_refused_and_said_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => Read(text)).Message, StringComparison.Ordinal);
 
@@ -117,7 +118,7 @@ public sealed class PolicyFileTests : IDisposable
     [Fact]
     public void A_change_is_seen_and_a_wrong_one_leaves_what_was()
     {
-        var source = new PolicySource(Policy.Default, () => PolicyFile.Found(File, []), NullLogger.Instance);
+        var source = new PolicySource(Policy.Default, () => PolicyFile.Found(File, Folder), NullLogger.Instance);
         Is("member");
         Change("volume:create: role:one", 1, "one");
         Change("volume:create: role:two", 2, "two");

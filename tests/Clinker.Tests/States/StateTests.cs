@@ -1,9 +1,13 @@
 using System.Reflection;
+using Clinker.Backups;
 using Clinker.Groups;
 using Clinker.Server.Api;
+using Clinker.Server.Outside;
 using Clinker.Server.Routes;
+using Clinker.Services;
 using Clinker.Snapshots;
 using Clinker.Tests.Api;
+using Clinker.Tests.Outside;
 using Clinker.Volumes;
 using Xunit;
 
@@ -36,7 +40,9 @@ public sealed class StateTests
     static IReadOnlyList<string> StatusesOf(string resource) => resource switch
     {
         "volume" or "volume of snapshot" => Constants(typeof(VolumeStatus)),
+        "volume beside a backup" => Constants(typeof(VolumeStatus)),
         "snapshot" => Constants(typeof(SnapshotStatus)),
+        "backup" => Constants(typeof(BackupStatus)),
         "group_snapshot" => GroupStatus.OfSnapshots,
         _ => GroupStatus.OfGroups,
     };
@@ -51,7 +57,16 @@ public sealed class StateTests
     {
         var l = Lines.Value[line];
         var route = AllRoutes.Table().Routes.Single(r => r.Name == l.Route);
-        await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1) });
+        await using var fake = new FakeGlance();
+        using var glance = new Glance(new([fake.Url], Retries: 0, TimeSpan.FromSeconds(60)), (_, _) => new((string?)null));
+        var image = fake.Give([1]);
+        await using var api = await RunningApi.Start(new() { Quotas = new(-1, -1, -1, -1, -1, -1, -1), Images = glance });
+        await api.Db.Commit(async tx =>
+        {
+            await tx.Types.Insert(new() { Id = "other", Name = "other", CreatedAt = tx.Now });
+            await tx.Services.Beat("s", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Services.Beat("b", "h1", ServiceTable.BackupBinary, "nova", null);
+        });
         var wrong = new List<string>();
         foreach (var status in StatusesOf(l.Of))
         {
@@ -60,7 +75,7 @@ public sealed class StateTests
             var before = await Everything(api, thing);
             var path = route.Path[1..].Replace("{id}", thing.Id, StringComparison.Ordinal).Replace("{key}", "key", StringComparison.Ordinal)
                 + (route.Key is null ? "" : "/action") + l.Query;
-            var answer = await api.Send(route.Method, path, Filled(l.Body, thing), l.Version);
+            var answer = await api.Send(route.Method, path, Filled(l.Body, thing)?.Replace("{image}", image, StringComparison.Ordinal), l.Version);
             var accepted = answer.Status is >= 200 and < 300;
             if (accepted != l.Accepted.Contains(status) || (!accepted && answer.Status != l.Refusal))
                 wrong.Add($"{status}: {answer.Status} {answer.Text}");
@@ -72,7 +87,7 @@ public sealed class StateTests
     [Fact]
     public void Every_route_that_changes_what_has_a_status_is_tried()
     {
-        string[] collections = ["volumes", "snapshots", "groups", "group_snapshots"];
+        string[] collections = ["volumes", "snapshots", "backups", "groups", "group_snapshots"];
         var named = Lines.Value.Select(l => l.Route).ToHashSet();
         var changing = AllRoutes.Table().Routes
             .Where(r => r.Method != "GET" && collections.Contains(r.Path.Split('/')[1]) && r.Path.Contains('{', StringComparison.Ordinal))
@@ -104,6 +119,18 @@ public sealed class StateTests
                 await api.Post($"snapshots/{snapshots[0]}/metadata", """{"metadata": {"key": "value"}}""");
                 await api.SnapshotIs(snapshots[0], status);
                 return new(snapshots[0], of, $"snapshots/{snapshots[0]}");
+            case "backup":
+                var saved = await api.Volume();
+                await api.Available(saved);
+                var backup = await api.Backup(saved);
+                await api.Ended();
+                await api.Available(saved);
+                await api.BackupIs(backup, status);
+                return new(backup, saved, $"backups/{backup}");
+            case "volume beside a backup":
+                var beside = await Make(api, "backup", BackupStatus.Available);
+                await Become(api, beside.Volume, status);
+                return beside;
             case "group":
                 var group = await api.Group();
                 var member = await api.Volume();

@@ -8,19 +8,23 @@ namespace Clinker.Drivers.Memory;
 
 /// <summary>A backend without storage, for tests: it keeps to the contract of <see cref="Driver"/> in every respect.</summary>
 /// <param name="touch">Awaited before each act on the storage: where a simulation ends, delays or fails it.</param>
-public sealed class MemoryDriver(string backend, MemoryShares shares, Func<string, Task>? touch = null) : Driver
+/// <param name="pools">Its pools, where they are others than the shares'.</param>
+public sealed partial class MemoryDriver(
+    string backend, MemoryShares shares, Func<string, Task>? touch = null, IReadOnlyList<string>? pools = null) : Driver
 {
+    readonly IReadOnlyList<string> pools = pools ?? shares.Pools;
+
     ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => shares.Files;
 
     public override string Backend => backend;
 
     public override Abilities Can =>
         Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Content | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
-        [.. shares.Pools.Select(p => new PoolReport(
+        [.. pools.Select(p => new PoolReport(
             p, shares.Down.GetValueOrDefault(p), shares.TotalGb, shares.TotalGb,
             Thin: true, ReservedPercentage: 0, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "True" }))]));
 
@@ -243,7 +247,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
         return new(file[..dash], file[(dash + 1)..file.IndexOf('.', StringComparison.Ordinal)]);
     }
 
-    static string VolumeFile(Volume volume) => $"volume-{Id(volume.NameId ?? volume.Id, "volume")}";
+    static string VolumeFile(Volume volume) => $"volume-{Id(volume.FileId, "volume")}";
 
     static string SnapshotFile(Snapshot snapshot) => $"snapshot-{Id(snapshot.Id, "snapshot")}";
 
@@ -257,7 +261,7 @@ public sealed class MemoryDriver(string backend, MemoryShares shares, Func<strin
 
     string Reach(string pool)
     {
-        if (!shares.Pools.Contains(pool)) throw new Fault.BackendDown(backend, $"it has no pool called {pool} now").Thrown();
+        if (!pools.Contains(pool)) throw new Fault.BackendDown(backend, $"it has no pool called {pool} now").Thrown();
         if (shares.Down.TryGetValue(pool, out var why)) throw new FaultException(new Fault.BackendDown(pool, why)) { NothingDone = true };
         return pool;
     }

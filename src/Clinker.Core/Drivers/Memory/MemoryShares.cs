@@ -56,6 +56,16 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>As <see cref="LeaveHalfMade"/>, of a snapshot.</summary>
     public string LeaveHalfTaken(string pool, string snapshotId, long generation) => Leave(pool, $"snapshot-{snapshotId}.g{generation}");
 
+    /// <summary>A file that somebody puts there himself.</summary>
+    public void Put(string pool, string name, MemoryFile file) => files[(pool, name)] = file;
+
+    /// <summary>What lies under a name; null when nothing does.</summary>
+    public MemoryFile? Get(string pool, string name) => files.GetValueOrDefault((pool, name));
+
+    /// <summary>What somebody has put there himself and nobody has taken over.</summary>
+    public IEnumerable<(string Pool, string File)> Others => files.Keys
+        .Where(k => !k.File.StartsWith("volume-", StringComparison.Ordinal) && !k.File.StartsWith("snapshot-", StringComparison.Ordinal));
+
     string Leave(string pool, string name)
     {
         files[(pool, name)] = new(0, "half");

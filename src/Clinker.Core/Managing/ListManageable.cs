@@ -1,0 +1,108 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
+using Clinker.Operations;
+using Clinker.Scheduling;
+using Clinker.Store;
+
+namespace Clinker.Managing;
+
+/// <summary>Looks what lies in a pool that could be managed, or is: work of the backend, for whose end the request that asks waits.</summary>
+/// <param name="Pool"><c>host@backend#pool</c>.</param>
+/// <param name="Kind">volume or snapshot: of those that are managed the other kind is left out.</param>
+/// <param name="Sort">The first key first; names decide what is left equal.</param>
+/// <param name="Marker">The name after which to begin; null: at the beginning.</param>
+public sealed record ListManageable(
+    string Pool, string Kind, IReadOnlyList<ManageableOrder> Sort, int Limit, int Offset, string? Marker) : Operation
+{
+    const string Look = "list";
+
+    protected internal override About About => new("pool", Pool);
+    protected internal override JsonTypeInfo Json => CoreJson.Default.ListManageable;
+
+    public static async Task Accept(Tx tx, ListManageable list, string projectId, string operationId, string? requestId)
+    {
+        var queue = PoolName.Parse(list.Pool).Queue;
+        await tx.Operations.Start(operationId, list, queue, projectId, requestId);
+        await tx.Operations.Hand(operationId, queue, keep: false); // taken back if that host does not come back
+    }
+
+    /// <summary>What an operation that has ended well has found.</summary>
+    public static async Task<IReadOnlyList<Manageable>> Told(Tx tx, string operationId) =>
+        JsonSerializer.Deserialize(
+            (await tx.Operations.Journal(operationId)).Find(e => e is { Step: Look, Event: JournalEvent.Done })!.Data!,
+            CoreJson.Default.IReadOnlyListManageable)!;
+
+    public override async Task Run(Saga saga)
+    {
+        var pool = PoolName.Parse(Pool);
+        await saga.HandTo(pool.Queue);
+        await saga.Step(Look, () => Page(saga, pool.Pool));
+        await saga.Finish(tx => { tx.Tell(saga.Row); return Task.CompletedTask; });
+    }
+
+    public override Task Failed(Tx tx, Fault fault, OperationRow row)
+    {
+        tx.Tell(row);
+        return Task.CompletedTask;
+    }
+
+    async Task<IReadOnlyList<Manageable>> Page(Saga saga, string pool)
+    {
+        saga.Driver.Demand(Abilities.Manage, "list what could be managed");
+        var (volumes, snapshots) = await saga.Read(async tx => (await tx.Volumes.ByFile(), await tx.Snapshots.ByFile()));
+        var all = await saga.Driver.ListFiles(pool, saga.Work.Token);
+        var names = all.Where(f => f.As is { Kind: "volume" }).DistinctBy(f => f.As).ToDictionary(f => f.As!.Value.Id, f => f.Name);
+        var found = all.Where(f => !IsOther(f)).ToList();
+        var bySize = Sort.Any(k => k.BySize);
+        var sizes = new Dictionary<string, Manageable?>();
+        if (bySize)
+            foreach (var file in found) sizes[file.Name] = await Seen(file);
+        found.Sort(Compare);
+        var from = Marker is null ? 0 : found.FindIndex(f => f.Name == Marker) + 1;
+        if (Marker is not null && from == 0) throw Fault.Invalid.Input($"marker not found: {Marker}").Thrown();
+
+        var page = new List<Manageable>();
+        var skipped = 0;
+        foreach (var file in found.Skip(from))
+        {
+            if (page.Count >= Limit) break;
+            if ((bySize ? sizes[file.Name] : await Seen(file)) is { } seen && skipped++ >= Offset) page.Add(seen);
+        }
+        return page;
+
+        bool IsOther(FoundFile file) => file.As is { } of && of.Kind != Kind
+            && (of.Kind == "volume" ? volumes.ContainsKey(of.Id) : snapshots.ContainsKey(of.Id));
+
+        // What is managed may be in use: it is not looked at.
+        async Task<Manageable?> Seen(FoundFile file) => file.As switch
+        {
+            { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new(file.Name, volume.SizeGb, Managed, volume.Id),
+            { Kind: "snapshot" } of when snapshots.TryGetValue(of.Id, out var snapshot) =>
+                new(file.Name, snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
+            _ => await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is { } seen ? new(file.Name, seen.SizeGb, seen.WhyNot) : null,
+        };
+
+        int Compare(FoundFile a, FoundFile b)
+        {
+            foreach (var key in Sort)
+            {
+                var order = key.BySize ? Nullable.Compare(sizes[a.Name]?.SizeGb, sizes[b.Name]?.SizeGb) : string.CompareOrdinal(a.Name, b.Name);
+                if (order != 0) return key.Descending ? -order : order;
+            }
+            return string.CompareOrdinal(a.Name, b.Name);
+        }
+    }
+
+    // Cinder's words (drivers/remotefs.py, _is_volume_manageable).
+    const string Managed = "Volume already managed.";
+}
+
+/// <summary>What a list of manageable things is sorted by: size, or else name.</summary>
+public sealed record ManageableOrder(bool BySize, bool Descending);
+
+/// <summary>Something in a pool that could be managed, or is.</summary>
+/// <param name="WhyNot">Why it can't be; null when it can.</param>
+/// <param name="Id">Of the volume or snapshot that it is already; null for none.</param>
+/// <param name="VolumeName">Of a snapshot that is managed: the name of its volume's file.</param>
+public sealed record Manageable(string Name, int SizeGb, string? WhyNot, string? Id = null, string? VolumeName = null);

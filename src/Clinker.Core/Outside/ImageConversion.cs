@@ -1,0 +1,102 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Text.Json;
+using Clinker.Host;
+using Clinker.Operations;
+
+namespace Clinker.Outside;
+
+/// <summary>How images of other formats are converted. Names are Cinder's options.</summary>
+/// <param name="Directory">Where (image_conversion_dir): room for the image and for the disk in it.</param>
+/// <param name="Disabled">Only raw images are taken (image_conversion_disable).</param>
+/// <param name="Cpu">The processor time that qemu-img may use (image_conversion_cpu_limit).</param>
+/// <param name="AddressSpaceBytes">The memory that it may ask for (image_conversion_address_space_limit).</param>
+public sealed record ConversionSettings(string Directory, bool Disabled, TimeSpan Cpu, long AddressSpaceBytes)
+{
+    /// <summary>How long one conversion may last, however little it computes.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromHours(6);
+}
+
+/// <summary>
+/// Runs qemu-img on files of a scratch directory. It is told the format, never asked to guess it, and what it opens has been looked at
+/// before (<see cref="ImageHeader"/>); it runs under limits, since a crafted image may make it use as much as there is.
+/// </summary>
+public sealed class ImageConversion(ConversionSettings settings) : IDisposable
+{
+    /// <summary>Conversions at the same time: each takes a processor and room.</summary>
+    const int MostAtOnce = 4;
+
+    readonly SemaphoreSlim turns = new(MostAtOnce);
+
+    /// <summary>Removes what daemons that have ended left; how many conversions'.</summary>
+    public int Sweep() => Scratch.Sweep(settings.Directory);
+
+    /// <summary>Does something with a scratch directory that is there only meanwhile.</summary>
+    /// <param name="bytes">The room that is needed at least.</param>
+    internal async Task With(long bytes, string imageId, Func<Scratch, Task> work, CancellationToken token)
+    {
+        if (settings.Disabled)
+            throw Image.Unacceptable(imageId, "it is not raw, and conversions are disabled here.");
+        await turns.WaitAsync(token);
+        try
+        {
+            using var scratch = Scratch.Make(settings.Directory);
+            Demand(scratch, bytes);
+            await work(scratch);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new Fault.DriverFailed("convert the image", $"{settings.Directory}: {e.Message}").Thrown(e);
+        }
+        finally { turns.Release(); }
+    }
+
+    /// <exception cref="FaultException">DriverFailed: there is less room.</exception>
+    internal static void Demand(Scratch scratch, long bytes)
+    {
+        if (scratch.Free < bytes)
+            throw new Fault.DriverFailed("convert the image", $"its conversion needs {bytes} bytes of room, and there are {scratch.Free}.").Thrown();
+    }
+
+    /// <summary>The size of the disk in an image, in bytes.</summary>
+    /// <exception cref="FaultException">Invalid: it can't be read, or needs other files.</exception>
+    internal async Task<long> SizeOf(string file, string format, string imageId, CancellationToken token)
+    {
+        var answer = await QemuImg(["info", "--output=json", "-f", format, file], imageId, token);
+        try
+        {
+            using var json = JsonDocument.Parse(answer);
+            var info = json.RootElement;
+            if (info.GetProperty("format").GetString() != format || info.TryGetProperty("backing-filename", out _)
+                || info.TryGetProperty("full-backing-filename", out _))
+                throw Image.Unacceptable(imageId, "it needs other files.");
+            return info.GetProperty("virtual-size").GetInt64();
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw Image.Unacceptable(imageId, "qemu-img can't say how large it is.");
+        }
+    }
+
+    internal Task Convert(string from, string format, string to, string toFormat, string imageId, CancellationToken token) =>
+        QemuImg(["convert", "-q", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token);
+
+    /// <summary>A single file that is read from its start to its end, as clients of the image service expect it (cinder/image/image_utils.py).</summary>
+    static string[] Options(string format) => format == "vmdk" ? ["-o", "subformat=streamOptimized"] : [];
+
+    public void Dispose() => turns.Dispose();
+
+    async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token)
+    {
+        var cpu = ((long)settings.Cpu.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        string[] limited = [$"--cpu={cpu}", $"--as={settings.AddressSpaceBytes.ToString(CultureInfo.InvariantCulture)}", "qemu-img", .. arguments];
+        ProcessResult result;
+        try { result = await Processes.Run("prlimit", limited, settings.Deadline, token); }
+        catch (TimeoutException e) { throw Image.Unacceptable(imageId, e.Message); }
+        catch (Win32Exception e) { throw new Fault.Misconfigured($"prlimit (util-linux) can't be run: {e.Message}.").Thrown(e); }
+        if (result.ExitCode == 0) return result.Output;
+        // What qemu-img says may hold what stands in a file that it should not have read: it is not for the user.
+        throw new FaultException(new Fault.Invalid($"Image {imageId} is unacceptable: qemu-img can't read or write it."),
+            new IOException($"qemu-img {arguments[0]} exited with {result.ExitCode}: {result.Error.Trim()}"));
+    }
+}

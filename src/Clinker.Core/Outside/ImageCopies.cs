@@ -1,0 +1,114 @@
+using Clinker.Drivers;
+using Clinker.Operations;
+
+namespace Clinker.Outside;
+
+/// <summary>From images to volumes, and from volumes to images.</summary>
+public sealed class ImageCopies(Images images, ImageConversion conversion)
+{
+    const int PieceBytes = 4 * 1024 * 1024;
+
+    public Images Images => images;
+
+    /// <summary>An image, before anything is done with it.</summary>
+    /// <exception cref="FaultException">NotFound, Unavailable, …; nothing was done.</exception>
+    public async Task<Image> Look(string id, CancellationToken token)
+    {
+        try { return await images.Get(id, token: null, token); }
+        catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
+    }
+
+    /// <summary>Writes an image into a volume: its bytes if it is raw, else the disk that is in it.</summary>
+    /// <param name="sizeGb">The volume's.</param>
+    public Fill Fill(Image image, int sizeGb) => async (write, token) =>
+    {
+        image.Demand(sizeGb);
+        if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
+        {
+            await using var download = new ImageDownload(images, image);
+            await Pieces(download.Read, write, token);
+            await download.Verify(token);
+        }
+        else
+        {
+            await conversion.With(image.SizeBytes!.Value, image.Id, scratch => Converted(image, sizeGb, scratch, write, token), token);
+        }
+    };
+
+    async Task Converted(Image image, int sizeGb, Scratch scratch, WriteAt write, CancellationToken token)
+    {
+        var (source, raw, format) = (scratch.File("image"), scratch.File("raw"), ImageFormats.Readable[image.DiskFormat!]);
+        await using (var file = New(source))
+        {
+            await using var download = new ImageDownload(images, image);
+            await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), token, holes: false);
+            await download.Verify(token);
+            if (ImageHeader.Refuses(file, image.DiskFormat!) is { } wrong) throw Image.Unacceptable(image.Id, wrong);
+        }
+        var bytes = await conversion.SizeOf(source, format, image.Id, token);
+        if (bytes > sizeGb * (1L << 30))
+            throw Image.Unacceptable(image.Id, $"the disk in it has {bytes} bytes, more than the volume's {sizeGb} GiB.");
+        ImageConversion.Demand(scratch, bytes);
+        await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
+        await using var disk = new FileStream(raw, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
+        await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, token);
+    }
+
+    /// <summary>Gives an image the content of a volume, in the format that the image has.</summary>
+    public async Task Upload(Content content, string imageId, string format, CancellationToken token)
+    {
+        if (format == ImageFormats.Raw) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, stop), token);
+        else
+        {
+            await conversion.With(content.Length, imageId, async scratch =>
+            {
+                var (raw, made) = (scratch.File("raw"), scratch.File("image"));
+                await using (var file = New(raw))
+                {
+                    file.SetLength(content.Length);
+                    await content.Copy()(async (offset, piece) =>
+                    {
+                        file.Position = offset;
+                        await file.WriteAsync(piece, token);
+                    }, token);
+                }
+                await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], imageId, token);
+                await using var image = new FileStream(made, FileMode.Open, FileAccess.Read, FileShare.Read, PieceBytes, useAsync: true);
+                await images.Upload(imageId, image.Length, async (to, stop) => await image.CopyToAsync(to, stop), token);
+            }, token);
+        }
+    }
+
+    /// <summary>All of it, holes as zeroes. That it was one moment's is known before its last byte is written.</summary>
+    static async Task WriteAll(Content content, Stream to, CancellationToken token)
+    {
+        var buffer = new byte[PieceBytes];
+        long? data = null;
+        var clear = true;
+        for (long at = 0; at < content.Length; at += PieceBytes)
+        {
+            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, content.Length - at));
+            if (data is null || data < at) data = await content.NextData(at) ?? content.Length;
+            var zeroes = data >= at + piece.Length;
+            if (!zeroes) await content.Read(at, piece);
+            else if (!clear) buffer.AsSpan().Clear();
+            clear = zeroes;
+            if (at + piece.Length == content.Length) await content.Close();
+            await to.WriteAsync(piece, token);
+        }
+    }
+
+    /// <param name="holes">Whether pieces of zeroes are left out.</param>
+    static async Task Pieces(
+        Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token, bool holes = true)
+    {
+        var buffer = new byte[PieceBytes];
+        for (long at = 0; await read(buffer, token) is > 0 and var n; at += n)
+        {
+            var piece = buffer.AsMemory(0, n);
+            if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
+        }
+    }
+
+    static FileStream New(string path) => new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, useAsync: true);
+}

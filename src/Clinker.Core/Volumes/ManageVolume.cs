@@ -1,0 +1,108 @@
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
+using Clinker.Drivers;
+using Clinker.Managing;
+using Clinker.Messages;
+using Clinker.Operations;
+using Clinker.Quotas;
+using Clinker.Scheduling;
+using Clinker.Store;
+using static Clinker.Volumes.VolumeStatus;
+
+namespace Clinker.Volumes;
+
+/// <summary>
+/// Makes a volume of a file that lies in a pool already. Its size is known only once the backend has looked, so its quota is taken
+/// then (Cinder: flows/manager/manage_existing.py). Whatever fails, the file has its old name and content afterwards.
+/// </summary>
+/// <param name="Name">The file's, in the pool.</param>
+/// <param name="Limits">Those of when it was accepted.</param>
+public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limits) : Operation
+{
+    protected internal override About About => new("volume", VolumeId);
+    protected internal override JsonTypeInfo Json => CoreJson.Default.ManageVolume;
+
+    /// <summary>Accepts it: the row, its quota, the hold on the file and the operation, in one transaction.</summary>
+    /// <param name="volume">Of no size yet, in the pool that it is to be in.</param>
+    /// <exception cref="FaultException">OverQuota; NotFound: its type was removed meanwhile; Invalid: the file is being managed already.</exception>
+    public static async Task<Volume> Accept(Tx tx, Volume volume, string name, QuotaLimits limits, string operationId, string? requestId)
+    {
+        var file = await ExistingFiles.Claim(tx, volume.Host!, name);
+        if (volume.VolumeTypeId is { } type) await tx.Types.Keep(type);
+        await tx.Volumes.Insert(volume);
+        await tx.Quotas.Take(volume, limits);
+        await tx.Pools.Note(volume.Id, volume.Host!);
+        await tx.Operations.Start(operationId, new ManageVolume(volume.Id, name, limits), Queues.Scheduler, volume.ProjectId, requestId,
+            holding: file);
+        return volume;
+    }
+
+    public override async Task Run(Saga saga)
+    {
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)) with { SizeGb = 0 };
+        var pool = PoolName.Parse(volume.Host!);
+
+        await saga.Commit("fit", async tx =>
+        {
+            await tx.Pools.DemandFit(volume.Host!, await tx.Pools.RequestFor(volume), saga.Means.Scheduling);
+            return true;
+        });
+
+        await saga.HandTo(pool.Queue);
+
+        var file = await saga.Step("inspect", () => ExistingFiles.Inspect(saga, pool, Name, "manage the volume"));
+
+        await saga.Commit("size",
+            async tx =>
+            {
+                await ExistingFiles.DemandUnmanaged(tx, file);
+                await tx.Quotas.TakeGrowth(volume, file.SizeGb, Limits);
+                await SetSize(tx, file.SizeGb);
+                return file.SizeGb;
+            },
+            undo: async tx =>
+            {
+                // What fails within the transaction leaves nothing to be undone.
+                if ((await tx.Volumes.Get(VolumeId)).SizeGb == 0) return;
+                await tx.Quotas.GiveBackGrowth(volume, file.SizeGb);
+                await SetSize(tx, 0);
+            });
+
+        var managed = volume with { SizeGb = file.SizeGb, Format = file.Format };
+        var disk = await saga.Step("manage",
+            () => saga.Driver.Manage(managed, Name, saga.Work),
+            undo: () => saga.Driver.GiveBack(managed, Name, saga.Work));
+
+        await saga.Finish(async tx =>
+        {
+            await tx.Volumes.SetOnDisk(VolumeId, disk);
+            await tx.Volumes.Settle(VolumeId, VolumeStatus.Managing, Available);
+            await Turns.Next(tx, saga.Row, VolumeId);
+        });
+    }
+
+    async Task SetSize(Tx tx, int sizeGb)
+    {
+        await tx.Volumes.SetSize(VolumeId, sizeGb);
+        await tx.Pools.Resize(VolumeId, sizeGb);
+    }
+
+    public override async Task Failed(Tx tx, Fault fault, OperationRow row)
+    {
+        await tx.Volumes.Settle(VolumeId, VolumeStatus.Managing, ErrorManaging);
+        await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ManageVolume, fault);
+        await Turns.Next(tx, row, VolumeId);
+    }
+
+    /// <summary>
+    /// Gives a volume up: its rows go, its file stays as it is, under its name, and can be managed again. Nothing on the storage
+    /// changes, so nothing is left to be done, also while the backend is down.
+    /// </summary>
+    /// <exception cref="FaultException">NotFound; Invalid when its state forbids it or something is under way with it.</exception>
+    public static async Task Unmanage(Tx tx, string volumeId)
+    {
+        var volume = await tx.Volumes.Move(volumeId, VolumeRules.Unmanage);
+        await DeleteVolume.DemandFree(tx, volumeId, VolumeRules.Unmanage);
+        await DeleteVolume.Forget(tx, volume);
+    }
+}

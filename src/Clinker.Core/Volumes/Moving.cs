@@ -1,0 +1,63 @@
+using Clinker.Attachments;
+using Clinker.Drivers;
+using Clinker.Operations;
+using Clinker.Scheduling;
+using Clinker.Store;
+
+namespace Clinker.Volumes;
+
+/// <summary>
+/// A volume's way into another pool, as steps of the operation that moves it:
+/// <list type="number">
+/// <item>Room is reserved there for a file with a new id in its name, which no volume has until the end.</item>
+/// <item>The volume is read where it lies and that file is filled with it. Hosts wait meanwhile; the volume is still the old file.</item>
+/// <item>One transaction, the operation's last: the volume is the new file, and the old one is left. Until then all is undone by
+/// deleting the new file; from then on there is nothing to undo, and what deletes the old file (<see cref="DeleteLeftFile"/>)
+/// is another operation: whether and when it can does not touch the volume.</item>
+/// </list>
+/// </summary>
+static class Moving
+{
+    /// <summary>Holds the new file's id for the operation: nobody takes its work files for left over.</summary>
+    public static About Hold(string fileId) => new("volume", fileId);
+
+    /// <summary>Fills a file in the pool; as steps.</summary>
+    /// <param name="volume">As it is until the end.</param>
+    public static async Task<VolumeOnDisk> Copy(Saga saga, Volume volume, string pool, string fileId)
+    {
+        await saga.HandTo(PoolName.Parse(pool).Queue); // where it is to be; the same worker must reach where it is
+        var to = volume with { Host = pool, NameId = fileId, ProviderLocation = null, Format = null };
+        var disk = await saga.Step("copy",
+            () => Fill(saga, volume, to),
+            undo: () => saga.Driver.Delete(to, saga.Work));
+        await saga.Commit("completing", async tx =>
+        {
+            await tx.Volumes.SetMigrationStatus(volume.Id, MigrationStatus.Completing);
+            return true;
+        });
+        return disk;
+    }
+
+    static async Task<VolumeOnDisk> Fill(Saga saga, Volume volume, Volume to)
+    {
+        const string what = "move the volume";
+        var (here, there) = (PoolName.Parse(volume.Host!).Queue, PoolName.Parse(to.Host!).Queue);
+        if (!saga.Means.Drivers.TryGetValue(here, out var source))
+            throw Cannot($"no daemon serves both {here}, where it lies, and {there}.");
+        source.Demand(Abilities.Content, what);
+        saga.Driver.Demand(Abilities.Content, what);
+        if (await Writers.Any(saga, volume.Id)) throw Cannot("a host has it."); // available by an admin's word only
+        await using var content = await source.Read(volume with { Status = VolumeStatus.Available, AttachStatus = AttachStatus.Detached }, saga.Work);
+        return await saga.Driver.CreateFilled(to, content.Copy(), saga.Work);
+
+        static FaultException Cannot(string why) => new(new Fault.DriverFailed(what, why)) { NothingDone = true };
+    }
+
+    /// <summary>The volume is the new file from now on; in the transaction that ends the operation.</summary>
+    public static async Task Switch(Tx tx, OperationRow row, Volume volume, string pool, string fileId, VolumeOnDisk disk)
+    {
+        await tx.Volumes.SetFile(volume.Id, pool, fileId, disk);
+        await tx.Pools.Leave(volume.FileId, volume.Id);
+        await DeleteLeftFile.Start(tx, volume.FileId, volume.Host!, volume.SizeGb, operationId: fileId, row.RequestId);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
+using Clinker.Drivers;
+using Clinker.Messages;
+using Clinker.Operations;
+using Clinker.Scheduling;
+using Clinker.Store;
+using static Clinker.Volumes.VolumeStatus;
+
+namespace Clinker.Volumes;
+
+/// <summary>Puts an image in the place of what a volume holds.</summary>
+public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
+{
+    const string OnStorage = "fill";
+
+    protected internal override About About => new("volume", VolumeId);
+    protected internal override JsonTypeInfo Json => CoreJson.Default.ReimageVolume;
+
+    /// <summary>Accepts it: the status and the operation, in one transaction.</summary>
+    /// <exception cref="FaultException">
+    /// NotFound; Conflict: several servers have it; Invalid: its state forbids it, or something is being made from it.
+    /// </exception>
+    public static async Task Accept(Tx tx, string volumeId, string imageId, Rule rule, string operationId, string? requestId)
+    {
+        var now = await tx.Volumes.Get(volumeId, @lock: true);
+        if ((await tx.Attachments.Of(volumeId)).Count > 1)
+            throw new Fault.Conflict("Cannot re-image a volume which is attached to more than one server.").Thrown();
+        var volume = await tx.Volumes.Move(volumeId, rule);
+        var about = new About("volume", volumeId);
+        if (await tx.Operations.Held(about))
+            throw Fault.Invalid.Volume($"Volume {volumeId} can't be re-imaged while something is made from it.").Thrown();
+        // One that was never made has nothing that could be replaced.
+        if (volume.Host is null || volume.IsMigrating || await tx.Operations.AnyLive(about)) throw rule.Refused(volumeId, now.Status);
+        await tx.Operations.Start(
+            operationId, new ReimageVolume(volumeId, imageId), PoolName.Parse(volume.Host).Queue, volume.ProjectId, requestId);
+    }
+
+    public override async Task Run(Saga saga)
+    {
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
+        await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        var words = await saga.Step(OnStorage,
+            async () =>
+            {
+                saga.Driver.Demand(Abilities.Content, "write images to volumes");
+                if (await Writers.Any(saga, VolumeId))
+                    throw new FaultException(new Fault.DriverFailed("re-image the volume", "a host has it.")) { NothingDone = true };
+                var image = await saga.Images.Look(ImageId, saga.Work.Token);
+                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+                return image.Words();
+            },
+            undo: () => saga.Driver.Abandon(volume, saga.Work));
+        await saga.Finish(async tx =>
+        {
+            await tx.Volumes.SetImageMetadata(VolumeId, words);
+            await tx.Volumes.SetBootable(VolumeId, true);
+            await tx.Volumes.Settle(VolumeId, Downloading, Available);
+            await Turns.Next(tx, saga.Row, VolumeId);
+        });
+    }
+
+    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was done.</summary>
+    public override async Task Failed(Tx tx, Fault fault, OperationRow row)
+    {
+        if (await tx.Operations.WasUntouched(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
+        else await tx.Volumes.Settle(VolumeId, Downloading, Error);
+        await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ReimageVolume, fault);
+        await Turns.Next(tx, row, VolumeId);
+    }
+}

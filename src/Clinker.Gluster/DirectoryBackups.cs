@@ -1,0 +1,170 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Microsoft.Win32.SafeHandles;
+using static Clinker.Gluster.Native.Libc;
+
+namespace Clinker.Gluster;
+
+/// <summary>
+/// Backups as files below a directory of any file system, also one that is a mounted share: <c>container/backup id/object</c>. An object
+/// is made under a name of its lease's, is durable before it is published by rename(2), and is only published while the lease is held.
+/// Removing a backup takes the files under work too: what a late worker would still publish is gone.
+/// </summary>
+/// <param name="path">Absolute. Made at first where it is missing; later, another directory in its place is not written to.</param>
+public sealed class DirectoryBackups(string path, TimeProvider time) : BackupStore
+{
+    const int Threads = 8;
+    const uint OwnerOnly = 0x180, OwnerOnlyDirectory = 0x1c0; // 0600, 0700
+    static readonly TimeSpan ActDeadline = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan ProbeDeadline = TimeSpan.FromSeconds(5);
+
+    readonly DirectoryPlace directory = new("backups", path, new Lane($"backups {path}", Threads, time), ActDeadline);
+
+    public override string Service => "cinder.backup.drivers.posix.PosixBackupDriver";
+
+    public override async Task<string?> Report(CancellationToken token)
+    {
+        try
+        {
+            await Answered("look at the backups", () => directory.Measure(ProbeDeadline, token), token);
+            return null;
+        }
+        catch (FaultException e) { return e.Message; }
+    }
+
+    public override async Task Put(ObjectName name, ReadOnlyMemory<byte> bytes, Work work)
+    {
+        const string Verb = "write the backup";
+        var mine = $".{name.Name}.{work.Operation}.g{work.Generation}";
+        await Act(Verb, root =>
+        {
+            using var dir = Made(root, name.Place);
+            Gone(dir, mine);
+            using var file = OpenAt(dir, mine, O_WRONLY | O_CREAT | O_EXCL, OwnerOnly);
+            Write(file, bytes.Span, 0);
+            Sync(file);
+            return true;
+        }, work.Token);
+        try { await work.StillHeld(); }
+        catch
+        {
+            await Act(Verb, root =>
+            {
+                using var dir = Existing(root, name.Place);
+                return dir is not null && Gone(dir, mine);
+            }, CancellationToken.None);
+            throw;
+        }
+        await Act(Verb, root =>
+        {
+            using var dir = Existing(root, name.Place) ?? throw new ErrnoException(Errno.ENOENT, $"open {name.Place}");
+            using var file = OpenAt(dir, mine, O_RDWR);
+            work.Token.ThrowIfCancellationRequested();
+            directory.Prove(root);
+            Rename(dir, mine, name.Name);
+            Sync(file); // GlusterFS answers the fsync of a directory by itself; that of a file makes its names durable too
+            SyncNames(dir);
+            return true;
+        }, work.Token);
+    }
+
+    public override Task<byte[]?> Get(ObjectName name, int most, CancellationToken token) => Act("read the backup", root =>
+    {
+        using var dir = Existing(root, name.Place);
+        if (dir is null) return null;
+        SafeFileHandle file;
+        try { file = OpenAt(dir, name.Name, O_RDONLY | O_NONBLOCK); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
+        using (file)
+        {
+            var facts = Facts(file);
+            if (!facts.IsRegular || facts.Size > most)
+                throw new Fault.DriverFailed("read the backup", $"{name} is no file of at most {most} bytes.").Thrown();
+            var bytes = new byte[facts.Size];
+            for (var done = 0; done < bytes.Length;)
+            {
+                var n = Read(file, bytes.AsSpan(done), done);
+                if (n == 0) return bytes[..done]; // cut since: whoever knows what it was to be finds out
+                done += n;
+            }
+            return bytes;
+        }
+    }, token);
+
+    public override Task Remove(BackupPlace place, Work work) => Act("remove the backup", root =>
+    {
+        using var container = Directory(root, place.Container);
+        using var dir = container is null ? null : Directory(container, place.BackupId);
+        if (dir is null) return true;
+        if (Gone(dir, "index")) SyncNames(dir); // from here on it is no backup any more
+        foreach (var name in Names(dir)) Gone(dir, name);
+        try { RemoveDirectory(container!, place.BackupId); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { /* another was quicker */ }
+        SyncNames(container!);
+        return true;
+    }, work.Token);
+
+    static SafeFileHandle Made(SafeFileHandle root, BackupPlace backup)
+    {
+        if (MakeDirectory(root, backup.Container, OwnerOnlyDirectory)) SyncNames(root);
+        using var container = OpenDirectory(root, backup.Container);
+        if (MakeDirectory(container, backup.BackupId, OwnerOnlyDirectory)) SyncNames(container);
+        return OpenDirectory(container, backup.BackupId);
+    }
+
+    static SafeFileHandle? Existing(SafeFileHandle root, BackupPlace backup)
+    {
+        using var container = Directory(root, backup.Container);
+        return container is null ? null : Directory(container, backup.BackupId);
+    }
+
+    static SafeFileHandle? Directory(SafeFileHandle dir, string name)
+    {
+        try { return OpenDirectory(dir, name); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
+    }
+
+    static SafeFileHandle OpenDirectory(SafeFileHandle dir, string name) => OpenAt(dir, name, O_PATH | O_DIRECTORY);
+
+    static bool Gone(SafeFileHandle dir, string name)
+    {
+        try { Unlink(dir, name); return true; }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
+    }
+
+    static void SyncNames(SafeFileHandle dir)
+    {
+        using var open = OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
+        Sync(open);
+    }
+
+    Task<T> Act<T>(string verb, Func<SafeFileHandle, T> act, CancellationToken token) => Answered(verb, () => directory.Lane.Run(_ =>
+    {
+        using var root = directory.Open();
+        return act(root);
+    }, ActDeadline, token), token);
+
+    /// <summary>Says what came of an act in faults. Of one whose directory was not there nothing was done yet: it is made at first, and the act done again.</summary>
+    async Task<T> Answered<T>(string verb, Func<Task<T>> act, CancellationToken token)
+    {
+        try
+        {
+            try { return await act(); }
+            catch (VanishedException)
+            {
+                await directory.Repair(token);
+                return await act();
+            }
+        }
+        catch (VanishedException e) { throw new Fault.BackendDown("of the backups", e.Message).Thrown(e); }
+        catch (TimeoutException e) { throw new Fault.BackendDown("of the backups", $"{path} does not answer: {e.Message}.").Thrown(e); }
+        catch (ErrnoException e) { throw StorageFaults.From(e, "of the backups", path, verb).Thrown(e); }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await directory.DisposeAsync();
+        await base.DisposeAsync();
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Clinker.Server.Outside;
+
+namespace Clinker.Server.Configuration;
+
+/// <summary>Reads [keystone_authtoken].</summary>
+static class KeystoneReading
+{
+    /// <returns>Null where something is wrong, which is told.</returns>
+    public static KeystoneSettings? Of(Reading from)
+    {
+        var problems = from.Problems.Count;
+        var signIn = SignIn(from);
+        var url = from.Get(Options.AuthUrl);
+        if (url is null && !from.IsSet(Options.AuthUrl)) Missing(from, Options.AuthUrl, "it says where Keystone is");
+        // As keystonemiddleware reads it: −1 is no cache.
+        var cached = Math.Max(0, from.Get(Options.TokenCacheTime));
+        if (from.IsSet(Options.MemcachedServers)) from.Note($"[{Sections.Keystone}] {Options.MemcachedServers.Key} is not needed: each daemon remembers tokens itself");
+        var settings = new KeystoneSettings
+        {
+            AuthUrl = url is null ? null! : WithVersion(url),
+            WwwAuthenticateUri = (from.Get(Options.WwwAuthenticateUri) ?? url)?.OriginalString ?? "",
+            SignIn = signIn,
+            Authorities = from.Get(Options.KeystoneAuthorities),
+            Insecure = from.Get(Options.KeystoneInsecure),
+            Deadline = from.Get(Options.KeystoneTimeout),
+            CacheTime = TimeSpan.FromSeconds(cached),
+            ServiceRoles = [.. (from.Get(Options.ServiceTokenRoles) ?? []).Select(r => r.ToLowerInvariant())],
+            ServiceRolesRequired = from.Get(Options.ServiceTokenRolesRequired),
+            ServiceTypes = from.Get(Options.ServiceType) ?? [],
+        };
+        return from.Problems.Count > problems ? null : settings;
+    }
+
+    /// <summary><c>http://host:5000</c>, <c>…/identity/</c>, <c>…/v2.0</c> and <c>…/v3</c> all lead to the third API.</summary>
+    static Uri WithVersion(Uri url)
+    {
+        var path = url.AbsolutePath.TrimEnd('/');
+        if (path.EndsWith("/v2.0", StringComparison.Ordinal)) path = path[..^5];
+        if (!path.EndsWith("/v3", StringComparison.Ordinal)) path += "/v3";
+        return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
+    }
+
+    static byte[] SignIn(Reading from)
+    {
+        KeystoneJson.Auth auth;
+        if (from.Get(Options.AuthType) == "v3applicationcredential")
+        {
+            if (!from.IsSet(Options.CredentialId)) Missing(from, Options.CredentialId, "with auth_type = v3applicationcredential it says which");
+            if (!from.IsSet(Options.CredentialSecret)) Missing(from, Options.CredentialSecret, "with auth_type = v3applicationcredential it is the password");
+            auth = new(new(["application_credential"], null, new(from.Get(Options.CredentialId), from.Get(Options.CredentialSecret))), null);
+        }
+        else
+        {
+            var user = Named(from, Options.UserId, Options.Username, Options.UserDomainId, Options.UserDomainName);
+            var project = Named(from, Options.ProjectId, Options.ProjectName, Options.ProjectDomainId, Options.ProjectDomainName);
+            if (!from.IsSet(Options.Password)) Missing(from, Options.Password, "it is that of the daemon's user");
+            auth = new(new(["password"], new(new(user.Id, user.Name, user.Domain, from.Get(Options.Password))), null), new(project));
+        }
+        return JsonSerializer.SerializeToUtf8Bytes(new(auth), KeystoneJsonContext.Default.SignIn);
+    }
+
+    /// <summary>A user or a project: by its id, or by its name in a domain.</summary>
+    static KeystoneJson.Named Named(Reading from, Option<string> id, Option<string> name, Option<string> domainId, Option<string> domainName)
+    {
+        if (from.Get(id) is { } known) return new(known, null, null);
+        if (!from.IsSet(name) && !from.IsSet(id)) Missing(from, name, $"it (or {id.Key}) says who the daemon is to Keystone");
+        else if (!from.IsSet(domainId) && !from.IsSet(domainName)) Missing(from, domainName, $"{name.Key} is a name in a domain, and neither {domainName.Key} nor {domainId.Key} says which");
+        var domain = from.Get(domainId) is { } d ? new KeystoneJson.Named(d, null, null) : new KeystoneJson.Named(null, from.Get(domainName), null);
+        return new(null, from.Get(name), domain);
+    }
+
+    static void Missing(Reading from, Option option, string why) =>
+        from.Wrong(option, null, $"it has to be written with {Options.AuthStrategy.Key} = keystone: {why}");
+}

@@ -1,0 +1,208 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Clinker.Server.Configuration;
+
+namespace Clinker.Server.Outside;
+
+/// <summary>Keystone does not answer, or not as it should. The words are for the log.</summary>
+sealed class KeystoneDown(string why, Exception? cause = null) : Exception(why, cause);
+
+/// <summary>
+/// The identity service, asked as the daemon's own user (Identity API v3; keystonemiddleware/auth_token/_identity.py). The daemon's own
+/// token is renewed before it ends, and once when Keystone refuses it. Every question has a deadline.
+/// </summary>
+sealed partial class Keystone : IDisposable
+{
+    /// <summary>The daemon's token is not used for what may arrive when it has ended.</summary>
+    static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+
+    /// <summary>After Keystone has refused the daemon's password, it is not told it again at once: that locks users out.</summary>
+    static readonly TimeSpan RefusedPause = TimeSpan.FromSeconds(10);
+
+    const int MaxConnections = 32;
+    const int MaxAnswerBytes = 1 << 20;
+
+    readonly KeystoneSettings settings;
+    readonly TimeProvider time;
+    readonly ILogger log;
+    readonly HttpClient http;
+    readonly Lock gate = new();
+    Task<OwnToken>? own;
+    int down;
+
+    public Keystone(KeystoneSettings settings, TimeProvider time, ILogger log)
+    {
+        this.settings = settings;
+        this.time = time;
+        this.log = log;
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, // tokens go nowhere else
+            UseCookies = false,
+            MaxConnectionsPerServer = MaxConnections,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // a name may come to mean another address
+        };
+        if (settings.Insecure)
+        {
+#pragma warning disable CA5359 // that is what the option says
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+        else if (settings.Authorities is { } authorities)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions.CertificateChainPolicy = policy;
+        }
+        http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+        http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("clinkerd", null));
+    }
+
+    /// <summary>What a token says, or null when it is none that is good.</summary>
+    /// <param name="allowExpired">A service asks for somebody whose token has ended meanwhile.</param>
+    /// <exception cref="KeystoneDown"/>
+    public async Task<KeystoneJson.Token?> Validate(string token, bool allowExpired)
+    {
+        using var answer = await Asked(allowExpired ? "auth/tokens?nocatalog&allow_expired=1" : "auth/tokens?nocatalog", request =>
+        {
+            request.Headers.TryAddWithoutValidation("X-Subject-Token", token);
+            // Without it Keystone keeps tokens with access rules to itself.
+            request.Headers.Add("OpenStack-Identity-Access-Rules", "1");
+        });
+        return answer.StatusCode == HttpStatusCode.NotFound ? null : await Read(answer);
+    }
+
+    /// <summary>Whether there is such a project.</summary>
+    /// <exception cref="KeystoneDown"/>
+    public async Task<bool> HasProject(string id)
+    {
+        using var answer = await Asked("projects/" + Uri.EscapeDataString(id), _ => { });
+        return answer.StatusCode != HttpStatusCode.NotFound;
+    }
+
+    /// <summary>Asks, and tells the log when Keystone goes away and comes back: once, not for each who is turned away.</summary>
+    async Task<HttpResponseMessage> Asked(string path, Action<HttpRequestMessage> with)
+    {
+        try
+        {
+            var answer = await Ask(path, with);
+            if (Interlocked.Exchange(ref down, 0) != 0) Log.Answers(log);
+            return answer;
+        }
+        catch (KeystoneDown e)
+        {
+            if (Interlocked.Exchange(ref down, 1) == 0) Log.DoesNotAnswer(log, e.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Asks as the daemon's user; the answer is 200 or 404.</summary>
+    async Task<HttpResponseMessage> Ask(string path, Action<HttpRequestMessage> with)
+    {
+        using var deadline = new CancellationTokenSource(settings.Deadline, time);
+        for (string? refused = null; ;)
+        {
+            var token = await Own(refused, deadline.Token);
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(settings.AuthUrl, path));
+            request.Headers.TryAddWithoutValidation("X-Auth-Token", token);
+            with(request);
+            var answer = await Send(request, deadline.Token);
+            if (answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound) return answer;
+            var status = (int)answer.StatusCode;
+            answer.Dispose();
+            if (status != 401) throw new KeystoneDown(status == 403
+                ? $"Keystone does not let the daemon's user ask for {path.Split('?')[0]}: give it the role service or admin"
+                : $"Keystone answered {status} to GET {path.Split('?')[0]}");
+            if (refused is not null) throw new KeystoneDown("Keystone refuses the token that it has just given to the daemon");
+            refused = token;
+        }
+    }
+
+    /// <summary>The daemon's token; another one when this one was refused. Whoever needs one waits for the same sign-in.</summary>
+    public async Task<string> Own(string? refused, CancellationToken deadline)
+    {
+        Task<OwnToken> signIn;
+        lock (gate)
+        {
+            var good = own is { IsCompleted: false }
+                || (own is { IsCompletedSuccessfully: true } && own.Result is var had && had.Until > time.GetUtcNow() && (refused is null || had.Text != refused));
+            signIn = good ? own! : own = SignIn();
+        }
+        OwnToken token;
+        try
+        {
+            token = await signIn.WaitAsync(deadline);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw Slow(e);
+        }
+        return token.Text ?? throw new KeystoneDown("Keystone does not know the daemon's user by this password");
+    }
+
+    async Task<OwnToken> SignIn()
+    {
+        using var deadline = new CancellationTokenSource(settings.Deadline, time);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(settings.AuthUrl, "auth/tokens?nocatalog"));
+        request.Content = new ByteArrayContent(settings.SignIn) { Headers = { ContentType = new("application/json") } };
+        using var answer = await Send(request, deadline.Token);
+        if (answer.StatusCode == HttpStatusCode.Unauthorized) return new(null, time.GetUtcNow() + RefusedPause);
+        if (answer.StatusCode != HttpStatusCode.Created) throw new KeystoneDown($"Keystone answered {(int)answer.StatusCode} when the daemon signed in");
+        var token = await Read(answer);
+        return answer.Headers.TryGetValues("X-Subject-Token", out var values)
+            ? new(values.First(), token.ExpiresAt - Margin)
+            : throw new KeystoneDown("Keystone answered the daemon's sign-in without a token");
+    }
+
+    async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken deadline)
+    {
+        try
+        {
+            return await http.SendAsync(request, deadline);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw Slow(e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new KeystoneDown(e.InnerException is { } inner ? $"{e.Message}: {inner.Message}" : e.Message, e);
+        }
+    }
+
+    KeystoneDown Slow(Exception e) => new($"Keystone did not answer within {settings.Deadline.TotalSeconds:0.#} s", e);
+
+    static async Task<KeystoneJson.Token> Read(HttpResponseMessage answer)
+    {
+        try
+        {
+            // The whole of it is there by now.
+            var body = await answer.Content.ReadAsByteArrayAsync();
+            var token = JsonSerializer.Deserialize(body, KeystoneJsonContext.Default.Answer)?.Token;
+            return token?.User?.Id is not null && token.ExpiresAt != default ? token : throw new JsonException();
+        }
+        catch (JsonException e)
+        {
+            throw new KeystoneDown("Keystone answered with something that is no token", e);
+        }
+    }
+
+    public void Dispose() => http.Dispose();
+
+    /// <param name="Text">Null: the password was refused.</param>
+    /// <param name="Until">When it is to be asked for anew.</param>
+    readonly record struct OwnToken(string? Text, DateTimeOffset Until);
+
+    static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Error, Message = "Keystone can't be asked: {Why}. Requests with tokens that are not known yet are answered with 503")]
+        public static partial void DoesNotAnswer(ILogger log, string why);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "Keystone answers again")]
+        public static partial void Answers(ILogger log);
+    }
+}

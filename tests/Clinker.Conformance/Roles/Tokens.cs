@@ -1,0 +1,46 @@
+using System.Net;
+using System.Text;
+
+namespace Clinker.Conformance.Roles;
+
+/// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>. What a real one does is tested with that.</summary>
+sealed class Tokens : IAsyncDisposable
+{
+    readonly HttpListener listener = new();
+    readonly Task serving;
+
+    public Tokens(int port)
+    {
+        listener.Prefixes.Add($"http://127.0.0.1:{port}/v3/");
+        listener.Start();
+        serving = Serve();
+    }
+
+    async Task Serve()
+    {
+        try
+        {
+            while (true) Answer(await listener.GetContextAsync());
+        }
+        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException) { /* stopped */ }
+    }
+
+    static void Answer(HttpListenerContext context)
+    {
+        var (request, response) = (context.Request, context.Response);
+        var parts = request.HttpMethod == "POST" ? ["clinker", "service", "service"] : (request.Headers["X-Subject-Token"] ?? "").Split(':');
+        response.StatusCode = request.HttpMethod == "POST" ? 201 : parts.Length == 3 || request.Url!.AbsolutePath.Contains("/projects/", StringComparison.Ordinal) ? 200 : 404;
+        if (request.HttpMethod == "POST") response.Headers["X-Subject-Token"] = "own";
+        var roles = string.Join(",", parts.Length < 3 ? [] : parts[2].Split(',').Select(r => $$"""{"id": "{{r}}", "name": "{{r}}"}"""));
+        response.Close(Encoding.UTF8.GetBytes(parts.Length < 3 ? "{}" : $$"""
+            {"token": {"user": {"id": "{{parts[0]}}"}, "project": {"id": "{{parts[1]}}"}, "roles": [{{roles}}], "expires_at": "2099-01-01T00:00:00.000000Z"} }
+            """), willBlock: false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        listener.Stop();
+        await serving;
+        listener.Close();
+    }
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Clinker.Live;
+
+/// <summary>Backups by the published daemon: volumes on a real GlusterFS, backups on a mount of it too.</summary>
+public sealed class BackupLife(ITestOutputHelper output)
+{
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    const int MiB = 1024 * 1024;
+
+    /// <summary>Where the volume is written to, and around that: offsets in MiB, 4 MiB each.</summary>
+    static readonly int[] Written = [0, 4, 8, 12, 16, 20, 512, 696, 700, 704, 708, 1020];
+
+    [Fact]
+    public async Task What_was_lost_comes_back_byte_for_byte()
+    {
+        await using var site = await Site.Up();
+        var folder = Path.Combine(site.Mount, "backups");
+        await File.AppendAllTextAsync(site.Config, $"backup_driver = directory\nbackup_posix_path = {folder}\n");
+        await using var daemon = site.Daemon();
+        await daemon.Start();
+        var clock = Stopwatch.StartNew();
+        var volume = (string)(await Posted(daemon, "volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
+        await Becomes(daemon, $"volumes/{volume}", "available");
+        var random = new Random(1);
+        await Write(volume, 0, 9 * MiB + 123);
+        await Write(volume, 700L * MiB + 77, 5 * MiB);
+        await Write(volume, 1024L * MiB - 512, 512);
+        var first = await Sum(volume);
+        var full = await Backup();
+        var files = Objects().Count;
+        Assert.Equal(3 + 2 + 1 + 1, files); // chunks of 4 MiB that are not all zeroes, and the index
+
+        await Write(volume, 4 * MiB, 4096);
+        var second = await Sum(volume);
+        var part = await Backup(", \"incremental\": true");
+        Assert.Equal(files + 2, Objects().Count);
+
+        await Write(volume, 0, 20 * MiB);
+        foreach (var (id, sum) in new[] { (part, second), (full, first) })
+        {
+            await Posted(daemon, $"backups/{id}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+            await Becomes(daemon, $"volumes/{volume}", "available");
+            await Becomes(daemon, $"backups/{id}", "available");
+            Assert.Equal(sum, await Sum(volume));
+        }
+        var made = (string)(await Posted(daemon, $"backups/{part}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
+        await Becomes(daemon, $"volumes/{made}", "available");
+        Assert.Equal(second, await Sum(made));
+
+        // A daemon that is killed while it restores goes on where it was.
+        await Posted(daemon, $"backups/{part}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+        await daemon.Kill();
+        await daemon.Start();
+        await Becomes(daemon, $"volumes/{volume}", "available");
+        Assert.Equal(second, await Sum(volume));
+
+        // So it does when it is killed while it writes a backup.
+        var again = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""))["backup"]!["id"]!;
+        await daemon.Kill();
+        await daemon.Start();
+        await Becomes(daemon, $"backups/{again}", "available");
+
+        // A piece that rots is noticed, and the volume keeps what it had.
+        var rotten = Objects().First(f => f.Contains(again, StringComparison.Ordinal) && !f.EndsWith("index", StringComparison.Ordinal));
+        await using (var file = File.OpenWrite(rotten)) file.WriteByte(0xff);
+        await Posted(daemon, $"backups/{again}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+        await Becomes(daemon, $"volumes/{volume}", "error_restoring");
+        Assert.Equal(second, await Sum(volume));
+
+        foreach (var id in new[] { again, part, full })
+        {
+            using (var answer = await daemon.Http.DeleteAsync(new Uri($"backups/{id}", UriKind.Relative))) Assert.True(answer.IsSuccessStatusCode);
+            await Becomes(daemon, $"backups/{id}", "gone");
+        }
+        Assert.Empty(Objects());
+        Assert.Equal(0, site.Sql("select coalesce(sum(in_use), 0) from quota_usage where resource like 'backup%'"));
+        output.WriteLine($"{clock.Elapsed.TotalSeconds:0.0} s");
+
+        List<string> Objects() => [.. Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })];
+
+        string FileOf(string id) => Path.Combine(site.Mount, $"volume-{id}");
+
+        async Task Write(string id, long offset, int length)
+        {
+            var bytes = new byte[length];
+            random.NextBytes(bytes);
+            await using var file = new FileStream(FileOf(id), FileMode.Open, FileAccess.Write);
+            file.Position = offset;
+            await file.WriteAsync(bytes);
+            file.Flush(flushToDisk: true);
+        }
+
+        async Task<string> Sum(string id)
+        {
+            await using var file = File.OpenRead(FileOf(id));
+            Assert.Equal(1024L * MiB, file.Length);
+            using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            var piece = new byte[4 * MiB];
+            foreach (var at in Written) // elsewhere nothing was ever written
+            {
+                file.Position = at * (long)MiB;
+                await file.ReadExactlyAsync(piece);
+                sum.AppendData(piece);
+            }
+            return Convert.ToHexString(sum.GetHashAndReset());
+        }
+
+        async Task<string> Backup(string more = "")
+        {
+            var id = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"{{more}}} }"""))["backup"]!["id"]!;
+            await Becomes(daemon, $"backups/{id}", "available");
+            await Becomes(daemon, $"volumes/{volume}", "available");
+            return id;
+        }
+    }
+
+    static async Task<JsonNode> Posted(Daemon daemon, string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await daemon.Http.PostAsync(new Uri(path, UriKind.Relative), content);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{daemon.Log}");
+        return JsonNode.Parse(text)!;
+    }
+
+    static async Task Becomes(Daemon daemon, string path, string status)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        {
+            using var answer = await daemon.Http.GetAsync(new Uri(path, UriKind.Relative));
+            var now = (int)answer.StatusCode == 404 ? "gone" : (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!.AsObject().Single().Value!["status"]!;
+            if (now == status) return;
+            Assert.True(waited.Elapsed < Patience && !now.StartsWith("error", StringComparison.Ordinal), $"{path} is {now}:\n{daemon.Log}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using Clinker.Operations;
+using Clinker.Outside;
+using Clinker.Volumes;
+
+namespace Clinker.Simulation;
+
+/// <summary>What users ask of images, accepted as the API accepts it.</summary>
+sealed partial class World
+{
+    public ImageShelf Images { get; } = new();
+
+    /// <summary>What daemons work with, without trouble.</summary>
+    public ImageCopies CopiesOfImages(Func<string, Task> touch) =>
+        new(new MemoryImages(Images, touch), new(new(Path.GetTempPath(), Disabled: true, TimeSpan.FromMinutes(1), 1L << 30)));
+
+    /// <param name="recorded">Whether the request comes to making the image's record.</param>
+    public async Task Upload(Volume volume, bool recorded = true)
+    {
+        Later();
+        var (image, operation) = (ids.New(), ids.New());
+        await Db.Commit(tx => UploadVolume.Accept(tx, volume.Id, image, "raw", VolumeRules.UploadEvenInUse, operation, "req-8"));
+        if (!recorded) return;
+        await new MemoryImages(Images, _ => Task.CompletedTask).Create(
+            new(image, "made", "raw", "bare", null, null, Volume.EmptyMetadata), null, CancellationToken.None);
+        await Db.Commit(tx => tx.Operations.Defer(operation, tx.Now));
+    }
+
+    public Task Reimage(Volume volume, string image)
+    {
+        Later();
+        return Db.Commit(tx => ReimageVolume.Accept(tx, volume.Id, image, VolumeRules.Reimage, ids.New(), "req-9"));
+    }
+
+    /// <summary>Those that were made of volumes.</summary>
+    IEnumerable<string> ImagesMade() => Images.Records.Values.Where(i => !Images.Given.Contains(i.Id))
+        .Select(i => $"image {i.Status} {Images.Contents.GetValueOrDefault(i.Id)}".TrimEnd());
+}

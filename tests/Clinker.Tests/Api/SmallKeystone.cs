@@ -1,0 +1,190 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using Clinker.Server.Api;
+using Clinker.Server.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace Clinker.Tests.Api;
+
+/// <summary>
+/// A small Keystone on a port of its own, and the identity of an API that asks it: for what a real one does rarely, or not when a test
+/// wants it. What a real one does is in Clinker.Live.
+/// </summary>
+sealed class SmallKeystone : IAsyncDisposable
+{
+    public const string Password = "sesame-9f1c";
+
+    readonly HttpListener listener = new();
+    readonly ConcurrentDictionary<string, JsonObject> tokens = new();
+    readonly ConcurrentBag<string> own = [];
+    readonly CancellationTokenSource stop = new();
+    readonly Lines lines = new();
+    Task serving = Task.CompletedTask;
+    int validations, signIns;
+
+    public SmallKeystone()
+    {
+        using (var free = new TcpListener(IPAddress.Loopback, 0))
+        {
+            free.Start();
+            Port = ((IPEndPoint)free.LocalEndpoint).Port;
+        }
+        listener.Prefixes.Add($"http://127.0.0.1:{Port}/v3/");
+        Up();
+    }
+
+    public int Port { get; }
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+
+    /// <summary>How often it was asked about a token, and by a password for one.</summary>
+    public int Validations => validations;
+    public int SignIns => signIns;
+
+    public string Log => string.Join('\n', lines.All);
+
+    /// <summary>Whether the daemon's password is right.</summary>
+    public bool Knows { get; set; } = true;
+
+    /// <summary>Until it is done, no question about a token is answered.</summary>
+    public TaskCompletionSource? Held { get; set; }
+
+    /// <summary>What is answered to every question about a token instead of the truth.</summary>
+    public (int Status, string Body)? Instead { get; set; }
+
+    public HashSet<string> Projects { get; } = [];
+
+    /// <summary>The identity of an API that asks here.</summary>
+    public KeystoneIdentity Identity(Func<KeystoneSettings, KeystoneSettings>? but = null)
+    {
+        var settings = Assert.IsType<KeystoneSettings>(Configuration.Given.Of($"""
+            [DEFAULT]
+            enabled_backends = m
+            auth_strategy = keystone
+            [m]
+            volume_driver = memory
+            [keystone_authtoken]
+            auth_url = http://127.0.0.1:{Port}
+            www_authenticate_uri = https://identity.example.org
+            username = cinder
+            user_domain_name = Default
+            password = {Password}
+            project_name = service
+            project_domain_id = default
+            """).Keystone);
+        return new(but?.Invoke(settings) ?? settings, Time, lines);
+    }
+
+    /// <summary>Gives a token that is good for an hour.</summary>
+    public string Give(string roles, string? project = RunningApi.Project, string? name = null, TimeSpan? life = null, Action<JsonObject>? but = null)
+    {
+        name ??= $"token-{tokens.Count}";
+        var token = new JsonObject
+        {
+            ["methods"] = new JsonArray("password"),
+            ["user"] = new JsonObject { ["id"] = "ann", ["name"] = "Ann" },
+            ["expires_at"] = (Time.GetUtcNow() + (life ?? TimeSpan.FromHours(1))).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", System.Globalization.CultureInfo.InvariantCulture),
+            ["roles"] = new JsonArray([.. roles.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(r => (JsonNode)new JsonObject { ["id"] = r, ["name"] = r })]),
+        };
+        if (project is not null) token["project"] = new JsonObject { ["id"] = project };
+        but?.Invoke(token);
+        tokens[name] = token;
+        return name;
+    }
+
+    public void Revoke(string token) => tokens.Remove(token, out _);
+
+    /// <summary>Forgets what it gave to the daemon.</summary>
+    public void RevokeOwn() => own.Clear();
+
+    public void Up()
+    {
+        listener.Start();
+        serving = Serve();
+    }
+
+    /// <summary>Nobody listens on its port any more.</summary>
+    public async Task Down()
+    {
+        listener.Stop();
+        await serving;
+    }
+
+    public static async Task Until(Func<bool> what)
+    {
+        for (var waited = System.Diagnostics.Stopwatch.StartNew(); !what(); await Task.Delay(5)) Assert.True(waited.Elapsed < TimeSpan.FromSeconds(20));
+    }
+
+    async Task Serve()
+    {
+        var answers = new List<Task>();
+        try
+        {
+            while (true) answers.Add(Answer(await listener.GetContextAsync()));
+        }
+        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException) { /* stopped */ }
+        await Task.WhenAll(answers);
+    }
+
+    async Task Answer(HttpListenerContext context)
+    {
+        var request = context.Request;
+        var (status, body) = request.HttpMethod == "POST" ? await SignIn(context) : await Asked(request);
+        try
+        {
+            context.Response.StatusCode = status;
+            context.Response.Close(Encoding.UTF8.GetBytes(body), willBlock: false);
+        }
+        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException) { /* whoever asked is gone, or we are */ }
+    }
+
+    async Task<(int, string)> SignIn(HttpListenerContext context)
+    {
+        var body = await JsonNode.ParseAsync(context.Request.InputStream);
+        Interlocked.Increment(ref signIns);
+        if (!Knows || (string?)body!["auth"]!["identity"]!["password"]!["user"]!["password"] != Password) return (401, "{}");
+        var token = $"own-{signIns}";
+        own.Add(token);
+        context.Response.Headers["X-Subject-Token"] = token;
+        return (201, $$"""{"token": {"user": {"id": "cinder"}, "expires_at": "{{Time.GetUtcNow().AddHours(1):yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}}"} }""");
+    }
+
+    async Task<(int, string)> Asked(HttpListenerRequest request)
+    {
+        if (!own.Contains(request.Headers["X-Auth-Token"] ?? "")) return (401, "{}");
+        if (request.Url!.AbsolutePath.StartsWith("/v3/projects/", StringComparison.Ordinal))
+            return (Projects.Contains(request.Url.Segments[^1]) ? 200 : 404, "{}");
+        Interlocked.Increment(ref validations);
+        if (Held is { } held) await held.Task.WaitAsync(stop.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+        if (Instead is { } instead) return instead;
+        if (!tokens.TryGetValue(request.Headers["X-Subject-Token"] ?? "", out var token)) return (404, "{}");
+        if (token["application_credential"] is not null && request.Headers["OpenStack-Identity-Access-Rules"] != "1") return (404, "{}");
+        var expired = DateTimeOffset.Parse((string)token["expires_at"]!, System.Globalization.CultureInfo.InvariantCulture) <= Time.GetUtcNow();
+        return expired && request.QueryString["allow_expired"] is null ? (404, "{}") : (200, new JsonObject { ["token"] = token.DeepClone() }.ToJsonString());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        if (listener.IsListening) await Down();
+        listener.Close();
+        stop.Dispose();
+    }
+
+    /// <summary>What is logged, as lines.</summary>
+    sealed class Lines : ILogger
+    {
+        public ConcurrentQueue<string> All { get; } = new();
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            All.Enqueue($"{logLevel} {formatter(state, exception)} {exception}");
+    }
+}

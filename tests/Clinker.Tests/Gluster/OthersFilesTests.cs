@@ -1,0 +1,141 @@
+using System.Buffers.Binary;
+using System.Runtime.Versioning;
+using System.Text;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Operations;
+using Clinker.Volumes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Clinker.Tests.Gluster;
+
+/// <summary>What of a directory's files can become volumes, and what must be left alone.</summary>
+[SupportedOSPlatform("linux")]
+public sealed class OthersFilesTests : IAsyncDisposable
+{
+    const string Id = "4b51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7";
+    const long Gib = 1L << 30;
+
+    readonly string root = Directory.CreateTempSubdirectory("clinker-others-").FullName;
+    readonly DirectoryDriver driver;
+
+    public OthersFilesTests()
+    {
+        driver = new("dir", new() { Paths = [Path.Combine(root, "pool")] }, TimeProvider.System, NullLogger.Instance);
+        Directory.CreateDirectory(Path.Combine(root, "pool"));
+    }
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    string PathOf(string name) => Path.Combine(root, "pool", name);
+
+    void Put(string name, long bytes, byte[]? head = null)
+    {
+        using var file = File.OpenHandle(PathOf(name), FileMode.CreateNew, FileAccess.ReadWrite);
+        if (head is not null) RandomAccess.Write(file, head, 0);
+        if (bytes > 0) RandomAccess.SetLength(file, bytes);
+    }
+
+    static byte[] Qcow2(long bytes, ulong backing = 0, ulong incompatible = 0)
+    {
+        var head = new byte[80];
+        Encoding.ASCII.GetBytes("QFI\u007b").CopyTo(head, 0);
+        head[3] = 0xfb;
+        BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), 3);
+        BinaryPrimitives.WriteUInt64BigEndian(head.AsSpan(8), backing);
+        BinaryPrimitives.WriteInt64BigEndian(head.AsSpan(24), bytes);
+        BinaryPrimitives.WriteUInt64BigEndian(head.AsSpan(72), incompatible);
+        return head;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await driver.DisposeAsync();
+        Directory.Delete(root, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(Gib, 1)]
+    [InlineData(Gib + 1, 2)]
+    [InlineData(10 * Gib - 1, 10)]
+    public async Task A_size_is_rounded_up(long bytes, int sizeGb)
+    {
+        Put("raw", bytes);
+        Assert.Equal(new ExistingFile("raw", sizeGb, "raw"), await driver.Inspect("dir", "raw", Token));
+        Put("image", 0, Qcow2(bytes));
+        Assert.Equal(new ExistingFile("image", sizeGb, "qcow2"), await driver.Inspect("dir", "image", Token));
+    }
+
+    [Fact]
+    public async Task What_is_no_whole_disk_is_told_of_with_the_reason()
+    {
+        Put("backed", 0, Qcow2(Gib, backing: 512));
+        Put("external", 0, Qcow2(Gib, incompatible: 4));
+        Put("negative", 0, Qcow2(-1));
+        Put("huge", 0, Qcow2(long.MaxValue));
+        Put("empty", 0);
+        Put("vmdk", Gib, "KDMV"u8.ToArray());
+        Put("vdi", Gib, [.. new byte[64], 0x7f, 0x10, 0xda, 0xbe]);
+        Put("twice", Gib);
+        File.CreateSymbolicLink(PathOf("link"), PathOf("twice"));
+        await Clinker.Host.Processes.Run("ln", [PathOf("twice"), Path.Combine(root, "elsewhere")], TimeSpan.FromSeconds(10));
+        Put($"volume-{Id}", Gib);
+        Put($"volume-{Id}.info", 10);
+        var why = new Dictionary<string, string?>();
+        foreach (var (name, _) in await driver.ListFiles("dir", Token))
+            if (await driver.Inspect("dir", name, Token) is { } seen) why[name] = seen.WhyNot;
+        Assert.Equal(new Dictionary<string, string?>
+        {
+            ["backed"] = "it is a qcow2 image that needs other files",
+            ["external"] = "it is a qcow2 image that needs other files",
+            ["negative"] = "it is empty",
+            ["huge"] = "it is too large",
+            ["empty"] = "it is empty",
+            ["vmdk"] = "it is an image of the format vmdk",
+            ["vdi"] = "it is an image of the format vdi",
+            ["twice"] = "it has several names (hard links)",
+            [$"volume-{Id}"] = "it is part of a chain of snapshots that Cinder's own driver took",
+        }, why);
+    }
+
+    [Theory]
+    [InlineData("../outside"), InlineData("/etc/passwd"), InlineData("folder"), InlineData("link"), InlineData("pipe"), InlineData(".hidden"), InlineData("")]
+    [InlineData($"volume-{Id}.g1"), InlineData($"volume-{Id}.info")]
+    public async Task What_is_no_file_of_the_pool_is_never_taken(string name)
+    {
+        Put("../outside", Gib);
+        Put(".hidden", Gib);
+        Put($"volume-{Id}.g1", Gib);
+        Put($"volume-{Id}.info", Gib);
+        Directory.CreateDirectory(PathOf("folder"));
+        File.CreateSymbolicLink(PathOf("link"), Path.Combine(root, "outside"));
+        await Clinker.Host.Processes.Run("mkfifo", [PathOf("pipe")], TimeSpan.FromSeconds(10));
+        var before = Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Order().ToList();
+        Assert.Null(await driver.Inspect("dir", name, Token));
+        var volume = new Volume
+        {
+            Id = "0a0b0c0d-1111-2222-3333-444455556666", ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Managing,
+            AvailabilityZone = "nova", Host = "h@dir#dir", Format = "raw", CreatedAt = DateTime.UnixEpoch,
+        };
+        var refused = await Assert.ThrowsAsync<FaultException>(() => driver.Manage(volume, name, new(1, Token)));
+        Assert.IsType<Fault.DriverFailed>(refused.Fault);
+        Assert.Equal(before, Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Order());
+    }
+
+    [Fact]
+    public async Task Deleting_a_volume_leaves_the_content_to_whoever_gave_it_another_name()
+    {
+        Put($"volume-{Id}", Gib, "data"u8.ToArray());
+        await Clinker.Host.Processes.Run("ln", [PathOf($"volume-{Id}"), Path.Combine(root, "kept")], TimeSpan.FromSeconds(10));
+        var volume = new Volume
+        {
+            Id = Id, ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Deleting, AvailabilityZone = "nova", Host = "h@dir#dir",
+            Format = "raw", CreatedAt = DateTime.UnixEpoch,
+        };
+        await driver.Delete(volume, new(1, Token));
+        Assert.False(File.Exists(PathOf($"volume-{Id}")));
+        Assert.Equal(Gib, new FileInfo(Path.Combine(root, "kept")).Length);
+    }
+}

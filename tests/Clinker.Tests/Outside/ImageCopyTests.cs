@@ -1,0 +1,225 @@
+using System.Security.Cryptography;
+using Clinker.Drivers;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Outside;
+using Clinker.Server.Outside;
+using Clinker.Volumes;
+using Xunit;
+
+namespace Clinker.Tests.Outside;
+
+/// <summary>Images of other formats than raw, made by qemu-img: converted, or refused before it opens them.</summary>
+public sealed class ImageCopyTests : IAsyncDisposable
+{
+    const long Disk = 8 << 20;
+
+    static readonly CancellationToken Go = CancellationToken.None;
+
+    readonly string folder = Directory.CreateTempSubdirectory("clinker-images-").FullName;
+    readonly FakeGlance fake = new();
+    readonly Glance glance;
+    readonly byte[] content = new byte[Disk];
+
+    public ImageCopyTests()
+    {
+        glance = new(new([fake.Url], Retries: 1, TimeSpan.FromSeconds(5)), (_, _) => new((string?)null));
+        RandomNumberGenerator.Fill(content.AsSpan(1 << 20, 1 << 20));
+        File.WriteAllBytes(In("raw"), content);
+    }
+
+    string In(string name) => Path.Combine(folder, name);
+    string Scratch => In("scratch");
+
+    static async Task QemuImg(params string[] arguments)
+    {
+        var result = await Processes.Run("qemu-img", arguments, TimeSpan.FromSeconds(60));
+        Assert.True(result.ExitCode == 0, result.Error);
+    }
+
+    /// <summary>The bytes of the disk as an image of a format.</summary>
+    async Task<byte[]> Image(string format, params string[] options)
+    {
+        await QemuImg(["convert", "-f", "raw", "-O", format, .. options, In("raw"), In("image")]);
+        return await File.ReadAllBytesAsync(In("image"));
+    }
+
+    ImageConversion Conversion(bool disabled = false, int cpu = 60) => new(new(Scratch, disabled, TimeSpan.FromSeconds(cpu), 1L << 30));
+
+    async Task<byte[]> Written(byte[] image, string format, bool disabled = false)
+    {
+        using var into = new MemoryStream();
+        into.SetLength(Disk);
+        var id = fake.Give(image, format);
+        using var conversion = Conversion(disabled);
+        await new ImageCopies(glance, conversion).Fill(await glance.Get(id, null, Go), 1)(async (at, piece) =>
+        {
+            into.Position = at;
+            await into.WriteAsync(piece);
+        }, Go);
+        return into.ToArray();
+    }
+
+    async Task Refused(byte[] image, string format, string why, bool disabled = false)
+    {
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(image, format, disabled))).Fault;
+        Assert.False(fault.Transient, fault.Message);
+        Assert.Contains(why, fault.Message, StringComparison.Ordinal);
+        Assert.Contains("is unacceptable", fault.Message, StringComparison.Ordinal);
+        if (!disabled) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
+    [Theory]
+    [InlineData("qcow2", "qcow2", "")]
+    [InlineData("qcow2", "qcow2", "compat=0.10")]
+    [InlineData("qcow2", "qcow2", "compression_type=zstd,extended_l2=on")]
+    [InlineData("vmdk", "vmdk", "subformat=monolithicSparse")]
+    [InlineData("vmdk", "vmdk", "subformat=streamOptimized")]
+    [InlineData("vhd", "vpc", "subformat=dynamic,force_size=on")]
+    [InlineData("vhd", "vpc", "subformat=fixed,force_size=on")]
+    [InlineData("vhdx", "vhdx", "")]
+    [InlineData("vdi", "vdi", "")]
+    public async Task The_disk_in_an_image_is_what_the_volume_holds_and_nothing_is_left(string format, string name, string options)
+    {
+        var image = await Image(name, options.Length == 0 ? [] : ["-o", options]);
+        var written = await Written(image, format);
+        Assert.True(content.AsSpan().SequenceEqual(written), "other bytes");
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+        await Refused(image, format == "vdi" ? "qcow2" : "vdi", "is no ");
+        await Refused(content, format, "is no ");
+        await Refused(image, format, "conversions are disabled", disabled: true);
+    }
+
+    [Fact]
+    public async Task An_image_that_names_another_file_is_refused()
+    {
+        await File.WriteAllTextAsync(In("secret"), "secret");
+        await QemuImg("create", "-f", "qcow2", "-F", "raw", "-b", In("secret"), In("backed"), "8M");
+        await Refused(await File.ReadAllBytesAsync(In("backed")), "qcow2", "backing file");
+        await QemuImg("create", "-f", "qcow2", "-o", $"data_file={In("data")},data_file_raw=on", In("external"), "8M");
+        await Refused(await File.ReadAllBytesAsync(In("external")), "qcow2", "external data file");
+        // With its feature bit cleared the name alone is there.
+        var hidden = await File.ReadAllBytesAsync(In("external"));
+        hidden[79] &= 0xfb;
+        await Refused(hidden, "qcow2", "external data file");
+        await Refused(await Image("vmdk", "-o", "subformat=monolithicFlat"), "vmdk", "is no VMDK");
+        var stream = await Image("vmdk", "-o", "subformat=streamOptimized");
+        await Refused(Replaced(stream, "SPARSE \"", "FLAT \"/\""), "vmdk", "extents");
+        var sparse = await Image("vmdk", "-o", "subformat=monolithicSparse");
+        await Refused(Replaced(sparse, "parentCID=ffffffff", "parentCID=00000001"), "vmdk", "parent");
+        await Refused(Replaced(sparse, "createType=\"monolithicSparse\"", "createType=\"monolithicFlat\"  "), "vmdk", "monolithicSparse");
+        await Refused(Replaced(sparse, "# The Disk Data Base", "parentFileNameHint=\"/\""), "vmdk", "parent");
+        var empty = (byte[])sparse.Clone();
+        empty.AsSpan(12, 8).Clear();
+        await Refused(empty, "vmdk", "size");
+        var differencing = await Image("vpc");
+        foreach (var footer in (int[])[0, differencing.Length - 512]) differencing[footer + 63] = 4;
+        await Refused(differencing, "vhd", "parent");
+    }
+
+    static byte[] Replaced(byte[] image, string what, string with)
+    {
+        var copy = (byte[])image.Clone();
+        var at = copy.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(what));
+        Assert.True(at > 0, $"{what} is not there");
+        System.Text.Encoding.ASCII.GetBytes(with).CopyTo(copy, at);
+        return copy;
+    }
+
+    [Fact]
+    public async Task A_disk_that_is_larger_than_the_volume_is_refused()
+    {
+        await QemuImg("create", "-f", "qcow2", In("large"), "2G");
+        await Refused(await File.ReadAllBytesAsync(In("large")), "qcow2", "2147483648 bytes");
+    }
+
+    [Fact]
+    public async Task An_image_that_is_cut_or_crafted_ends_in_a_fault_that_tells_nothing_of_this_machine()
+    {
+        var image = await Image("qcow2");
+        await Refused(image[..50], "qcow2", "is unacceptable");
+        // Its tables lie nowhere.
+        var crafted = (byte[])image.Clone();
+        crafted.AsSpan(40, 8).Fill(0x7f);
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(crafted, "qcow2"))).Fault;
+        Assert.DoesNotContain(folder, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("raw", "raw")]
+    [InlineData("qcow2", "qcow2")]
+    [InlineData("vmdk", "vmdk")]
+    [InlineData("vhd", "vpc")]
+    [InlineData("vhdx", "vhdx")]
+    [InlineData("vdi", "vdi")]
+    [InlineData("ploop", "parallels")]
+    public async Task A_volume_becomes_an_image_that_holds_the_same(string format, string name)
+    {
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", format, "bare", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = Conversion();
+        await using var from = new Bytes(content);
+        await new ImageCopies(glance, conversion).Upload(from, id, format, Go);
+        Assert.True(from.Closed);
+        await File.WriteAllBytesAsync(In("made"), fake.Data[id]);
+        await QemuImg("convert", "-f", name, "-O", "raw", In("made"), In("back"));
+        var back = await File.ReadAllBytesAsync(In("back"));
+        Assert.True(back.AsSpan(0, (int)Disk).SequenceEqual(content), "other bytes"); // VHD rounds its size up
+        if (Directory.Exists(Scratch)) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
+    [Fact]
+    public async Task What_was_written_to_meanwhile_becomes_no_image()
+    {
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", "raw", "bare", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = Conversion();
+        await using var from = new Bytes(content) { Torn = true };
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", Go))).Fault;
+        Assert.IsType<Fault.DriverFailed>(fault);
+        while ((string?)fake.Images[id]["status"] == "saving") await Task.Delay(1);
+        Assert.Equal("queued", (string?)fake.Images[id]["status"]);
+    }
+
+    [Fact]
+    public async Task A_start_removes_what_a_daemon_left_that_died_and_nothing_of_one_that_works()
+    {
+        Directory.CreateDirectory(Path.Combine(Scratch, "clinker-dead"));
+        Directory.CreateDirectory(Path.Combine(Scratch, "clinker-alive"));
+        Directory.CreateDirectory(Path.Combine(Scratch, "others"));
+        await File.WriteAllTextAsync(Path.Combine(Scratch, "clinker-dead", "image"), "left");
+        using var conversion = Conversion();
+        await using (new FileStream(Path.Combine(Scratch, "clinker-alive", "lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+            Assert.Equal(1, conversion.Sweep());
+        Assert.Equal(["clinker-alive", "others"], Directory.EnumerateDirectories(Scratch).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        glance.Dispose();
+        await fake.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    sealed class Bytes(byte[] of) : Content
+    {
+        public bool Torn { get; init; }
+        public bool Closed { get; private set; }
+        public override long Length => of.Length;
+
+        public override ValueTask<long?> NextData(long offset) =>
+            new(offset < of.Length && of.AsSpan((int)offset).IndexOfAnyExcept((byte)0) is >= 0 and var n ? offset + n : (long?)null);
+
+        public override ValueTask Read(long offset, Memory<byte> into)
+        {
+            of.AsMemory((int)offset, (int)Math.Min(into.Length, of.Length - offset)).CopyTo(into);
+            return ValueTask.CompletedTask;
+        }
+
+        public override ValueTask Close()
+        {
+            Closed = true;
+            return Torn ? throw new Fault.DriverFailed("read the volume", "it was written to meanwhile").Thrown() : ValueTask.CompletedTask;
+        }
+    }
+}
