@@ -109,7 +109,7 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var policy = new PolicySource(PolicyFile.Read(settings.PolicyFiles()), settings.PolicyFiles, logs.CreateLogger(typeof(PolicySource).FullName!));
+        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
         using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
         var api = settings.Roles.HasFlag(Roles.Api)
             ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy })

@@ -115,7 +115,7 @@ static class Loading
             StatePath = state,
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
             Keystone = keystone && (line.Roles.HasFlag(Roles.Api) || from.IsSet(Options.GlanceServers)) ? KeystoneReading.Of(from) : null,
-            PolicyFiles = PolicyFiles(from, line),
+            Policy = Policy(from, line),
             Database = from.Get(Options.Connection)!,
             Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
             DefaultVolumeType = from.Get(Options.DefaultVolumeType)!,
@@ -169,13 +169,15 @@ static class Loading
         return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
     }
 
-    static Func<IReadOnlyList<string>> PolicyFiles(Reading from, CommandLine line)
+    static PolicyPlace Policy(Reading from, CommandLine line)
     {
-        if (from.Get(Options.PolicyFile) is not { } file || from.Get(Options.PolicyDir) is not { } folder || !line.Roles.HasFlag(Roles.Api)) return () => [];
-        if (from.IsSet(Options.PolicyFile) && !File.Exists(file)) from.Wrong(Options.PolicyFile, null, $"{file} is not there");
-        try { PolicyFile.Read(PolicyFile.Found(file, folder)); }
+        var place = new PolicyPlace(from.Get(Options.PolicyFile) ?? "", from.Get(Options.PolicyDir) ?? "");
+        if (!line.Roles.HasFlag(Roles.Api)) return place;
+        if (from.IsSet(Options.PolicyFile) && !File.Exists(place.File))
+            from.Note($"[{Sections.Policy}] {Options.PolicyFile.Key}: {place.File} is not there: everybody may what he may by default");
+        try { PolicyFile.Read(place.Found()); }
         catch (FormatException e) { from.Wrong($"[{Sections.Policy}] {e.Message}"); }
-        return () => PolicyFile.Found(file, folder);
+        return place;
     }
 
     static LogSettings Logs(Reading from)

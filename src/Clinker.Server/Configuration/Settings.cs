@@ -1,4 +1,5 @@
 using System.Net;
+using Clinker.Server.Policies;
 
 namespace Clinker.Server.Configuration;
 
@@ -30,8 +31,8 @@ sealed record Settings
     public required ApiSettings Api { get; init; }
     /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
     public required KeystoneSettings? Keystone { get; init; }
-    /// <summary>Gives the files that say who may do what, as they are there now.</summary>
-    public required Func<IReadOnlyList<string>> PolicyFiles { get; init; }
+    /// <summary>Where it is said who may do what.</summary>
+    public required PolicyPlace Policy { get; init; }
     public required DatabaseUrl Database { get; init; }
     public required ZoneSettings Zones { get; init; }
     public required string DefaultVolumeType { get; init; }

@@ -102,7 +102,8 @@ readonly record struct Question(IReadOnlyDictionary<string, Check> Rules, Api.Ca
         "user_id" or "user" => Caller.UserId,
         "project_id" or "tenant" => Caller.ProjectId,
         "is_admin" => Caller.IsAdmin ? "True" : "False",
-        "is_admin_project" => "True", // as Keystone says where no project is named the admins'
+        // Known only of admins: one of another project than Keystone's admin project is none.
+        "is_admin_project" => Caller.IsAdmin || !Caller.Roles.Contains("admin", StringComparer.OrdinalIgnoreCase) ? "True" : "False",
         _ => null,
     };
 

@@ -3,21 +3,26 @@ using YamlDotNet.RepresentationModel;
 
 namespace Clinker.Server.Policies;
 
+/// <summary>Where a deployment says who may do what; neither need be there.</summary>
+/// <param name="Folder">Holds more such files, which are read after it in the order of their names.</param>
+sealed record PolicyPlace(string File, string Folder)
+{
+    /// <summary>The files that are there now, in the order in which they are read: what is read later wins.</summary>
+    public IReadOnlyList<string> Found()
+    {
+        var found = System.IO.File.Exists(File) ? new List<string> { File } : [];
+        try { found.AddRange(Directory.EnumerateFiles(Folder).Where(n => !Path.GetFileName(n).StartsWith('.')).Order(StringComparer.Ordinal)); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it is not there */ }
+        return found;
+    }
+}
+
 /// <summary>
 /// Reads what a deployment says of the rules (oslo.policy's <c>policy_file</c> and <c>policy_dirs</c>): YAML or JSON, a mapping of names
 /// to text, or to the older lists of lists.
 /// </summary>
 static class PolicyFile
 {
-    /// <summary>The files that count, in the order in which they are read: what is read later wins.</summary>
-    public static IReadOnlyList<string> Found(string file, string folder)
-    {
-        var found = File.Exists(file) ? new List<string> { file } : [];
-        try { found.AddRange(Directory.EnumerateFiles(folder).Where(n => !Path.GetFileName(n).StartsWith('.')).Order(StringComparer.Ordinal)); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it need not be there */ }
-        return found;
-    }
-
     /// <summary>The rules in force with all of these files.</summary>
     /// <exception cref="FormatException">What is wrong, with its file and line.</exception>
     public static Policy Read(IEnumerable<string> files)

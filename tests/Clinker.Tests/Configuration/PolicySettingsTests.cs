@@ -26,15 +26,15 @@ public sealed class PolicySettingsTests : IDisposable
         var file = Path.Combine(folder, "rules.yaml");
         File.WriteAllText(file, "volume:create: role:operator");
         var settings = Given.Of(Configured($"policy_file = {file}"));
-        Assert.Equal([file], settings.PolicyFiles());
+        Assert.Equal([file], settings.Policy.Found());
         File.Delete(file);
-        Assert.Empty(settings.PolicyFiles());
+        Assert.Empty(settings.Policy.Found());
     }
 
     [Fact]
-    public void A_file_that_is_named_and_missing_or_wrong_stops_the_start()
+    public void A_file_that_is_missing_is_told_and_a_wrong_one_stops_the_start()
     {
-        Assert.Contains("is not there", Assert.Single(Given.Wrong(Configured($"policy_file = {folder}/rules.yaml"))), StringComparison.Ordinal);
+        Assert.Contains(Given.Of(Configured($"policy_file = {folder}/rules.yaml")).Notes, n => n.Contains("rules.yaml is not there", StringComparison.Ordinal));
         File.WriteAllText(Path.Combine(folder, "rules.yaml"), "volume:create: role:a or");
         Assert.Contains("rules.yaml, line 1, volume:create: a check is missing at its end.",
             Assert.Single(Given.Wrong(Configured($"policy_file = {folder}/rules.yaml"))), StringComparison.Ordinal);

@@ -19,7 +19,7 @@ public sealed class PolicyFileTests : IDisposable
     Policy Read(string text)
     {
         System.IO.File.WriteAllText(File, text);
-        return PolicyFile.Read(PolicyFile.Found(File, Folder));
+        return PolicyFile.Read(new PolicyPlace(File, Folder).Found());
     }
 
     [Fact]
@@ -118,7 +118,7 @@ public sealed class PolicyFileTests : IDisposable
     [Fact]
     public void A_change_is_seen_and_a_wrong_one_leaves_what_was()
     {
-        var source = new PolicySource(Policy.Default, () => PolicyFile.Found(File, Folder), NullLogger.Instance);
+        var source = new PolicySource(Policy.Default, new PolicyPlace(File, Folder).Found, NullLogger.Instance);
         Is("member");
         Change("volume:create: role:one", 1, "one");
         Change("volume:create: role:two", 2, "two");
