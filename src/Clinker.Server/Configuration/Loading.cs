@@ -173,7 +173,7 @@ static class Loading
     {
         var place = new PolicyPlace(from.Get(Options.PolicyFile) ?? "", from.Get(Options.PolicyDir) ?? "");
         if (!line.Roles.HasFlag(Roles.Api)) return place;
-        if (from.IsSet(Options.PolicyFile) && !File.Exists(place.File))
+        if (place.File != "/etc/cinder/policy.yaml" && !File.Exists(place.File))
             from.Note($"[{Sections.Policy}] {Options.PolicyFile.Key}: {place.File} is not there: everybody may what he may by default");
         try { PolicyFile.Read(place.Found()); }
         catch (FormatException e) { from.Wrong($"[{Sections.Policy}] {e.Message}"); }

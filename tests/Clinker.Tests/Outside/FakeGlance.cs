@@ -192,8 +192,12 @@ public sealed class FakeGlance : IAsyncDisposable
             image["status"] = "queued";
             throw;
         }
+        finally { Taken++; }
         await Say(response, 204, []);
     }
+
+    /// <summary>How often data has come for an image, whole or not.</summary>
+    public int Taken { get; private set; }
 
     static async Task Say(HttpListenerResponse response, int status, byte[] body)
     {

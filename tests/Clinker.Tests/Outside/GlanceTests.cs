@@ -175,7 +175,7 @@ public sealed class GlanceTests : IAsyncDisposable
             await to.WriteAsync(data.AsMemory(0, 100_000), stop);
             throw new Fault.DriverFailed("read the volume", "it was written to").Thrown();
         }, Go));
-        while ((string?)fake.Images[id]["status"] == "saving") await Task.Delay(1);
+        for (var waited = 0; (fake.Taken == 0 && waited < 2000) || (string?)fake.Images[id]["status"] == "saving"; waited++) await Task.Delay(1, Go);
         Assert.Equal("queued", (await glance.Get(id, null, Go)).Status);
         await glance.Upload(id, data.Length, async (to, stop) => await to.WriteAsync(data, stop), Go);
         Assert.Equal("active", (await glance.Get(id, null, Go)).Status);
