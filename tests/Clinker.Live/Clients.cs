@@ -22,7 +22,7 @@ public sealed class Clients(ITestOutputHelper output)
             await using var daemon = new Daemon(folder, "--embedded", "--state", folder);
             await daemon.Start();
             var result = await Processes.Run("/usr/bin/python3",
-                ["-B", Path.Combine(root, "tests/Clinker.Live/clients.py"), $"{daemon.Port}", Path.Combine(root, "api/routes.txt")], Patience);
+                ["-B", Path.Combine(root, "tests/Clinker.Live/clients.py"), $"{daemon.Port}"], Patience);
             output.WriteLine(result.Output);
             Assert.True(result.ExitCode == 0, result.Error + result.Output[^Math.Min(1000, result.Output.Length)..]);
             // Two volumes were asked for that no backend can have, for their messages.

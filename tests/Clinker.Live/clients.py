@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Every block storage command that Debian's cinder and openstack know, once, against a clinkerd. Called by Clients.cs:
 
-    clients.py PORT ROUTES      PORT: of an embedded clinkerd that has nothing yet; ROUTES: api/routes.txt
+    clients.py PORT      of an embedded clinkerd that has nothing yet
 
-A command that is neither used here nor named in NOT_YET or NOT_HERE fails the run, as does one of NOT_YET whose route has come.
+A command that is neither used here nor named in NOT_HERE fails the run.
 """
 import sys
 import uuid
@@ -11,10 +11,6 @@ import uuid
 from client_calls import (
     check, cinder, cinder_ran, failures, field, known, openstack, openstack_ran, refused, row, spent, until, used, volume,
 )
-
-# What has no route yet: the command, and what the line of its route will have.
-NOT_YET = {
-}
 
 # What needs more, or something else, than a block storage service.
 NOT_HERE = {
@@ -416,12 +412,9 @@ until("consistency group", "band", "gone")
 until("consistency group", "duo", "gone")
 check("nothing is left", openstack("volume list", "--all-projects") == [])
 
-routes = " ".join(open(sys.argv[2], encoding="utf-8").read().split())
-missed = known - used - NOT_YET.keys() - NOT_HERE.keys()
+missed = known - used - NOT_HERE.keys()
 check("every command is used, or named with a reason", not missed, sorted(missed))
-come = [c for c, route in NOT_YET.items() if f"{route} " in routes]
-check("what stands in NOT_YET has no route", not come, come)
-check("what is named with a reason is not used", not (NOT_YET.keys() | NOT_HERE.keys()) & used)
-print(f"{len(spent)} lines of {len(used)} commands in {sum(spent):.1f} s; {len(NOT_YET)} commands not yet; {len(failures)} failures")
+check("what is named with a reason is not used", not NOT_HERE.keys() & used)
+print(f"{len(spent)} lines of {len(used)} commands in {sum(spent):.1f} s; {len(failures)} failures")
 if failures:
     sys.exit("\n".join(failures))

@@ -137,6 +137,7 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         var disk = await driver.Create(volume, Under());
         volume = volume with { ProviderLocation = disk.ProviderLocation, Format = disk.Format, Status = VolumeStatus.Available };
         Assert.DoesNotContain("rror", await Sh($"qemu-io -f qcow2 -c 'write -P 65 0 8M' -c 'write -P 66 1000M 24M' {PathOf(volume)}"), StringComparison.Ordinal);
+        await Within(Soon, async () => !(await Sh($"qemu-img info -f qcow2 {PathOf(volume)}")).Contains(" lock", StringComparison.Ordinal), "the writer has let go of it");
         // Somebody has it open whom the database knows nothing of.
         var gate = Path.Combine(Root, "gate");
         await Sh($"mkfifo {gate}");
