@@ -40,7 +40,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         await Act(Verb, root =>
         {
             using var dir = Made(root, name.Place);
-            Gone(dir, mine);
+            VolumeFiles.Gone(dir, mine);
             using var file = OpenAt(dir, mine, O_WRONLY | O_CREAT | O_EXCL, OwnerOnly);
             Write(file, bytes.Span, 0);
             Sync(file);
@@ -52,7 +52,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
             await Act(Verb, root =>
             {
                 using var dir = Existing(root, name.Place);
-                return dir is not null && Gone(dir, mine);
+                return dir is not null && VolumeFiles.Gone(dir, mine);
             }, CancellationToken.None);
             throw;
         }
@@ -64,7 +64,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
             directory.Prove(root);
             Rename(dir, mine, name.Name);
             Sync(file); // GlusterFS answers the fsync of a directory by itself; that of a file makes its names durable too
-            SyncNames(dir);
+            VolumeFiles.SyncNames(dir);
             return true;
         }, work.Token);
     }
@@ -82,13 +82,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
             if (!facts.IsRegular || facts.Size > most)
                 throw new Fault.DriverFailed("read the backup", $"{name} is no file of at most {most} bytes.").Thrown();
             var bytes = new byte[facts.Size];
-            for (var done = 0; done < bytes.Length;)
-            {
-                var n = Read(file, bytes.AsSpan(done), done);
-                if (n == 0) return bytes[..done]; // cut since: whoever knows what it was to be finds out
-                done += n;
-            }
-            return bytes;
+            return bytes[..ReadAll(file, bytes, 0)]; // shorter if it was cut since: whoever knows what it was to be finds out
         }
     }, token);
 
@@ -97,19 +91,19 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         using var container = Directory(root, place.Container);
         using var dir = container is null ? null : Directory(container, place.BackupId);
         if (dir is null) return true;
-        if (Gone(dir, "index")) SyncNames(dir); // from here on it is no backup any more
-        foreach (var name in Names(dir)) Gone(dir, name);
+        if (VolumeFiles.Gone(dir, "index")) VolumeFiles.SyncNames(dir); // from here on it is no backup any more
+        foreach (var name in Names(dir)) VolumeFiles.Gone(dir, name);
         try { RemoveDirectory(container!, place.BackupId); }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { /* another was quicker */ }
-        SyncNames(container!);
+        VolumeFiles.SyncNames(container!);
         return true;
     }, work.Token);
 
     static SafeFileHandle Made(SafeFileHandle root, BackupPlace backup)
     {
-        if (MakeDirectory(root, backup.Container, OwnerOnlyDirectory)) SyncNames(root);
+        if (MakeDirectory(root, backup.Container, OwnerOnlyDirectory)) VolumeFiles.SyncNames(root);
         using var container = OpenDirectory(root, backup.Container);
-        if (MakeDirectory(container, backup.BackupId, OwnerOnlyDirectory)) SyncNames(container);
+        if (MakeDirectory(container, backup.BackupId, OwnerOnlyDirectory)) VolumeFiles.SyncNames(container);
         return OpenDirectory(container, backup.BackupId);
     }
 
@@ -126,18 +120,6 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
     }
 
     static SafeFileHandle OpenDirectory(SafeFileHandle dir, string name) => OpenAt(dir, name, O_PATH | O_DIRECTORY);
-
-    static bool Gone(SafeFileHandle dir, string name)
-    {
-        try { Unlink(dir, name); return true; }
-        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
-    }
-
-    static void SyncNames(SafeFileHandle dir)
-    {
-        using var open = OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
-        Sync(open);
-    }
 
     Task<T> Act<T>(string verb, Func<SafeFileHandle, T> act, CancellationToken token) => Answered(verb, () => directory.Lane.Run(_ =>
     {

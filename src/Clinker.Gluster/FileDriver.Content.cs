@@ -40,7 +40,7 @@ public abstract partial class FileDriver
     async Task Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
     {
         var on = new Errand(place, verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? spec.Bytes / Gib : 0), work.Token);
-        if (spec.Format == VolumeFormat.Qcow2) await LaidOut(on, spec, image => Go((_, file) => VolumeFiles.CopyData(image, file, on.Token)));
+        if (spec.Format == VolumeFormat.Qcow2) await LaidOut(on, spec, Go);
         else await Go((_, file) => Libc.Truncate(file, spec.Bytes));
 
         async Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
@@ -50,7 +50,8 @@ public abstract partial class FileDriver
             {
                 return await Make(on, spec, work, change, Begin, async dir =>
                 {
-                    await TakeRoom(on, dir, spec);
+                    if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
+                        await WriteZeroes(on, dir, spec, 0, spec.Bytes);
                     await new Filling(this, on, dir, spec).Run(fill);
                 });
             }
@@ -62,22 +63,6 @@ public abstract partial class FileDriver
                 begin(dir, file);
             }
         }
-    }
-
-    /// <summary>Takes the room of a thick file that is under work, with zeroes where there is no fallocate.</summary>
-    async Task TakeRoom(Errand on, SafeFileHandle dir, VolumeSpec spec)
-    {
-        if (spec.Provisioning != Provisioning.Thick) return;
-        var size = await Act(on, _ =>
-        {
-            using var file = VolumeFiles.Resume(dir, layout, spec);
-            var bytes = Libc.Facts(file).Size;
-            try { Libc.Allocate(file, bytes); return 0; }
-            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP && spec.Format == VolumeFormat.Raw) { return bytes; }
-        });
-        if (size == 0) return;
-        Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
-        await WriteZeroes(on, dir, spec, size);
     }
 
     /// <summary>A file under work as it is being filled: each write is an act of its own.</summary>
@@ -92,10 +77,8 @@ public abstract partial class FileDriver
         {
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
-            await driver.Act(on, _ =>
+            await driver.OnWork(on, dir, spec, file =>
             {
-                on.Place.Prove(dir);
-                using var file = VolumeFiles.Resume(dir, driver.layout, spec);
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);
                 if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return true;
                 Libc.Sync(file);
@@ -200,22 +183,11 @@ public abstract partial class FileDriver
                 var run = map?.At(file, offset + done) ?? new(offset + done, here - done);
                 var piece = into.Span.Slice(done, (int)Math.Min(run.Length, here - done));
                 done += piece.Length;
-                if (run.Host is { } host) ReadAll(file, piece, host);
-                else piece.Clear();
+                // An image's last cluster may not be there to its end. That a file was cut meanwhile, Close tells.
+                piece[(run.Host is { } host ? Libc.ReadAll(file, piece, host) : 0)..].Clear();
             }
             return true;
         });
-
-        static void ReadAll(SafeFileHandle file, Span<byte> into, long at)
-        {
-            while (!into.IsEmpty)
-            {
-                var n = Libc.Read(file, into, at);
-                if (n == 0) { into.Clear(); return; } // an image's last cluster may not be there to its end; Close tells a file that was cut
-                into = into[n..];
-                at += n;
-            }
-        }
 
         public override async ValueTask Close()
         {

@@ -113,7 +113,7 @@ public abstract partial class FileDriver
         using var fromDir = await Act(read, _ => from.Place.Open());
         var before = await Look(sync: true);
         var (raw, size) = (spec.Format == VolumeFormat.Raw, spec is { Format: VolumeFormat.Raw, IsSnapshot: false } ? spec.Bytes : before.Size);
-        var dense = spec.Provisioning == Provisioning.Thick && !await Act(on with { Deadline = on.Deadline + ThickPerGib * (size / Gib) }, _ => Allocated());
+        var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
         while (!copy.Over)
         {
@@ -124,12 +124,10 @@ public abstract partial class FileDriver
                 catch (EndOfStreamException e) { throw Changed(e); }
                 return true;
             });
-            await OnWork(copy.Write);
+            await OnWork(on, dir, spec, file => { copy.Write(file); return true; });
         }
-        var zeroes = dense && raw ? new byte[ZeroesAtOnce] : [];
-        for (var at = before.Size; zeroes.Length > 0 && at < size; at += ZeroesAtOnce)
-            await OnWork(file => { Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, size - at)), at); Libc.Sync(file); });
-        await OnWork(file => Libc.Truncate(file, size));
+        if (dense && raw) await WriteZeroes(on, dir, spec, before.Size, size);
+        await OnWork(on, dir, spec, file => { Libc.Truncate(file, size); return true; });
         // What was written while it was copied is there in part: that was no moment's content.
         if (await Look(sync: false) is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
 
@@ -139,25 +137,6 @@ public abstract partial class FileDriver
             using var source = OpenFitting(fromDir, from, spec, on.Verb);
             if (sync) Libc.Sync(source);
             return Libc.Facts(source);
-        });
-
-        bool Allocated()
-        {
-            using var file = VolumeFiles.Resume(dir, layout, spec);
-            try { Libc.Allocate(file, size); return true; }
-            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP)
-            {
-                Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
-                return false;
-            }
-        }
-
-        Task OnWork(Action<SafeFileHandle> act) => Act(on, _ =>
-        {
-            on.Place.Prove(dir);
-            using var file = VolumeFiles.Resume(dir, layout, spec);
-            act(file);
-            return true;
         });
 
         FaultException Changed(Exception? cause) => new Fault.DriverFailed(

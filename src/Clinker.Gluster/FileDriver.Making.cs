@@ -25,44 +25,69 @@ public abstract partial class FileDriver
             Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
         }
         // No fallocate there: every byte is written, an act at a time, so that each has its deadline.
-        return await Make(on, spec, work, change, fill: null, dir => WriteZeroes(on, dir, spec, spec.Bytes));
+        return await Make(on, spec, work, change, fill: null, dir => WriteZeroes(on, dir, spec, 0, spec.Bytes));
     }
 
-    async Task WriteZeroes(Errand on, SafeFileHandle dir, VolumeSpec spec, long bytes)
+    async Task WriteZeroes(Errand on, SafeFileHandle dir, VolumeSpec spec, long from, long to)
     {
         var zeroes = new byte[ZeroesAtOnce];
-        for (long at = 0; at < bytes; at += ZeroesAtOnce)
-            await Act(on, _ =>
+        for (var at = from; at < to; at += ZeroesAtOnce)
+            await OnWork(on, dir, spec, file =>
             {
-                using var file = VolumeFiles.Resume(dir, layout, spec);
-                Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, bytes - at)), at);
+                Libc.Write(file, zeroes.AsSpan(0, (int)Math.Min(ZeroesAtOnce, to - at)), at);
                 Libc.Sync(file);
                 return true;
             });
     }
+
+    /// <summary>Takes the room of the file under work; false where there is no fallocate.</summary>
+    async Task<bool> Allocated(Errand on, SafeFileHandle dir, VolumeSpec spec, long bytes)
+    {
+        var taken = await OnWork(on with { Deadline = on.Deadline + ThickPerGib * (bytes / Gib) }, dir, spec, file =>
+        {
+            try { Libc.Allocate(file, bytes); return true; }
+            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { return false; }
+        });
+        if (!taken) Log.WritesZeroes(log, backend, on.Place.Name, spec.Id);
+        return taken;
+    }
+
+    /// <summary>An act on the file under work.</summary>
+    Task<T> OnWork<T>(Errand on, SafeFileHandle dir, VolumeSpec spec, Func<SafeFileHandle, T> act) => Act(on, _ =>
+    {
+        on.Place.Prove(dir);
+        using var file = VolumeFiles.Resume(dir, layout, spec);
+        return act(file);
+    });
 
     /// <summary>
     /// The image is laid out on a local file and then copied, hardly more than a cluster for each 512 MiB: qemu-img itself never
     /// touches the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
     /// (<see cref="Share.MountArguments"/>).
     /// </summary>
-    Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change) => LaidOut(on, spec, image =>
-        Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, (_, file) =>
+    Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change) => LaidOut(on, spec, fill =>
+        Make(on with { Deadline = on.Deadline + ThickPerGib * (spec.Bytes / Gib) }, spec, work, change, fill));
+
+    /// <param name="use">Gets what fills the new file with the image.</param>
+    async Task<bool> LaidOut(Errand on, VolumeSpec spec, Func<Action<SafeFileHandle, SafeFileHandle>, Task<bool>> use)
+    {
+        using var scratch = NewScratch(on.Verb);
+        await LayOut(on, scratch.File("image"), spec);
+        using var image = File.OpenHandle(scratch.File("image"));
+        return await use((_, file) =>
         {
             if (spec.Provisioning == Provisioning.Thick) Libc.Allocate(file, RandomAccess.GetLength(image));
             VolumeFiles.CopyData(image, file, on.Token);
-        }));
+        });
+    }
 
-    async Task<bool> LaidOut(Errand on, VolumeSpec spec, Func<SafeFileHandle, Task<bool>> use)
+    Scratch NewScratch(string verb)
     {
-        var scratch = Path.Combine(options.ScratchDirectory, $"clinker-{layout.Work(spec)}-{Environment.ProcessId}");
-        try
+        try { return Scratch.Make(options.ScratchDirectory); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            await LayOut(on, scratch, spec);
-            using var image = File.OpenHandle(scratch);
-            return await use(image);
+            throw new Fault.DriverFailed(verb, $"{options.ScratchDirectory}: {e.Message}").Thrown(e);
         }
-        finally { File.Delete(scratch); }
     }
 
     Task LayOut(Errand on, string path, VolumeSpec spec) => QemuImg(on,

@@ -25,7 +25,7 @@ internal sealed class Qcow2Map
     public Qcow2Map(SafeFileHandle file)
     {
         var header = new byte[HeaderBytes];
-        var read = Libc.Read(file, header, 0);
+        var read = Libc.ReadAll(file, header, 0);
         if (Qcow2Header.Read(file) is not { } facts) throw new InvalidDataException("is no qcow2 image");
         if (facts.NeedsOthers) throw new InvalidDataException("is a qcow2 image that needs other files");
         var version = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
@@ -85,12 +85,7 @@ internal sealed class Qcow2Map
     static ulong[] Numbers(SafeFileHandle file, long at, int count)
     {
         var bytes = new byte[count * sizeof(ulong)];
-        for (var done = 0; done < bytes.Length;)
-        {
-            var n = Libc.Read(file, bytes.AsSpan(done), at + done);
-            if (n == 0) throw new InvalidDataException("is a qcow2 image that ends within its tables");
-            done += n;
-        }
+        if (Libc.ReadAll(file, bytes, at) < bytes.Length) throw new InvalidDataException("is a qcow2 image that ends within its tables");
         var numbers = new ulong[count];
         for (var i = 0; i < count; i++) numbers[i] = BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(i * sizeof(ulong)));
         return numbers;

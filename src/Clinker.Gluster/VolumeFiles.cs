@@ -244,7 +244,8 @@ internal static class VolumeFiles
         if (Gone(dir, name)) SyncNames(dir);
     }
 
-    static bool Gone(SafeFileHandle dir, string name)
+    /// <summary>Unlinks a name; false when there is none.</summary>
+    public static bool Gone(SafeFileHandle dir, string name)
     {
         try { Unlink(dir, name); return true; }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }

@@ -86,7 +86,9 @@ static partial class Composition
         using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
-        if (settings.Roles.HasFlag(Roles.Volume) && conversion.Sweep() is > 0 and var swept) Log.Swept(log, swept, settings.Images.Conversion.Directory);
+        if (settings.Roles.HasFlag(Roles.Volume))
+            foreach (var scratch in (string[])[settings.Images.Conversion.Directory, Path.GetTempPath()])
+                if (Scratch.Sweep(scratch) is > 0 and var swept) Log.Swept(log, swept, scratch);
         await using var backups = settings.Backups is { } kept
             ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
             : null;

@@ -28,9 +28,6 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 
     readonly SemaphoreSlim turns = new(MostAtOnce);
 
-    /// <summary>Removes what daemons that have ended left; how many conversions'.</summary>
-    public int Sweep() => Scratch.Sweep(settings.Directory);
-
     /// <summary>Does something with a scratch directory that is there only meanwhile.</summary>
     /// <param name="bytes">The room that is needed at least.</param>
     internal async Task With(long bytes, string imageId, Func<Scratch, Task> work, CancellationToken token)

@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Host;
 using Clinker.Operations;
 
 namespace Clinker.Outside;

@@ -162,6 +162,14 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Reads until the buffer is full or the file at its end; how many bytes.</summary>
+    public static int ReadAll(SafeFileHandle file, Span<byte> into, long offset)
+    {
+        var read = 0;
+        while (read < into.Length && Read(file, into[read..], offset + read) is > 0 and var n) read += n;
+        return read;
+    }
+
     /// <summary>Writes all of it, however many calls that takes.</summary>
     public static void Write(SafeFileHandle file, ReadOnlySpan<byte> from, long offset)
     {

@@ -184,14 +184,15 @@ public sealed class ImageCopyTests : IAsyncDisposable
     [Fact]
     public async Task A_start_removes_what_a_daemon_left_that_died_and_nothing_of_one_that_works()
     {
-        Directory.CreateDirectory(Path.Combine(Scratch, "clinker-dead"));
-        Directory.CreateDirectory(Path.Combine(Scratch, "clinker-alive"));
-        Directory.CreateDirectory(Path.Combine(Scratch, "others"));
-        await File.WriteAllTextAsync(Path.Combine(Scratch, "clinker-dead", "image"), "left");
-        using var conversion = Conversion();
-        await using (new FileStream(Path.Combine(Scratch, "clinker-alive", "lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
-            Assert.Equal(1, conversion.Sweep());
-        Assert.Equal(["clinker-alive", "others"], Directory.EnumerateDirectories(Scratch).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal));
+        // What has no lock's file is somebody else's, whatever it is called.
+        foreach (var name in new[] { "clinker-scratch-dead", "clinker-scratch-others", "others" }) Directory.CreateDirectory(Path.Combine(Scratch, name));
+        foreach (var name in new[] { "image", "lock" }) await File.WriteAllTextAsync(Path.Combine(Scratch, "clinker-scratch-dead", name), "left");
+        using var alive = Host.Scratch.Make(Scratch);
+        await File.WriteAllTextAsync(alive.File("image"), "worked on");
+        Assert.Equal(1, Host.Scratch.Sweep(Scratch));
+        Assert.False(Directory.Exists(Path.Combine(Scratch, "clinker-scratch-dead")));
+        Assert.Equal(3, Directory.EnumerateDirectories(Scratch).Count());
+        Assert.Equal("worked on", await File.ReadAllTextAsync(alive.File("image")));
     }
 
     public async ValueTask DisposeAsync()

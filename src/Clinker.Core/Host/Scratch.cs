@@ -1,12 +1,12 @@
-namespace Clinker.Outside;
+namespace Clinker.Host;
 
 /// <summary>
-/// A directory for the files of one conversion, gone with it. While it is in use its lock is held, which ends with the process: so
+/// A directory for the files of one piece of work, gone with it. While it is in use its lock is held, which ends with the process: so
 /// what a daemon that died has left is known from what another works on.
 /// </summary>
-sealed class Scratch : IDisposable
+public sealed class Scratch : IDisposable
 {
-    const string Prefix = "clinker-", LockName = "lock";
+    const string Prefix = "clinker-scratch-", LockName = "lock";
 
     readonly string path;
     readonly FileStream held;
@@ -21,7 +21,7 @@ sealed class Scratch : IDisposable
 #pragma warning disable CA1416 // Linux it is
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 #pragma warning restore CA1416
-        return new(path, Hold(path));
+        return new(path, Hold(path, FileMode.CreateNew));
     }
 
     public string File(string name) => Path.Combine(path, name);
@@ -38,7 +38,8 @@ sealed class Scratch : IDisposable
         {
             try
             {
-                using (Hold(path)) Directory.Delete(path, recursive: true);
+                // Without a lock's file it is somebody else's, or just being made.
+                using (Hold(path, FileMode.Open)) Directory.Delete(path, recursive: true);
                 swept++;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use, or not ours */ }
@@ -46,7 +47,7 @@ sealed class Scratch : IDisposable
         return swept;
     }
 
-    static FileStream Hold(string path) => new(Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+    static FileStream Hold(string path, FileMode mode) => new(Path.Combine(path, LockName), mode, FileAccess.ReadWrite, FileShare.None);
 
     public void Dispose()
     {
