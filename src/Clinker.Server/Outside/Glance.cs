@@ -27,7 +27,6 @@ sealed class Glance : Images, IDisposable
     static readonly TimeSpan Storing = TimeSpan.FromMinutes(10);
 
     const int MaxConnections = 64;
-    const int MaxAnswerBytes = 1 << 20;
     const string Patches = "application/openstack-images-v2.1-json-patch";
 
     readonly GlanceSettings settings;
@@ -39,16 +38,7 @@ sealed class Glance : Images, IDisposable
     {
         this.settings = settings;
         this.own = own;
-        http = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false, // tokens go nowhere else
-            UseCookies = false,
-            MaxConnectionsPerServer = MaxConnections,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // a name may come to mean another address
-        })
-        { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
-        http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("clinkerd", null));
+        http = Connections.Client(MaxConnections);
     }
 
     public override async Task<Image> Get(string id, string? token, CancellationToken stop)
@@ -222,7 +212,7 @@ sealed class Glance : Images, IDisposable
     {
         try
         {
-            await answer.Content.LoadIntoBufferAsync(MaxAnswerBytes, stop);
+            await answer.Content.LoadIntoBufferAsync(Connections.MaxAnswerBytes, stop);
             return await answer.Content.ReadAsByteArrayAsync(stop);
         }
         catch (Exception e) when (e is HttpRequestException or IOException) { throw Away(e.Message).Thrown(e); }

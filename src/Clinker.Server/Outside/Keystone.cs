@@ -23,7 +23,6 @@ sealed partial class Keystone : IDisposable
     static readonly TimeSpan RefusedPause = TimeSpan.FromSeconds(10);
 
     const int MaxConnections = 32;
-    const int MaxAnswerBytes = 1 << 20;
 
     readonly KeystoneSettings settings;
     readonly TimeProvider time;
@@ -38,14 +37,11 @@ sealed partial class Keystone : IDisposable
         this.settings = settings;
         this.time = time;
         this.log = log;
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false, // tokens go nowhere else
-            UseCookies = false,
-            MaxConnectionsPerServer = MaxConnections,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // a name may come to mean another address
-        };
+        http = Connections.Client(MaxConnections, Trust);
+    }
+
+    void Trust(SocketsHttpHandler handler)
+    {
         if (settings.Insecure)
         {
 #pragma warning disable CA5359 // that is what the option says
@@ -58,8 +54,6 @@ sealed partial class Keystone : IDisposable
             policy.CustomTrustStore.AddRange(authorities);
             handler.SslOptions.CertificateChainPolicy = policy;
         }
-        http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
-        http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("clinkerd", null));
     }
 
     /// <summary>What a token says, or null when it is none that is good.</summary>
@@ -126,12 +120,7 @@ sealed partial class Keystone : IDisposable
     public async Task<string> Own(string? refused, CancellationToken deadline)
     {
         Task<OwnToken> signIn;
-        lock (gate)
-        {
-            var good = own is { IsCompleted: false }
-                || (own is { IsCompletedSuccessfully: true } && own.Result is var had && had.Until > time.GetUtcNow() && (refused is null || had.Text != refused));
-            signIn = good ? own! : own = SignIn();
-        }
+        lock (gate) signIn = own is { } last && MayServe(last, refused) ? last : own = SignIn();
         OwnToken token;
         try
         {
@@ -142,6 +131,14 @@ sealed partial class Keystone : IDisposable
             throw Slow(e);
         }
         return token.Text ?? throw new KeystoneDown("Keystone does not know the daemon's user by this password");
+    }
+
+    /// <summary>Whether a sign-in is under way, or gave a token that is still good and is not the refused one.</summary>
+    bool MayServe(Task<OwnToken> signIn, string? refused)
+    {
+        if (!signIn.IsCompletedSuccessfully) return !signIn.IsCompleted;
+        var token = signIn.GetAwaiter().GetResult(); // it is there
+        return token.Until > time.GetUtcNow() && (refused is null || token.Text != refused);
     }
 
     async Task<OwnToken> SignIn()
