@@ -63,7 +63,7 @@ public sealed partial class RoleTests(ThingsOfAProject things) : IClassFixture<T
 {
     static readonly string[] Ladder = ["anyone", "reader", "member", "admin"];
 
-    static readonly IReadOnlyDictionary<string, string> Least = EmbeddedLines("Roles.tsv").ToDictionary(f => f[0], f => f[1]);
+    static readonly IReadOnlyDictionary<string, string> Least = Resource.Lines("Roles.tsv").ToDictionary(f => f[0], f => f[1]);
 
     public static TheoryData<string> Routes => RouteCases.Names(_ => true);
 
@@ -129,10 +129,4 @@ public sealed partial class RoleTests(ThingsOfAProject things) : IClassFixture<T
 
     [GeneratedRegex(@"\{[^}]*\}")]
     private static partial Regex Variable();
-
-    static IEnumerable<string[]> EmbeddedLines(string file)
-    {
-        using var reader = new StreamReader(typeof(RoleTests).Assembly.GetManifestResourceStream(file)!);
-        return [.. reader.ReadToEnd().Split('\n').Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split('\t'))];
-    }
 }
