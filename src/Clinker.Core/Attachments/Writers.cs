@@ -33,6 +33,13 @@ static class Writers
     /// <summary>Whether a host has the volume now.</summary>
     public static Task<bool> Any(Saga saga, string volumeId) => saga.Read(tx => tx.Attachments.Any(volumeId));
 
+    /// <summary>For what is done to a volume that is available, be it by an admin's word only.</summary>
+    /// <exception cref="FaultException">DriverFailed: a host has it; nothing was done.</exception>
+    public static async Task DemandNone(Saga saga, string volumeId, string verb)
+    {
+        if (await Any(saga, volumeId)) throw new FaultException(new Fault.DriverFailed(verb, "a host has the volume.")) { NothingDone = true };
+    }
+
     /// <summary>A volume that the operation holds and is to copy, as it is now: it may have come into use since that was accepted.</summary>
     /// <param name="what">What the backend can't do with one in use: "clone volumes in use".</param>
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>

@@ -56,12 +56,7 @@ public readonly struct BackupTable(Tx tx)
         """, r => r.GetString(0))).Count > 0;
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
-    public async Task Settle(string id, string from, string to)
-    {
-        var changed = await tx.Execute(
-            $"update backup set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
-        if (changed != 1) throw new InvalidOperationException($"Backup {id} was not {from} when it should have become {to}.");
-    }
+    public Task Settle(string id, string from, string to) => tx.Settle("backup", "Backup", id, from, to);
 
     /// <summary>Notes what keeps it from now on.</summary>
     public Task SetPlace(string id, string service, string container, string zone) => tx.Execute($"""
@@ -98,8 +93,7 @@ public readonly struct BackupTable(Tx tx)
     public async Task<Listed<Backup>> List(ListQuery query)
     {
         if (query.Marker is { } marker) await Get(marker);
-        var page = await tx.Query($"select {AllAndDependents} from backup{ListSql.Page(query, "backup", tx.Dialect)}", Read);
-        return new(page, query.WithCount ? await tx.Number($"select count(*) from backup{ListSql.Where(query, tx.Dialect)}") : null);
+        return await ListSql.Listed(tx, AllAndDependents, "backup", query, Read);
     }
 
     public Task Remove(string id) => tx.Execute($"delete from backup where id = {id}");

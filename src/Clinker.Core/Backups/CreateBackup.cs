@@ -87,15 +87,12 @@ public sealed record CreateBackup(
         var container = await saga.Commit("begin", tx => Begin(tx, saga, backup));
         var place = new BackupPlace(container, BackupId);
 
-        if (Temporary(backup, volume) is { } temporary)
-        {
-            snapshot = temporary;
-            await saga.Step("take snapshot", () => CreateSnapshot.Take(saga, volume, temporary), undo: () => DropSnapshot(saga, volume, temporary));
-        }
+        var moment = TemporarySnapshotId is { } temporary ? Moment.Of(volume, temporary) : null;
+        if (moment is not null) await Moment.Take(saga, volume, moment, "back up volumes in use");
         var saved = await saga.Step("save",
-            () => Save(saga, backup, place, volume, snapshot),
+            () => Save(saga, backup, place, volume, moment ?? snapshot),
             undo: () => saga.Backups.Remove(place, saga.Work));
-        if (TemporarySnapshotId is not null) await saga.Step("drop snapshot", () => DropSnapshot(saga, volume, snapshot!));
+        if (moment is not null) await Moment.LetGo(saga, volume, moment);
 
         await saga.Finish(async tx =>
         {
@@ -114,20 +111,6 @@ public sealed record CreateBackup(
         await tx.Backups.SetPlace(backup.Id, saga.Backups.Service, container, service.Zone);
         return container;
     }
-
-    /// <summary>The content of a volume in use at one moment: nobody's snapshot but this operation's.</summary>
-    Snapshot? Temporary(Backup backup, Volume volume) => TemporarySnapshotId is null ? null : new()
-    {
-        Id = TemporarySnapshotId,
-        ProjectId = backup.ProjectId,
-        UserId = backup.UserId,
-        VolumeId = volume.Id,
-        SizeGb = volume.SizeGb,
-        Status = SnapshotStatus.Creating,
-        CreatedAt = backup.CreatedAt,
-    };
-
-    static Task DropSnapshot(Saga saga, Volume volume, Snapshot snapshot) => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work);
 
     static async Task<Saved> Save(Saga saga, Backup backup, BackupPlace place, Volume volume, Snapshot? snapshot)
     {

@@ -26,7 +26,7 @@ public sealed record DeleteBackup(string BackupId) : Operation
         var backup = await tx.Backups.Move(backupId, rule); // from here on nothing is made from it
         if (backup.HasDependents) throw new Fault.Invalid("Invalid backup: Incremental backups exist for this backup.").Thrown();
         var about = new About("backup", backupId);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)
+        if (await tx.Operations.Busy(about)
             || (backup.DataId is { } data && await tx.Operations.Held(new About("backup", data)))) // it is taken in once more
             throw new Fault.Invalid(rule.Refusal).Thrown();
         if (backup.Service is null || await tx.Backups.SharesData(backup)) // whoever is the last takes the objects away

@@ -26,7 +26,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
         if (backup.SizeGb > volume.SizeGb)
             throw Fault.Invalid.Volume($"volume size {volume.SizeGb} is too small to restore backup of size {backup.SizeGb}.").Thrown();
         var about = new About("volume", volumeId);
-        if (volume.Host is null || await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (volume.Host is null || await tx.Operations.Busy(about))
             throw new Fault.Invalid(VolumeRules.RestoreBackup.Refusal).Thrown();
         await tx.Operations.Start(operationId, new RestoreBackup(backupId, volumeId), PoolName.Parse(volume.Host).Queue, volume.ProjectId,
             requestId, holding: new About("backup", backupId));
@@ -41,8 +41,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
             async () =>
             {
                 saga.Driver.Demand(Abilities.Content, "fill volumes anew");
-                if (await Writers.Any(saga, VolumeId)) // available by an admin's word only
-                    throw new FaultException(new Fault.DriverFailed("restore the backup", "a host has the volume.")) { NothingDone = true };
+                await Writers.DemandNone(saga, VolumeId, "restore the backup");
                 await saga.Driver.Refill(volume, BackupCopy.Restore(saga.Backups, backup), saga.Work);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));

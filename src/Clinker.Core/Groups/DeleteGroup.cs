@@ -50,7 +50,7 @@ public sealed record DeleteGroup(string GroupId, string Backend, IReadOnlyList<s
             requestId, holding: placed.Select(v => new About("volume", v.Id)));
     }
 
-    static async Task<bool> UnderWay(Tx tx, About about) => await tx.Operations.Held(about) || await tx.Operations.AnyLive(about);
+    static async Task<bool> UnderWay(Tx tx, About about) => await tx.Operations.Busy(about);
 
     public override async Task Run(Saga saga)
     {

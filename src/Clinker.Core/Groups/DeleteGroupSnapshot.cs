@@ -21,7 +21,7 @@ public sealed record DeleteGroupSnapshot(string GroupSnapshotId, string Backend,
     {
         var whole = await tx.GroupSnapshots.Move(id, GroupRules.DeleteSnapshot);
         var about = new About("group_snapshot", id);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw GroupRules.DeleteSnapshot.Refused(id, whole.Status);
+        if (await tx.Operations.Busy(about)) throw GroupRules.DeleteSnapshot.Refused(id, whole.Status);
         var snapshots = await tx.Snapshots.OfGroupSnapshot(id);
         foreach (var snapshot in snapshots)
         {

@@ -44,12 +44,7 @@ public readonly struct GroupSnapshotTable(Tx tx)
     }
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
-    public async Task Settle(string id, string from, string to)
-    {
-        var changed = await tx.Execute(
-            $"update group_snapshot set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
-        if (changed != 1) throw new InvalidOperationException($"Group snapshot {id} was not {from} when it should have become {to}.");
-    }
+    public Task Settle(string id, string from, string to) => tx.Settle("group_snapshot", "Group snapshot", id, from, to);
 
     /// <summary>An admin's override.</summary>
     public Task Reset(string id, string status) =>

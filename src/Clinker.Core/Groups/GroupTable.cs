@@ -46,12 +46,7 @@ public readonly struct GroupTable(Tx tx)
     }
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
-    public async Task Settle(string id, string from, string to)
-    {
-        var changed = await tx.Execute(
-            $"update volume_group set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
-        if (changed != 1) throw new InvalidOperationException($"Group {id} was not {from} when it should have become {to}.");
-    }
+    public Task Settle(string id, string from, string to) => tx.Settle("volume_group", "Group", id, from, to);
 
     /// <summary>Where its volumes lie (<c>host@backend</c>), null where none lies anywhere yet. Nobody else may place one of them meanwhile.</summary>
     public async Task<string?> BackendOf(string id)

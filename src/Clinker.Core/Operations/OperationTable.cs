@@ -301,6 +301,9 @@ public readonly struct OperationTable(Tx tx)
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");
 
+    /// <summary>Whether something is under way about the resource, or reads from it.</summary>
+    public async Task<bool> Busy(About about) => await AnyLive(about) || await Held(about);
+
     /// <summary>Whether an operation of this kind holds it.</summary>
     public async Task<bool> Held(About about, string kind) => 0 < await tx.Number($"""
         select count(*) from hold h join operation o on o.id = h.operation

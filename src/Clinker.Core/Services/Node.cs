@@ -238,7 +238,7 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
     /// <summary>Whether somebody may be at work on a volume's or a snapshot's files. A volume that was moved has files of another id.</summary>
     static async Task<bool> IsBusy(Tx tx, About about)
     {
-        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about)) return true;
+        if (await tx.Operations.Busy(about)) return true;
         if (about.Kind != "volume" || await tx.Volumes.OfFile(about.Id) is not { } volume || volume.Id == about.Id) return false;
         return await IsBusy(tx, about with { Id = volume.Id });
     }

@@ -31,7 +31,7 @@ public sealed record DeleteSnapshot(string SnapshotId) : Operation
     public static async Task DemandFree(Tx tx, string snapshotId, Rule rule)
     {
         var about = new About("snapshot", snapshotId);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
+        if (await tx.Operations.Busy(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
     }
 
     public override async Task Run(Saga saga)

@@ -49,12 +49,7 @@ public readonly struct SnapshotTable(Tx tx)
     }
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
-    public async Task Settle(string id, string from, string to)
-    {
-        var changed = await tx.Execute(
-            $"update snapshot set status = {to}, updated_at = {tx.Now} where id = {id} and status = {from}");
-        if (changed != 1) throw new InvalidOperationException($"Snapshot {id} was not {from} when it should have become {to}.");
-    }
+    public Task Settle(string id, string from, string to) => tx.Settle("snapshot", "Snapshot", id, from, to);
 
     /// <summary>Notes how far it is, and where it lies; null leaves as it is.</summary>
     public Task SetProgress(string id, string? progress, string? providerLocation = null) => tx.Execute($"""
@@ -85,8 +80,7 @@ public readonly struct SnapshotTable(Tx tx)
     public async Task<Listed<Snapshot>> List(ListQuery query)
     {
         if (query.Marker is { } marker) await Get(marker);
-        var page = await tx.Query($"select {All} from snapshot{ListSql.Page(query, "snapshot", tx.Dialect)}", Read);
-        return new(page, query.WithCount ? await tx.Number($"select count(*) from snapshot{ListSql.Where(query, tx.Dialect)}") : null);
+        return await ListSql.Listed(tx, All, "snapshot", query, Read);
     }
 
     public Task Remove(string id) => tx.Execute($"delete from snapshot where id = {id}");

@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace Clinker.Store;
 
 /// <summary>A <see cref="ListQuery"/> as SQL. Names of columns come from our own lists, values are parameters.</summary>
@@ -17,6 +19,13 @@ static class ListSql
     {
         var all = Conditions(query, dialect);
         return all.Count == 0 ? Sql.Nothing : Sql.Of($" where {Sql.Join(" and ", all)}");
+    }
+
+    /// <summary>One page, with the count of all that match where that is asked for.</summary>
+    public static async Task<Listed<T>> Listed<T>(Tx tx, Sql columns, string table, ListQuery query, Func<DbDataReader, T> read)
+    {
+        var page = await tx.Query($"select {columns} from {Sql.Raw(table)}{Page(query, table, tx.Dialect)}", read);
+        return new(page, query.WithCount ? await tx.Number($"select count(*) from {Sql.Raw(table)}{Where(query, tx.Dialect)}") : null);
     }
 
     /// <summary>Condition, order and limit of one page.</summary>

@@ -62,7 +62,7 @@ public sealed record DeleteVolume(
     public static async Task DemandFree(Tx tx, string volumeId, Rule rule)
     {
         var about = new About("volume", volumeId);
-        if (await tx.Operations.Held(about) || await tx.Operations.AnyLive(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
+        if (await tx.Operations.Busy(about)) throw new Fault.Invalid(rule.Refusal).Thrown();
     }
 
     public override async Task Run(Saga saga)

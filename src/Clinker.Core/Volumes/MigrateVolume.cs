@@ -30,7 +30,7 @@ public sealed record MigrateVolume(string VolumeId, string To, string FileId, bo
         if (now.Host is null || now.Host == to) throw rule.Refused(volumeId, now.Status);
         await tx.Volumes.Move(volumeId, rule);
         About about = new("volume", volumeId);
-        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (await tx.Operations.Busy(about))
             throw Fault.Invalid.Volume($"Volume {volumeId} can't be migrated while something is under way with it.").Thrown();
         await tx.Volumes.SetMigrationStatus(volumeId, MigrationStatus.Starting);
         await tx.Operations.Start(operationId, new MigrateVolume(volumeId, to, fileId, locks), Queues.Scheduler, now.ProjectId, requestId,

@@ -46,7 +46,7 @@ static class Moving
             throw Cannot($"no daemon serves both {here}, where it lies, and {there}.");
         source.Demand(Abilities.Content, what);
         saga.Driver.Demand(Abilities.Content, what);
-        if (await Writers.Any(saga, volume.Id)) throw Cannot("a host has it."); // available by an admin's word only
+        await Writers.DemandNone(saga, volume.Id, what);
         await using var content = await source.Read(volume with { Status = VolumeStatus.Available, AttachStatus = AttachStatus.Detached }, saga.Work);
         return await saga.Driver.CreateFilled(to, content.Copy(), saga.Work);
 

@@ -44,8 +44,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
             async () =>
             {
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
-                if (await Writers.Any(saga, VolumeId))
-                    throw new FaultException(new Fault.DriverFailed("re-image the volume", "a host has it.")) { NothingDone = true };
+                await Writers.DemandNone(saga, VolumeId, "re-image the volume");
                 var image = await saga.Images.Look(ImageId, saga.Work.Token);
                 await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
                 return image.Words();

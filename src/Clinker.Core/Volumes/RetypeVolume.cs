@@ -35,7 +35,7 @@ public sealed record RetypeVolume(string VolumeId, string TypeId, bool MayMove, 
         await tx.Types.Keep(type.Id);
         var volume = await tx.Volumes.Move(volumeId, rule);
         About about = new("volume", volumeId);
-        if (volume.Host is null || await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (volume.Host is null || await tx.Operations.Busy(about))
             throw Fault.Invalid.Volume($"Volume {volumeId} can't be retyped while something is under way with it.").Thrown();
         await tx.Quotas.TakeType(volume, type.Id, limits);
         await tx.Volumes.SetRetyping(volumeId, type.Id);

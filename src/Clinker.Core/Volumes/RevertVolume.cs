@@ -55,8 +55,7 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
             async () =>
             {
                 saga.Driver.Demand(Abilities.Revert, "revert volumes to snapshots");
-                if (await Writers.Any(saga, VolumeId)) // available by an admin's word only
-                    throw new FaultException(new Fault.DriverFailed("revert the volume", "a host has it.")) { NothingDone = true };
+                await Writers.DemandNone(saga, VolumeId, "revert the volume");
                 await saga.Driver.RevertTo(volume, snapshot, saga.Work);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));

@@ -56,19 +56,12 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         // One that is in use is read as it was at one moment: from a snapshot that is there only meanwhile.
-        var moment = volume.PreviousStatus == InUse ? Moment(saga, volume) : null;
-        if (moment is not null)
-            await saga.Step("moment",
-                async () =>
-                {
-                    saga.Driver.Demand(Abilities.SnapshotsAttached, "upload volumes in use");
-                    await saga.Driver.CreateSnapshot(volume, moment, saga.Work);
-                },
-                undo: () => saga.Driver.DeleteSnapshot(volume, moment, saga.Work));
+        var moment = volume.PreviousStatus == InUse ? Moment.Of(volume, saga.Row.Id) : null;
+        if (moment is not null) await Moment.Take(saga, volume, moment, "upload volumes in use");
 
         await saga.Step("upload", () => Upload(saga, volume, moment));
 
-        if (moment is not null) await saga.Step("let go", () => saga.Driver.DeleteSnapshot(volume, moment, saga.Work));
+        if (moment is not null) await Moment.LetGo(saga, volume, moment);
 
         await saga.Finish(async tx =>
         {
@@ -84,8 +77,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         var images = saga.Images.Images;
         var record = await images.Get(ImageId, token: null, token);
         if (record.Status == Image.Active) return; // by an earlier lease, whole: the image service takes no half of one
-        if (moment is null && await Writers.Any(saga, VolumeId))
-            throw new Fault.DriverFailed("upload the volume", "a host has it.").Thrown();
+        if (moment is null) await Writers.DemandNone(saga, VolumeId, "upload the volume");
         await using (var content = moment is null
             ? await saga.Driver.Read(volume with { AttachStatus = AttachStatus.Detached }, saga.Work)
             : await saga.Driver.Read(volume, moment, saga.Work))
@@ -99,18 +91,6 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
     {
         if (saga.Means.Images is { } to) await to.Images.Delete(ImageId, saga.Work.Token);
     }
-
-    /// <summary>It has no row: nobody but this operation knows of it.</summary>
-    static Snapshot Moment(Saga saga, Volume volume) => new()
-    {
-        Id = saga.Row.Id,
-        ProjectId = volume.ProjectId,
-        UserId = volume.UserId,
-        VolumeId = volume.Id,
-        SizeGb = volume.SizeGb,
-        Status = SnapshotStatus.Creating,
-        CreatedAt = saga.Row.CreatedAt,
-    };
 
     /// <summary>Nothing was done to the volume.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)

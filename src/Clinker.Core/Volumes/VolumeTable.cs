@@ -200,8 +200,7 @@ public readonly struct VolumeTable(Tx tx)
     public async Task<Listed<Volume>> List(ListQuery query)
     {
         if (query.Marker is { } marker) await Get(marker);
-        var page = await tx.Query($"select {All} from volume{ListSql.Page(query, "volume", tx.Dialect)}", Read);
-        return new(page, query.WithCount ? await tx.Number($"select count(*) from volume{ListSql.Where(query, tx.Dialect)}") : null);
+        return await ListSql.Listed(tx, All, "volume", query, Read);
     }
 
     /// <summary>How many there are, and the sum of their sizes in GiB.</summary>

@@ -171,7 +171,7 @@ static class Backups
         call.Demand(ResetRule, backup.ProjectId, backup.UserId);
         await tx.Services.DemandUp(ServiceTable.BackupBinary, call.Settings.ServiceDownTime);
         var about = new About("backup", id);
-        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (await tx.Operations.Busy(about))
             throw new Fault.Conflict($"Backup {id} has an operation under way, which will settle its status.").Thrown();
         if (status == BackupStatus.Available && backup.IndexSha256 is null)
             throw new Fault.Invalid($"Invalid backup: Backup {id} is not whole: nothing of it could be restored.").Thrown();

@@ -88,7 +88,7 @@ static class GroupActions
     /// <exception cref="FaultException">Conflict.</exception>
     public static async Task DemandSettled(Tx tx, About about, string kind)
     {
-        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (await tx.Operations.Busy(about))
             throw new Fault.Conflict($"{kind} {about.Id} has an operation under way, which will settle its status.").Thrown();
     }
 

@@ -82,7 +82,7 @@ static class SnapshotActions
     static async Task DemandSettled(Tx tx, string id)
     {
         var about = new About("snapshot", id);
-        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about))
+        if (await tx.Operations.Busy(about))
             throw new Fault.Conflict($"Snapshot {id} has an operation under way, which will settle its status.").Thrown();
     }
 
