@@ -79,11 +79,20 @@ public readonly struct PoolTable(Tx tx)
     }
 
     /// <summary>What is against a volume's staying in a pool, whatever room there is; null for nothing.</summary>
-    public async Task<string?> WhyNotStay(string name, PlaceRequest request, SchedulingSettings settings)
+    public Task<string?> WhyNotStay(string name, PlaceRequest request, SchedulingSettings settings) =>
+        WhyNot(name, request, settings, settings.Filters.Where(f => f.Name != Filters.Capacity.Name));
+
+    /// <summary>Whether the pool that somebody has chosen is one for the volume.</summary>
+    /// <exception cref="FaultException">NoValidBackend with what is against it.</exception>
+    public async Task DemandFit(string name, PlaceRequest request, SchedulingSettings settings)
+    {
+        if (await WhyNot(name, request, settings, settings.Filters) is { } why) throw new Fault.NoValidBackend($"{name}: {why}.").Thrown();
+    }
+
+    async Task<string?> WhyNot(string name, PlaceRequest request, SchedulingSettings settings, IEnumerable<Filter> filters)
     {
         if ((await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name) is not { } pool) return "it is not known";
-        return pool.ServiceDown ?? settings.Filters.Where(f => f.Name != Filters.Capacity.Name)
-            .Select(f => f.WhyNot(pool, request) is { } why ? $"{f.Name}: {why}" : null).FirstOrDefault(why => why is not null);
+        return pool.ServiceDown ?? filters.Select(f => f.WhyNot(pool, request) is { } why ? $"{f.Name}: {why}" : null).FirstOrDefault(why => why is not null);
     }
 
     /// <summary>The volume is another file now: the room of this one is kept until the file is deleted.</summary>
@@ -103,16 +112,6 @@ public readonly struct PoolTable(Tx tx)
     {
         await tx.Execute($"insert into reservation (volume_id, pool, size_gb, at) values ({volumeId}, {pool}, 0, {tx.Now})");
         await tx.Execute($"update pool set volumes = volumes + 1 where name = {pool}");
-    }
-
-    /// <summary>Whether the pool that somebody has chosen is one for the volume.</summary>
-    /// <exception cref="FaultException">NoValidBackend with what is against it.</exception>
-    public async Task DemandFit(string name, PlaceRequest request, SchedulingSettings settings)
-    {
-        var pool = (await ForPlacing(settings.ServiceDownTime)).Find(p => p.Name == name)
-            ?? throw new Fault.NoValidBackend($"Pool {name} is not known.").Thrown();
-        foreach (var filter in settings.Filters)
-            if (filter.WhyNot(pool, request) is { } why) throw new Fault.NoValidBackend($"{name}: {filter.Name}: {why}.").Thrown();
     }
 
     /// <summary>Gives a file's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>

@@ -126,7 +126,8 @@ static class Backups
         if (want.VolumeId is not { } volumeId) return await RestoreToNew(call, id, want.Name, operation);
         var volume = await call.Db.Commit(async tx =>
         {
-            call.Demand("backup:restore", (await Visible(tx, call, id)).ProjectId);
+            var backup = await Visible(tx, call, id);
+            call.Demand("backup:restore", backup.ProjectId, backup.UserId);
             await Volumes.Visible(tx, call, volumeId);
             return await RestoreBackup.Accept(tx, id, volumeId, operation, call.RequestId);
         });

@@ -68,7 +68,8 @@ static class ConsistencyGroups
     /// <summary>Upstream routes it without meaning to: what becomes of the volumes is not said.</summary>
     static async Task DeleteUnsaid(Call call, string id)
     {
-        call.Demand("group:delete", (await call.Db.Read(tx => Find(tx, call, id))).ProjectId);
+        var group = await call.Db.Read(tx => Find(tx, call, id));
+        call.Demand("group:delete", group.ProjectId, group.UserId);
         throw Refusal.BadRequest(
             "What becomes of its volumes? POST {\"consistencygroup\": {\"force\": false}} to /consistencygroups/{consistencygroup_id}/delete.");
     }

@@ -70,7 +70,8 @@ static class Groups
     /// <summary>Upstream routes it without meaning to: what becomes of the volumes is not said.</summary>
     static async Task DeleteUnsaid(Call call, string id)
     {
-        call.Demand("group:delete", (await call.Db.Read(tx => Generic(tx, call, id))).ProjectId);
+        var group = await call.Db.Read(tx => Generic(tx, call, id));
+        call.Demand("group:delete", group.ProjectId, group.UserId);
         throw Refusal.BadRequest("What becomes of its volumes? POST {\"delete\": {\"delete-volumes\": false}} to /groups/{group_id}/action.");
     }
 

@@ -126,7 +126,8 @@ sealed class SmallKeystone : IAsyncDisposable
         {
             while (true) answers.Add(Answer(await listener.GetContextAsync()));
         }
-        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException) { /* stopped */ }
+        // Between two questions a stopped listener says that it was never started.
+        catch (Exception e) when (e is HttpListenerException or InvalidOperationException) { /* stopped */ }
         await Task.WhenAll(answers);
     }
 
