@@ -11,6 +11,7 @@ using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Network;
 using Clinker.Server.Configuration;
 using Clinker.Server.Outside;
 using Clinker.Server.Policies;
@@ -25,8 +26,8 @@ static partial class Composition
 {
     /// <summary>How long a lease lasts without being renewed; a daemon that dies is followed by another after that.</summary>
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    /// <summary>How often policy files are looked at.</summary>
-    static readonly TimeSpan PolicyPause = TimeSpan.FromSeconds(2);
+    /// <summary>How often the files of policies and certificates are looked at.</summary>
+    static readonly TimeSpan LookPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs the daemon until it is told to stop; gives the exit code.</summary>
     public static async Task<int> Serve(Settings settings, string version)
@@ -112,9 +113,14 @@ static partial class Composition
             work = node.Run(stop.Token);
         }
         var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
+        var tls = settings.Network.Tls is { } files ? new TlsSource(files, logs.CreateLogger(typeof(TlsSource).FullName!)) : null;
+        using var look = time.CreateTimer(_ =>
+        {
+            policy.Look();
+            tls?.Look();
+        }, null, LookPause, LookPause);
         var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy })
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy, Tls = tls })
             : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 
@@ -180,6 +186,12 @@ static partial class Composition
         var api = new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
+            TrustedProxies = settings.Network.TrustedProxies,
+            Cors = settings.Network.Cors,
+            AddressRate = settings.Network.AddressRate,
+            ProjectRate = settings.Network.ProjectRate,
+            MaxConnections = settings.Network.MaxConnections,
+            MaxConnectionsPerAddress = settings.Network.MaxConnectionsPerAddress,
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
             MaxLimit = settings.Api.MaxLimit,
             MaxBodyBytes = settings.Api.MaxBodyBytes,

@@ -22,6 +22,22 @@ sealed class Refusal(int status, string text) : Exception(text)
     /// <summary>Where to get a token: the answer is that of keystonemiddleware.</summary>
     public string? Authenticate { get; init; }
 
+    /// <summary>Which limit was met, where one of requests was.</summary>
+    public string? Details { get; init; }
+
+    /// <summary>After how many seconds to ask again, where that is known.</summary>
+    public int? RetryAfter { get; init; }
+
+    /// <summary>One request too many (cinder/api/openstack/wsgi.py, OverLimitFault; 429 instead of 413, which is for quotas).</summary>
+    /// <param name="whose">Whose limit it is: "by one project".</param>
+    /// <param name="perSecond">The limit.</param>
+    /// <param name="wait">After how long the next request may come.</param>
+    public static Refusal TooMany(string whose, int perSecond, TimeSpan wait) => new(429, "This request was rate-limited.")
+    {
+        Details = $"Only {perSecond} request(s) can be made {whose} every second.",
+        RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)),
+    };
+
     /// <summary>No token, or none that is good.</summary>
     /// <param name="uri">Where to get one.</param>
     public static Refusal Unauthorized(string uri) => new(401, "The request you have made requires authentication.") { Authenticate = uri };

@@ -114,6 +114,7 @@ static class Loading
             MyIp = from.Get(Options.MyIp)!,
             StatePath = state,
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
+            Network = NetworkReading.Of(from, line.Roles),
             Keystone = keystone && (line.Roles.HasFlag(Roles.Api) || from.IsSet(Options.GlanceServers)) ? KeystoneReading.Of(from) : null,
             Policy = Policy(from, line),
             Database = from.Get(Options.Connection)!,

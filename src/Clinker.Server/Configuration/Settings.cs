@@ -29,6 +29,7 @@ sealed record Settings
     /// <summary>An absolute path.</summary>
     public required string StatePath { get; init; }
     public required ApiSettings Api { get; init; }
+    public required NetworkSettings Network { get; init; }
     /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
     public required KeystoneSettings? Keystone { get; init; }
     /// <summary>Where it is said who may do what.</summary>
