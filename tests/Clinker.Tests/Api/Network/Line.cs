@@ -14,11 +14,17 @@ sealed class Line : IDisposable
     {
         var line = new Line();
         var uri = new Uri(address);
-        await line.socket.ConnectAsync(uri.Host, uri.Port);
+        try { await line.socket.ConnectAsync(uri.Host, uri.Port); }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset) { /* taken and closed at once */ }
         return line;
     }
 
-    public async Task Send(string text) => await socket.GetStream().WriteAsync(Encoding.Latin1.GetBytes(text));
+    /// <exception cref="IOException">The other side has closed it.</exception>
+    public async Task Send(string text)
+    {
+        if (!socket.Connected) throw new IOException("It is closed.");
+        await socket.GetStream().WriteAsync(Encoding.Latin1.GetBytes(text));
+    }
 
     /// <summary>The next answer with its body, as it stands there; "" where the connection ends instead.</summary>
     public async Task<string> Answer()
@@ -51,6 +57,7 @@ sealed class Line : IDisposable
 
     async Task<string?> Next()
     {
+        if (!socket.Connected) return null;
         var buffer = new byte[16 * 1024];
         using var limit = new CancellationTokenSource(Patience);
         try
