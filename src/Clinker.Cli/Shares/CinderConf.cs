@@ -59,10 +59,10 @@ internal sealed partial class CinderConf
         get
         {
             var (listen, port) = (Value("DEFAULT", "osapi_volume_listen"), Value("DEFAULT", "osapi_volume_listen_port"));
-            if (listen is null && port is null) return null;
+            var tls = Value("DEFAULT", "osapi_volume_use_ssl")?.ToLowerInvariant() is "true" or "yes" or "on" or "1";
+            if (listen is null && port is null && !tls) return null;
             var host = listen is null or "0.0.0.0" or "::" ? "127.0.0.1" : listen;
-            var scheme = Value("DEFAULT", "osapi_volume_use_ssl")?.ToLowerInvariant() is "true" or "yes" or "on" or "1" ? "https" : "http";
-            return $"{scheme}://{(host.Contains(':') ? $"[{host}]" : host)}:{port ?? "8776"}/v3";
+            return $"{(tls ? "https" : "http")}://{(host.Contains(':') ? $"[{host}]" : host)}:{port ?? "8776"}/v3";
         }
     }
 

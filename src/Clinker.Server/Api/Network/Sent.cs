@@ -7,7 +7,7 @@ namespace Clinker.Server.Api.Network;
 /// <summary>
 /// How a request was sent, and by whom: as the connection and the Host header say, or, where it comes from a trusted proxy, as that
 /// says in <c>Forwarded</c> (RFC 7239), else in <c>X-Forwarded-For</c>, <c>-Proto</c>, <c>-Host</c>; and <c>-Prefix</c>
-/// (oslo_middleware/http_proxy_to_wsgi.py, which believes everybody). What is no scheme, host or prefix is as if it were not there.
+/// (oslo_middleware/http_proxy_to_wsgi.py, which believes everybody). Where both are there, they have to name the same client. What is no scheme, host or prefix is as if it were not there.
 /// </summary>
 /// <param name="Prefix">What the path had in front when the client sent it; empty, or with a slash at its beginning and none at its end.</param>
 /// <param name="Client">
@@ -27,9 +27,15 @@ sealed partial record Sent(string Scheme, string Host, string Prefix, IPAddress?
         var direct = new Sent(request.Scheme, request.Host.Value ?? "", "", peer);
         if (peer is null || !Addresses.IsIn(proxies, peer)) return direct;
         var headers = request.Headers;
-        var hops = headers.TryGetValue("Forwarded", out var forwarded) ? Hop.OfForwarded(forwarded.ToString())
-            : Hop.Of(headers["X-Forwarded-For"].ToString(), headers["X-Forwarded-Proto"].ToString(), headers["X-Forwarded-Host"].ToString());
-        return direct.Behind(hops, headers["X-Forwarded-Prefix"].ToString(), proxies);
+        var prefix = headers["X-Forwarded-Prefix"].ToString();
+        var (forwarded, @for) = (headers["Forwarded"].ToString(), headers["X-Forwarded-For"].ToString());
+        var usual = direct.Behind(
+            Hop.Of(@for, headers["X-Forwarded-Proto"].ToString(), headers["X-Forwarded-Host"].ToString()), prefix, proxies);
+        if (forwarded.Length == 0) return usual;
+        var standard = direct.Behind(Hop.OfForwarded(forwarded), prefix, proxies);
+        if (@for.Length == 0 || Equals(standard.Client, usual.Client)) return standard;
+        // A proxy writes the one and lets the other through as its client wrote it; which, nobody knows.
+        return usual with { Client = peer };
     }
 
     /// <param name="hops">The nearest first. Each was written by the proxy that the one before it is of; so the first that forwards for no proxy is the last to be believed.</param>

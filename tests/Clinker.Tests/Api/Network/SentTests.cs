@@ -80,7 +80,15 @@ public sealed class SentTests
     [InlineData(";;=,,", "http", "inner:8776", "10.1.0.1")]
     public void The_standard_header_counts_before_the_others(string forwarded, string scheme, string host, string client) =>
         Assert.Equal(new Sent(scheme, host, "", IPAddress.Parse(client)),
-            Of("10.1.0.1", ("Forwarded", forwarded), ("X-Forwarded-For", "192.0.2.77"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "other.example.org")));
+            Of("10.1.0.1", ("Forwarded", forwarded), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "other.example.org")));
+
+    [Fact]
+    public void A_client_does_not_become_another_by_the_header_that_the_proxy_lets_through()
+    {
+        Assert.Equal("198.51.100.1", Of("10.1.0.1", ("Forwarded", "for=198.51.100.1"), ("X-Forwarded-For", "198.51.100.1")).Client!.ToString());
+        Assert.Equal("10.1.0.1", Of("10.1.0.1", ("Forwarded", "for=203.0.113.5"), ("X-Forwarded-For", "198.51.100.1")).Client!.ToString());
+        Assert.Equal("10.1.0.1", Of("10.1.0.1", ("Forwarded", "for=203.0.113.5, for=198.51.100.1"), ("X-Forwarded-For", "203.0.113.5")).Client!.ToString());
+    }
 
     [Theory]
     [InlineData("a\"b")]
