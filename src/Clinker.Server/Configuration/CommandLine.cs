@@ -43,6 +43,7 @@ sealed record CommandLine
             file, directory, embedded, state, share, listen, port, role, anywhere, logDirectory, json, debug, sample, check,
         };
         root.TreatUnmatchedTokensAsErrors = true;
+        root.SetAction(_ => { }); // nothing is run from here; but without it a command would have to be named
         file.Recursive = directory.Recursive = true;
         var roles = Argument<string[]>("--role", "ROLE", "A role that the caller has; may be repeated.");
         var asJson = Argument<bool>("--json", null, "Print JSON.");
