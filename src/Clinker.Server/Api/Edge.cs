@@ -52,6 +52,7 @@ sealed partial class Edge
         }
         catch (Exception e) when (IsGone(http, e))
         {
+            if (call.Endpoint is not null) means.Settings.Audit?.Invoke(call, null);
             http.Abort();
             return; // nobody is there to be answered
         }
@@ -75,6 +76,7 @@ sealed partial class Edge
             http.Response.Headers.Vary = Microversion.Header;
         }
         if (means.Settings.Cors is { } cors && !Cors.IsPreflight(http.Request)) cors.Mark(http);
+        if (call.Endpoint is not null) means.Settings.Audit?.Invoke(call, answer);
         await Send(http, answer);
         var took = Stopwatch.GetElapsedTime(started);
         means.Settings.Answered?.Invoke(call.Route?.Name ?? "unrouted", http.Response.StatusCode, took);
@@ -107,6 +109,7 @@ sealed partial class Edge
             return;
         }
         if (table.Find(http.Request.Method, path.AsSpan(3)) is not { } match) throw Refusal.Unrouted();
+        call.Endpoint = match.Endpoint;
         call.PathProject = match.Project;
         call.Arg0 = match.Arg0 ?? "";
         call.Arg1 = match.Arg1 ?? "";
@@ -115,7 +118,7 @@ sealed partial class Edge
         if (means.ProjectRate is { } ofProject) Count(ofProject, caller.ProjectId, "by one project");
         http.Response.Headers["x-compute-request-id"] = call.RequestId;
         Negotiate(call);
-        var endpoint = match.Endpoint;
+        var endpoint = call.Endpoint;
         if (!endpoint.HasActions) call.Route = endpoint.For(call.Version);
         call.Body = await Body.Read(http, means.Settings.MaxBodyBytes);
         call.Route ??= endpoint.For(call.Version, call.Body.ActionKey());
