@@ -102,7 +102,7 @@ public sealed class OpenNetwork(ITestOutputHelper output) : IAsyncLifetime
         var url = $"https://localhost:{daemon.Port}/v3";
         foreach (var version in (string[])["--http1.1", "--http2", "--tls-max=1.2"])
         {
-            var known = await Run("curl", "-sS", "-D-", "--cacert", Root, .. version.Split('='), url);
+            var known = await Run(["curl", "-sS", "-D-", "--cacert", Root, .. version.Split('='), url]);
             Assert.True(known.ExitCode == 0, known.Error);
             Assert.StartsWith(version == "--http1.1" ? "HTTP/1.1 200" : "HTTP/2 200", known.Output, StringComparison.Ordinal);
             Assert.Contains($"\"{url}/\"", known.Output, StringComparison.Ordinal);
