@@ -61,6 +61,20 @@ public sealed class WithPasswords : IAsyncLifetime
         + $"OS_ENDPOINT=http://127.0.0.1:{daemon.Port}/v3/{project} OS_VOLUME_API_VERSION=3; ";
 
     [Fact]
+    public async Task A_password_is_typed_twice_and_not_seen()
+    {
+        var before = await File.ReadAllTextAsync(Users);
+        var root = Path.GetDirectoryName(Path.GetDirectoryName(Live.Daemon.Executable("clinkerd")))!;
+        Task<(string Text, bool Good)> Typed(string lines) =>
+            Shell($"python3 -B {root}/tests/Clinker.Live/typed.py '{Live.Daemon.Executable("clinker")} user add eve --project web --file {Users} </dev/null' {lines}");
+        Assert.Equal(("Password of eve: _\r\nThe same again: _\r\nThese were two different passwords: nothing is changed.\r\n\n", false), await Typed("sesame semolina"));
+        Assert.Equal(("Password of eve: _\r\nThe same again: _\n", false), await Typed("sesame ^C"));
+        Assert.Equal(before, await File.ReadAllTextAsync(Users));
+        Assert.Equal(("Password of eve: _\r\nThe same again: _\r\n\n", true), await Typed("sesame sesame"));
+        Assert.StartsWith(before + "eve:", await File.ReadAllTextAsync(Users), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Openstack_signs_in_by_password_and_each_sees_his_own_project()
     {
         var (ann, bob) = (Env("ann", "web"), Env("bob", "shop"));
