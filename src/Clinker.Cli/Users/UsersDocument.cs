@@ -13,10 +13,10 @@ internal sealed partial class UsersDocument
     readonly Dictionary<string, int> at = [];
 
     /// <param name="path">For messages.</param>
-    /// <exception cref="CliFault">A line is no user.</exception>
+    /// <exception cref="CliFault">A line is no user, or it is not UTF-8.</exception>
     public UsersDocument(string path, byte[] content)
     {
-        var text = Encoding.UTF8.GetString(content);
+        var text = Text(path, content);
         lines = [.. (text.EndsWith('\n') ? text[..^1] : text).Split('\n')];
         if (text.Length == 0) lines.Clear();
         for (var i = 0; i < lines.Count; i++)
@@ -63,6 +63,12 @@ internal sealed partial class UsersDocument
         lines.RemoveAt(line);
         foreach (var (other, index) in at.ToList())
             if (index > line) at[other] = index - 1;
+    }
+
+    static string Text(string path, byte[] content)
+    {
+        try { return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content); }
+        catch (DecoderFallbackException) { throw new CliFault($"{path} is not UTF-8."); }
     }
 
     void Set(string name, string hash, string projects) => lines[at[name]] = $"{name}:{hash}:{projects}";

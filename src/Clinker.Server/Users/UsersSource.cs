@@ -1,3 +1,5 @@
+using Clinker.Server.Configuration;
+
 namespace Clinker.Server.Users;
 
 /// <summary>The users in force, read anew when their file changes; a wrong file is told of, and those of before stay.</summary>
@@ -24,8 +26,7 @@ sealed partial class UsersSource
     /// <summary>Looks whether the file has changed. Called now and then.</summary>
     public void Look()
     {
-        var at = new FileInfo(file);
-        var now = $"{at.LastWriteTimeUtc.Ticks} {(at.Exists ? at.Length : -1)}";
+        var now = FileStamp.Of(file);
         if (now == read) return;
         read = now;
         var wrong = new List<string>();

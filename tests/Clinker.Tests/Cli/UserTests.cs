@@ -128,6 +128,9 @@ public sealed class UserTests : IDisposable
             Assert.Contains(", line 5 is no user", run.Error, StringComparison.Ordinal);
         }
         Assert.Equal(Kept + "ann:$2y$04$x\n", run.Read("htpasswd"));
+        File.WriteAllBytes(run.Path("htpasswd"), [.. "# J"u8, 0xf6, .. "rg\n"u8]);
+        Assert.Equal(1, await Add("bob", "b", "--project", "web"));
+        Assert.Contains("is not UTF-8", run.Error, StringComparison.Ordinal);
         run.Write("htpasswd", Kept);
         Assert.Equal(1, await User("remove", "nobody"));
         Assert.Contains("nobody is not in", run.Error, StringComparison.Ordinal);

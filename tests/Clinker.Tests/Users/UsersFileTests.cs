@@ -115,12 +115,14 @@ public sealed class UsersFileTests : IDisposable
         File.Delete(Path);
         source.Look();
         Assert.Equal(["bob"], source.Current.Keys);
-        Change("# nobody\n", 4);
+        File.CreateSymbolicLink(Path, "target");
+        Change($"zoe:{Hash}:shop=reader\n", 4, "zoe"); // the file behind the link
+        Change("# nobody\n", 5);
 
         void Change(string text, int at, params string[] names)
         {
             File.WriteAllText(Path, text);
-            File.SetLastWriteTimeUtc(Path, new DateTime(2026, 1, 1, 0, 0, at, DateTimeKind.Utc));
+            File.SetLastWriteTimeUtc(File.ResolveLinkTarget(Path, true)?.FullName ?? Path, new DateTime(2026, 1, 1, 0, 0, at, DateTimeKind.Utc));
             source.Look();
             Assert.Equal(names, source.Current.Keys);
         }
