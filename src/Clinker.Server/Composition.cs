@@ -83,7 +83,9 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
+        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, policy, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume))
@@ -111,8 +113,6 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
         var api = settings.Roles.HasFlag(Roles.Api)
             ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy })
             : null;

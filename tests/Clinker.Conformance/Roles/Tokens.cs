@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Clinker.Conformance.Roles;
 
-/// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>. What a real one does is tested with that.</summary>
+/// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>, without a project for the system. What a real one does is tested with that.</summary>
 sealed class Tokens : IAsyncDisposable
 {
     readonly HttpListener listener = new();
@@ -33,7 +33,11 @@ sealed class Tokens : IAsyncDisposable
         if (request.HttpMethod == "POST") response.Headers["X-Subject-Token"] = "own";
         var roles = string.Join(",", parts.Length < 3 ? [] : parts[2].Split(',').Select(r => $$"""{"id": "{{r}}", "name": "{{r}}"}"""));
         response.Close(Encoding.UTF8.GetBytes(parts.Length < 3 ? "{}" : $$"""
-            {"token": {"user": {"id": "{{parts[0]}}"}, "project": {"id": "{{parts[1]}}"}, "roles": [{{roles}}], "expires_at": "2099-01-01T00:00:00.000000Z"} }
+            {"token": {"user": {"id": "{{parts[0]}}"}, {{(parts[1].Length > 0 ? $$"""
+            "project": {"id": "{{parts[1]}}"}
+            """ : """
+            "system": {"all": true}
+            """)}}, "roles": [{{roles}}], "expires_at": "2099-01-01T00:00:00.000000Z"} }
             """), willBlock: false);
     }
 
