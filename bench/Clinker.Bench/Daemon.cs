@@ -48,8 +48,10 @@ sealed class Daemon : IDisposable
         var daemon = new Daemon(process, log, port);
         while (!daemon.Answers(first))
         {
-            if (process.HasExited) throw new InvalidDataException($"clinkerd has ended: {daemon.LastWords()}");
-            if (Stopwatch.GetElapsedTime(began) > Patience) throw new InvalidDataException($"clinkerd does not answer: {daemon.LastWords()}");
+            var why = process.HasExited ? "has ended" : Stopwatch.GetElapsedTime(began) > Patience ? "does not answer" : null;
+            if (why is null) continue;
+            daemon.Dispose();
+            throw new InvalidDataException($"clinkerd {why}: {daemon.LastWords()}");
         }
         daemon.FirstAnswerMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
         return daemon;

@@ -15,6 +15,7 @@ using Clinker.Server.Configuration;
 using Clinker.Server.Outside;
 using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
+using Clinker.Server.Users;
 using Clinker.Services;
 using Clinker.Store;
 
@@ -25,8 +26,8 @@ static partial class Composition
 {
     /// <summary>How long a lease lasts without being renewed; a daemon that dies is followed by another after that.</summary>
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    /// <summary>How often policy files are looked at.</summary>
-    static readonly TimeSpan PolicyPause = TimeSpan.FromSeconds(2);
+    /// <summary>How often the files of policy and of users are looked at.</summary>
+    static readonly TimeSpan LookPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs the daemon until it is told to stop; gives the exit code.</summary>
     public static async Task<int> Serve(Settings settings, string version)
@@ -84,7 +85,12 @@ static partial class Composition
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
         var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
+        var users = settings.UsersFile is { } file ? new UsersSource(file, logs.CreateLogger(typeof(UsersSource).FullName!)) : null;
+        using var look = time.CreateTimer(_ =>
+        {
+            policy.Look();
+            users?.Look();
+        }, null, LookPause, LookPause);
         using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, policy, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
@@ -116,7 +122,7 @@ static partial class Composition
             work = node.Run(stop.Token);
         }
         var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with
+            ? await ApiHost.Start(db, ids, time, logs, Authenticated(Api(settings, db, glance, metrics, meter, levels), keystone, users, policy, time) with
             {
                 Policy = policy,
                 Audit = audit is null ? null : (call, answer) =>
@@ -182,11 +188,11 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, KeystoneIdentity? keystone, Images? images, Metrics metrics, Meter meter, LogLevels levels)
+        Settings settings, Database db, Images? images, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        var api = new Clinker.Server.Api.ApiSettings
+        return new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
@@ -215,8 +221,14 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
-        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
+
+    /// <summary>Callers are told as auth_strategy says.</summary>
+    static Clinker.Server.Api.ApiSettings Authenticated(
+        Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone, UsersSource? users, PolicySource policy, TimeProvider time) =>
+        keystone is not null ? api with { Identity = keystone.Of, HasProject = keystone.HasProject }
+        : users is not null ? api with { Identity = new BasicIdentity(new Passwords(users, time), policy).Of, HasProject = users.HasProject }
+        : api;
 
     /// <summary>What is asked of the database when metrics are read.</summary>
     static void Instruments(Meter meter, Database db, CancellationToken stop)

@@ -65,6 +65,9 @@ internal sealed partial class CinderConf
         }
     }
 
+    /// <summary>Where it says that the users of auth_strategy = basic are.</summary>
+    public string? UsersFile => Value("DEFAULT", "http_basic_auth_user_file");
+
     string State => Value("DEFAULT", "state_path") ?? "/var/lib/cinder";
 
     /// <summary>A backend's own value, else the one of [backend_defaults]; [DEFAULT] counts only for a backend that is DEFAULT.</summary>

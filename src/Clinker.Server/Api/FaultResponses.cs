@@ -55,8 +55,8 @@ static class FaultResponses
                 response.ContentType = "text/plain; charset=UTF-8";
                 Plain(to, $"{refusal.Status} Not Found\n\n{refusal.Message}\n\n   ");
                 return refusal.Status;
-            case Refusal { Authenticate: { } uri } refusal:
-                response.Headers.WWWAuthenticate = $"Keystone uri=\"{uri}\"";
+            case Refusal { Challenge: { } challenge } refusal:
+                response.Headers.WWWAuthenticate = challenge;
                 return Unauthorized(response, refusal, to);
             case Refusal refusal:
                 if (refusal.VersionEcho is { } echo) response.Headers[Microversion.Header] = $"volume {echo}";

@@ -105,7 +105,7 @@ sealed class KeystoneIdentity : IDisposable
 
     static Refusal Down() => new(503, "The Keystone service is temporarily unavailable.");
 
-    Refusal Refused() => Refusal.Unauthorized(settings.WwwAuthenticateUri);
+    Refusal Refused() => Refusal.Unauthorized($"Keystone uri=\"{settings.WwwAuthenticateUri}\"");
 
     static string? Header(HttpContext http, string name) => http.Request.Headers[name].ToString().Trim() is { Length: > 0 } text ? text : null;
 

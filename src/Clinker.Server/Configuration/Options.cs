@@ -49,8 +49,14 @@ static class Options
         "What links in answers start with, where a proxy stands before the API.", defaultMeans: "what the request was sent to");
 
     public static readonly Option<string> AuthStrategy = Add(Default, "auth_strategy", Authentication, "none",
-        "Who may call. keystone: whoever has a valid token; [keystone_authtoken] says of which Keystone. none and noauth are the same: "
-        + "whoever reaches the port is an administrator. Cinder's default is keystone.");
+        "Who may call. keystone: whoever has a valid token; [keystone_authtoken] says of which Keystone. basic (or http_basic): whoever "
+        + "http_basic_auth_user_file names, by his password. none and noauth are the same: whoever reaches the port is an administrator. "
+        + "Cinder's default is keystone.");
+
+    public static readonly Option<string> UsersFile = Add(Default, "http_basic_auth_user_file", Kinds.FullPath, "/etc/cinder/htpasswd",
+        "With auth_strategy = basic: the users, their projects and their roles, as clinker user writes them. A line for each: "
+        + "name:hash:project=role,role;project=role, with a hash by bcrypt as htpasswd -nB makes it. Read anew when it changes; a wrong one "
+        + "is told in the log, and the users of before stay.");
 
     public static readonly Option<string> PolicyFile = Add(Sections.Policy, "policy_file", BelowEtc, "policy.yaml",
         "Who may do what, where that is not as it is by default: a YAML (or JSON) mapping of rules, in the language of oslo.policy. Read anew "
@@ -336,15 +342,14 @@ static class Options
     public static readonly Option<IReadOnlyList<string>> DirectoryPaths = Add(Option.Backend, "directory_paths", Kinds.FullPaths, null,
         "directory: where volumes lie; each is a pool. Has to be written for this driver.");
 
-    static Kind<string> Authentication => new("none, noauth, keystone", (string text, out string value) =>
+    static Kind<string> Authentication => new("none, noauth, keystone, basic, http_basic", (string text, out string value) =>
     {
         value = "none";
         return text switch
         {
             "none" or "noauth" => null,
             "keystone" => (value = text) is null ? "" : null,
-            "basic" or "http_basic" =>
-                $"{text} is not available yet. Write none, keep the API on a loopback address, and let only those reach it who may do everything",
+            "basic" or "http_basic" => (value = "basic") is null ? "" : null,
             _ => "",
         };
     });
