@@ -16,6 +16,11 @@ sealed class Bench(string kind, Scale scale, string only)
         try
         {
             await Circumstances();
+            if (kind == "outage")
+            {
+                await new Outage(report).Run();
+                return 0;
+            }
             if (Asked("sizes"))
                 foreach (var name in (string[])["clinkerd", "clinker"])
                     report.Add($"size of {name}", "MB", [new FileInfo(Site.Executable(name)).Length / 1e6], Bar.AtMost(40));
@@ -24,6 +29,7 @@ sealed class Bench(string kind, Scale scale, string only)
             if (kind == "embedded")
             {
                 if (Asked("lists") || Asked("starts")) await Filled();
+                if (Asked("tokens")) await new WithTokens(report, scale).Run();
             }
             return 0;
         }

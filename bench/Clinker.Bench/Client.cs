@@ -119,17 +119,19 @@ readonly ref struct Answer(int status, ReadOnlySpan<byte> body)
 }
 
 /// <summary>Requests to one daemon, as bytes.</summary>
-sealed class Requests(int port)
+/// <param name="token">Null: none is shown.</param>
+sealed class Requests(int port, string? token = null, string project = "admin")
 {
-    const string Project = "/v3/admin";
+    readonly string project = "/v3/" + project;
 
-    public byte[] Create { get; } = Of(port, "POST", Project + "/volumes", """{"volume": {"size": 1, "name": "bench", "description": null, "metadata": {}}}""");
+    public byte[] Create { get; } = Of(port, token, "POST", $"/v3/{project}/volumes", """{"volume": {"size": 1, "name": "bench", "description": null, "metadata": {}}}""");
 
-    public byte[] Get(string path) => Of(port, "GET", Project + path);
+    public byte[] Get(string path) => Of(port, token, "GET", project + path);
 
-    public byte[] Delete(string id) => Of(port, "DELETE", $"{Project}/volumes/{id}");
+    public byte[] Delete(string id) => Of(port, token, "DELETE", $"{project}/volumes/{id}");
 
-    static byte[] Of(int port, string method, string path, string? body = null) => Encoding.UTF8.GetBytes(
+    static byte[] Of(int port, string? token, string method, string path, string? body = null) => Encoding.UTF8.GetBytes(
         $"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nOpenStack-API-Version: volume 3.70\r\n"
+        + (token is null ? "" : $"X-Auth-Token: {token}\r\n")
         + (body is null ? "\r\n" : $"Content-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
 }

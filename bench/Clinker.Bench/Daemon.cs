@@ -29,7 +29,8 @@ sealed class Daemon : IDisposable
     /// <summary>From before the process was made to the end of the first answer with status 200 of a list with one volume at most.</summary>
     public double FirstAnswerMs { get; private set; }
 
-    public static Daemon Start(Site site)
+    /// <param name="token">What is shown to it; null for nothing.</param>
+    public static Daemon Start(Site site, string? token = null, string project = "admin")
     {
         var port = FreePort();
         var log = Path.Combine(site.State, "clinkerd.log");
@@ -39,7 +40,7 @@ sealed class Daemon : IDisposable
             "--port", port.ToString(CultureInfo.InvariantCulture)];
         foreach (var word in words) start.ArgumentList.Add(word);
         start.Environment["CLINKERD_LOG"] = log;
-        var first = new Requests(port).Get("/volumes?limit=1");
+        var first = new Requests(port, token, project).Get("/volumes?limit=1");
         var began = Stopwatch.GetTimestamp();
 #pragma warning disable RS0030 // it lives longer than a tool
         var process = Process.Start(start)!;
@@ -47,8 +48,10 @@ sealed class Daemon : IDisposable
         var daemon = new Daemon(process, log, port);
         while (!daemon.Answers(first))
         {
-            if (process.HasExited) throw new InvalidDataException($"clinkerd has ended: {daemon.LastWords()}");
-            if (Stopwatch.GetElapsedTime(began) > Patience) throw new InvalidDataException($"clinkerd does not answer: {daemon.LastWords()}");
+            var why = process.HasExited ? "has ended" : Stopwatch.GetElapsedTime(began) > Patience ? "does not answer" : null;
+            if (why is null) continue;
+            daemon.Dispose();
+            throw new InvalidDataException($"clinkerd {why}: {daemon.LastWords()}");
         }
         daemon.FirstAnswerMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
         return daemon;
@@ -96,7 +99,7 @@ sealed class Daemon : IDisposable
 
     public string LastWords() => File.Exists(log) ? string.Join('\n', File.ReadLines(log).TakeLast(20)) : "";
 
-    static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

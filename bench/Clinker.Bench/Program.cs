@@ -6,12 +6,12 @@ for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
     {
-        case "embedded" or "gluster": kind = args[i]; break;
+        case "embedded" or "gluster" or "outage": kind = args[i]; break;
         case "--quick": scale = Scale.Quick; break;
         case "--out" when i + 1 < args.Length: output = args[++i]; break;
         case "--only" when i + 1 < args.Length: only = args[++i]; break;
         default:
-            Console.Error.WriteLine("bench/run [embedded|gluster] [--quick] [--only PART,…] [--out FILE.tsv] [--as-is]\nParts: sizes idle writes shows starts lists");
+            Console.Error.WriteLine("bench/run [embedded|gluster|outage] [--quick] [--only PART,…] [--out FILE.tsv] [--as-is]\nParts: sizes idle writes shows starts lists tokens");
             return 2;
     }
 }

@@ -13,11 +13,11 @@ sealed class Site : IAsyncDisposable
 
     readonly bool gluster;
 
-    Site(string state, bool gluster)
+    Site(string state, bool gluster, bool configured)
     {
         State = state;
         this.gluster = gluster;
-        Arguments = gluster ? ["--config-file", Config] : ["--embedded", "--state", state];
+        Arguments = configured ? ["--config-file", Config] : ["--embedded", "--state", state];
     }
 
     public string State { get; }
@@ -27,11 +27,36 @@ sealed class Site : IAsyncDisposable
     /// <summary>The database's file, once a daemon has run here.</summary>
     public string Database => Directory.GetFiles(State, "*.sqlite").Single();
 
-    public static Site Embedded() => new(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: false);
+    public static Site Embedded() => new(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: false, configured: false);
+
+    /// <summary>One whose callers show tokens; else as an embedded one.</summary>
+    /// <param name="keystone">Who is asked about them.</param>
+    public static Site WithKeystone(int keystone)
+    {
+        var site = new Site(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: false, configured: true);
+        File.WriteAllText(site.Config, $"""
+            [DEFAULT]
+            state_path = {site.State}
+            auth_strategy = keystone
+            volume_driver = directory
+            directory_paths = {site.State}/volumes
+            quota_volumes = -1
+            quota_gigabytes = -1
+            [keystone_authtoken]
+            auth_url = http://127.0.0.1:{keystone}
+            username = cinder
+            user_domain_name = Default
+            password = secret
+            project_name = service
+            project_domain_name = Default
+
+            """);
+        return site;
+    }
 
     public static async Task<Site> Gluster()
     {
-        var site = new Site(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: true);
+        var site = new Site(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: true, configured: true);
         await site.Fixture("up");
         await File.WriteAllTextAsync(Path.Combine(site.State, "shares.conf"), await site.Fixture("share"));
         await File.WriteAllTextAsync(site.Config, $"""

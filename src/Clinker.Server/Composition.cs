@@ -85,7 +85,16 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
+        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
+        var users = settings.UsersFile is { } file ? new UsersSource(file, logs.CreateLogger(typeof(UsersSource).FullName!)) : null;
+        var tls = settings.Network.Tls is { } files ? new TlsSource(files, logs.CreateLogger(typeof(TlsSource).FullName!)) : null;
+        using var look = time.CreateTimer(_ =>
+        {
+            policy.Look();
+            users?.Look();
+            tls?.Look();
+        }, null, LookPause, LookPause);
+        using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, policy, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume))
@@ -115,17 +124,8 @@ static partial class Composition
                 ids, time, logs);
             work = node.Run(stop.Token);
         }
-        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        var users = settings.UsersFile is { } file ? new UsersSource(file, logs.CreateLogger(typeof(UsersSource).FullName!)) : null;
-        var tls = settings.Network.Tls is { } files ? new TlsSource(files, logs.CreateLogger(typeof(TlsSource).FullName!)) : null;
-        using var look = time.CreateTimer(_ =>
-        {
-            policy.Look();
-            tls?.Look();
-            users?.Look();
-        }, null, LookPause, LookPause);
         var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Authenticated(Api(settings, db, glance, metrics, meter, levels), keystone, users, time) with
+            ? await ApiHost.Start(db, ids, time, logs, Authenticated(Api(settings, db, glance, metrics, meter, levels), keystone, users, policy, time) with
             {
                 Policy = policy,
                 Tls = tls,
@@ -235,9 +235,9 @@ static partial class Composition
 
     /// <summary>Callers are told as auth_strategy says.</summary>
     static Clinker.Server.Api.ApiSettings Authenticated(
-        Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone, UsersSource? users, TimeProvider time) =>
+        Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone, UsersSource? users, PolicySource policy, TimeProvider time) =>
         keystone is not null ? api with { Identity = keystone.Of, HasProject = keystone.HasProject }
-        : users is not null ? api with { Identity = new BasicIdentity(new Passwords(users, time)).Of, HasProject = users.HasProject }
+        : users is not null ? api with { Identity = new BasicIdentity(new Passwords(users, time), policy).Of, HasProject = users.HasProject }
         : api;
 
     /// <summary>What is asked of the database when metrics are read.</summary>

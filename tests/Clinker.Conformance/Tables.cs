@@ -44,6 +44,10 @@ sealed class Tables : IDisposable
         }
     }
 
+    /// <summary>The tables that have a row with nothing in that column, which is not the same as null.</summary>
+    public IEnumerable<string> WithEmpty(string column) => names.Where(n =>
+        Number($"select count(*) from pragma_table_info('{n}') where name = '{column}'") > 0 && Number($"select count(*) from {n} where {column} = ''") > 0);
+
     long Number(string text)
     {
         using var command = connection.CreateCommand();

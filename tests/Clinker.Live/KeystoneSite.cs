@@ -97,7 +97,7 @@ public sealed class KeystoneSite : IAsyncLifetime
     public string Where => Path.Combine(folder, "keystone");
 
     /// <summary>A new token.</summary>
-    /// <param name="project">Null: of nothing.</param>
+    /// <param name="project">Null: of nothing; <c>system</c> and <c>domain</c>: of those.</param>
     public async Task<(string Token, string Project)> Token(string user, string? project, string password = Password)
     {
         var domain = new JsonObject { ["id"] = "default" };
@@ -112,6 +112,7 @@ public sealed class KeystoneSite : IAsyncLifetime
             {
                 null => "unscoped",
                 "system" => new JsonObject { ["system"] = new JsonObject { ["all"] = true } },
+                "domain" => new JsonObject { ["domain"] = domain.DeepClone() },
                 _ => new JsonObject { ["project"] = new JsonObject { ["name"] = project, ["domain"] = domain.DeepClone() } },
             },
         };

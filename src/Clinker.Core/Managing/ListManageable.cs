@@ -20,7 +20,7 @@ public sealed record ListManageable(
     protected internal override About About => new("pool", Pool);
     protected internal override JsonTypeInfo Json => CoreJson.Default.ListManageable;
 
-    public static async Task Accept(Tx tx, ListManageable list, string projectId, string operationId, string? requestId)
+    public static async Task Accept(Tx tx, ListManageable list, string? projectId, string operationId, string? requestId)
     {
         var queue = PoolName.Parse(list.Pool).Queue;
         await tx.Operations.Start(operationId, list, queue, projectId, requestId);

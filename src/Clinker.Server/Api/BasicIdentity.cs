@@ -1,13 +1,14 @@
 using System.Text;
+using Clinker.Server.Policies;
 using Clinker.Server.Users;
 using Microsoft.AspNetCore.Http;
 
 namespace Clinker.Server.Api;
 
 /// <summary>Callers by name and password (RFC 7617), with the projects and roles that the users file gives them.</summary>
-sealed class BasicIdentity(Passwords passwords)
+/// <param name="policy">It says who is an admin (context_is_admin).</param>
+sealed class BasicIdentity(Passwords passwords, PolicySource policy)
 {
-    const string Admin = "admin";
     const string Challenge = "Basic realm=\"Block Storage API\", charset=\"UTF-8\"";
 
     static readonly UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -21,7 +22,8 @@ sealed class BasicIdentity(Passwords passwords)
         var user = await passwords.Find(name, password, http.RequestAborted) ?? throw Refusal.Unauthorized(Challenge);
         var of = project is null ? user.Projects[0] : user.Projects.FirstOrDefault(p => p.ProjectId == project);
         if (of is null) throw Refusal.BadRequest("Malformed request url");
-        return new Caller(of.ProjectId, user.Name, of.Roles, of.Roles.Contains(Admin));
+        var caller = new Caller(of.ProjectId, user.Name, of.Roles, IsAdmin: false);
+        return policy.Current.MakesAdmin(caller) ? caller with { IsAdmin = true } : caller;
     }
 
     static (string Name, string Password)? Credentials(string header)

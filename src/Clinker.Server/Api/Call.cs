@@ -37,7 +37,9 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     public Microversion Version => Negotiated ?? Microversion.First;
 
     public Caller Caller { get; set; } = null!;
-    public string ProjectId => Caller.ProjectId;
+    /// <summary>The caller's own project: what he makes is its.</summary>
+    /// <exception cref="Refusal">403: he has none.</exception>
+    public string ProjectId => Caller.HasProject ? Caller.ProjectId : throw Refusal.NoProject();
     public bool IsAdmin => Caller.IsAdmin;
 
     /// <summary>The project as the path named it: links name it again then.</summary>

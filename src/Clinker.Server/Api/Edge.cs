@@ -221,7 +221,7 @@ sealed partial class Edge
         if (call.Caller is { } caller)
         {
             who.Add(new("user", caller.UserId));
-            who.Add(new("project", caller.ProjectId));
+            if (caller.HasProject) who.Add(new("project", caller.ProjectId));
         }
         return who;
     }

@@ -4,11 +4,25 @@ using Microsoft.AspNetCore.Http;
 namespace Clinker.Server.Api;
 
 /// <summary>Who is calling.</summary>
-/// <param name="ProjectId">Whose resources are meant.</param>
+/// <param name="ProjectId">Whose resources are meant; empty when he calls for the system or for a domain, and nobody's then.</param>
 /// <param name="Roles">As the identity service names them.</param>
 /// <param name="IsAdmin">May see and do what belongs to others.</param>
 sealed record Caller(string ProjectId, string UserId, IReadOnlyList<string> Roles, bool IsAdmin)
 {
+    public bool HasProject => ProjectId.Length > 0;
+
+    /// <summary>Whether he calls for the whole system.</summary>
+    public bool OfSystem { get; init; }
+
+    /// <summary>The domain that he calls for; null when he calls for a project or the system.</summary>
+    public string? DomainId { get; init; }
+
+    public string? UserDomainId { get; init; }
+    public string? ProjectDomainId { get; init; }
+
+    /// <summary>Whether an admin would be one here: not in a domain, nor in another project than Keystone's admin project.</summary>
+    public bool IsAdminProject { get; init; } = true;
+
     /// <summary>Whether a service of the cloud (Nova) asks on the user's behalf: the request has its token too (service_token_roles).</summary>
     public bool FromService { get; init; }
 
@@ -16,7 +30,7 @@ sealed record Caller(string ProjectId, string UserId, IReadOnlyList<string> Role
     public string? Token { get; init; }
 
     /// <summary>Without the token.</summary>
-    public override string ToString() => $"{UserId} of {ProjectId}";
+    public override string ToString() => $"{UserId} of {(HasProject ? ProjectId : DomainId ?? "the system")}";
 }
 
 /// <summary>
@@ -53,7 +67,7 @@ static class Identities
         }
         var colon = token.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0) return Admin(project ?? token, token);
-        var ours = token[(colon + 1)..];
+        var ours = token[(colon + 1)..] is { Length: > 0 } named ? named : colon > 0 ? token[..colon] : Somebody;
         if (project is not null && project != ours) throw Refusal.BadRequest("Malformed request url");
         return Admin(ours, colon == 0 ? Somebody : token[..colon]); // cinderclient without a user id sends ":project"
     }

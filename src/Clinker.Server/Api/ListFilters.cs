@@ -73,7 +73,7 @@ static class ListFilters
         var allProjects = asked.Remove("all_tenants", out var all) && Query.ParseFlag("all_tenants", all) && call.IsAdmin;
         var filters = new List<Where>();
         var nothing = false;
-        string? project = allProjects ? null : call.ProjectId;
+        string? project = allProjects ? null : call.Caller.ProjectId;
         if (asked.Remove("project_id", out var one) && allProjects) project = one;
         foreach (var (key, text) in asked)
             if (!Add(call, what, key, text, filters)) nothing = true;
@@ -95,7 +95,7 @@ static class ListFilters
     /// <exception cref="FaultException">Invalid.</exception>
     public static ListQuery Paged(Call call, Filterable what) => new()
     {
-        ProjectId = call.ProjectId,
+        ProjectId = call.Caller.ProjectId,
         Sort = Paging.Sort(call.Query, what.SortKeys),
         Limit = Paging.Limit(call.Query, call.Settings.MaxLimit),
         Offset = Paging.Offset(call.Query),

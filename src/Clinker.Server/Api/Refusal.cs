@@ -48,6 +48,9 @@ sealed class Refusal(int status, string text) : Exception(text)
     /// <summary>A route or action that the asked version does not have yet.</summary>
     public static Refusal TooOld() => new(404, "The resource could not be found.");
 
+    /// <summary>What is asked for belongs to the caller's project, and he has none.</summary>
+    public static Refusal NoProject() => new(403, "A token of a project is needed.");
+
     public static Refusal BadRequest(string text) => new(400, text);
 
     public static Refusal MalformedBody() => new(400, "Malformed request body");

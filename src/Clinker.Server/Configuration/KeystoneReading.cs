@@ -18,7 +18,8 @@ static class KeystoneReading
         if (from.IsSet(Options.MemcachedServers)) from.Note($"[{Sections.Keystone}] {Options.MemcachedServers.Key} is not needed: each daemon remembers tokens itself");
         var settings = new KeystoneSettings
         {
-            AuthUrl = url is null ? null! : WithVersion(url),
+            Discovery = url is null || HasVersion(url) ? null : At(url, ""),
+            AuthUrl = url is null ? null! : At(url, "v3/"),
             WwwAuthenticateUri = (from.Get(Options.WwwAuthenticateUri) ?? url)?.OriginalString ?? "",
             SignIn = signIn,
             Authorities = from.Get(Options.KeystoneAuthorities),
@@ -32,14 +33,16 @@ static class KeystoneReading
         return from.Problems.Count > problems ? null : settings;
     }
 
-    /// <summary><c>http://host:5000</c>, <c>…/identity/</c>, <c>…/v2.0</c> and <c>…/v3</c> all lead to the third API.</summary>
-    static Uri WithVersion(Uri url)
+    /// <summary><c>http://host:5000</c>, <c>…/identity/</c>, <c>…/v2.0</c> and <c>…/v3</c> all mean the same.</summary>
+    static Uri At(Uri url, string below)
     {
         var path = url.AbsolutePath.TrimEnd('/');
-        if (path.EndsWith("/v2.0", StringComparison.Ordinal)) path = path[..^5];
-        if (!path.EndsWith("/v3", StringComparison.Ordinal)) path += "/v3";
-        return new UriBuilder(url) { Path = path + "/", Query = "", Fragment = "" }.Uri;
+        if (HasVersion(url)) path = path[..path.LastIndexOf('/')];
+        return new UriBuilder(url) { Path = $"{path}/{below}", Query = "", Fragment = "" }.Uri;
     }
+
+    static bool HasVersion(Uri url) => url.AbsolutePath.TrimEnd('/') is var path
+        && (path.EndsWith("/v3", StringComparison.Ordinal) || path.EndsWith("/v2.0", StringComparison.Ordinal));
 
     static byte[] SignIn(Reading from)
     {

@@ -5,7 +5,9 @@ namespace Clinker.Server.Configuration;
 /// <summary>[keystone_authtoken]: where the identity service is, who this daemon is there, and what it makes of tokens.</summary>
 sealed record KeystoneSettings
 {
-    /// <summary>With <c>/v3/</c> at its end.</summary>
+    /// <summary>Where the document is that leads to the third API, with a slash at its end; null where auth_url names that API itself.</summary>
+    public Uri? Discovery { get; init; }
+    /// <summary>Where the third API is, unless that document says otherwise: with <c>/v3/</c> at its end.</summary>
     public required Uri AuthUrl { get; init; }
     /// <summary>Where those are sent who have no valid token, as it is written.</summary>
     public required string WwwAuthenticateUri { get; init; }

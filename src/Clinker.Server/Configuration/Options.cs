@@ -132,7 +132,8 @@ static class Options
     // Keystone
 
     public static readonly Option<Uri> AuthUrl = Keystone("auth_url", Kinds.Url, null,
-        "Where Keystone is: http://controller:5000. All that is asked of it is asked there. Has to be written with auth_strategy = keystone.");
+        "Where Keystone is: http://controller:5000. All that is asked of it is asked there, below /v3 or where on that server its list of "
+        + "versions says. Has to be written with auth_strategy = keystone.");
 
     public static readonly Option<Uri> WwwAuthenticateUri = Keystone("www_authenticate_uri", Kinds.Url, null,
         "Where callers without a valid token are sent.", defaultMeans: "auth_url", old: [(null, "auth_uri")]);
@@ -181,6 +182,9 @@ static class Options
 
     public static readonly Option<IReadOnlyList<string>> MemcachedServers = Keystone("memcached_servers", Kinds.List, null,
         "Accepted for old files' sake: each daemon remembers tokens itself.", old: [(null, "memcache_servers")]);
+
+    public static readonly Option<string> KeystoneInterface = Keystone("interface", Kinds.Text, null,
+        "Accepted for old files' sake: Keystone is asked at auth_url, whatever its catalogue says.");
 
     public static readonly Option<string> KeystoneRegion = Keystone("region_name", Kinds.Text, null,
         "Accepted for old files' sake: Keystone is asked at auth_url, in whichever region that is.");

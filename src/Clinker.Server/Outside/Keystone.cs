@@ -30,6 +30,7 @@ sealed partial class Keystone : IDisposable
     readonly HttpClient http;
     readonly Lock gate = new();
     Task<OwnToken>? own;
+    Uri? api;
     int down;
 
     public Keystone(KeystoneSettings settings, TimeProvider time, ILogger log)
@@ -59,7 +60,7 @@ sealed partial class Keystone : IDisposable
     /// <summary>What a token says, or null when it is none that is good.</summary>
     /// <param name="allowExpired">A service asks for somebody whose token has ended meanwhile.</param>
     /// <exception cref="KeystoneDown"/>
-    public async Task<KeystoneJson.Token?> Validate(string token, bool allowExpired)
+    public async Task<Bearer?> Validate(string token, bool allowExpired)
     {
         using var answer = await Asked(allowExpired ? "auth/tokens?nocatalog&allow_expired=1" : "auth/tokens?nocatalog", request =>
         {
@@ -67,7 +68,7 @@ sealed partial class Keystone : IDisposable
             // Without it Keystone keeps tokens with access rules to itself.
             request.Headers.Add("OpenStack-Identity-Access-Rules", "1");
         });
-        return answer.StatusCode == HttpStatusCode.NotFound ? null : await Read(answer);
+        return answer.StatusCode == HttpStatusCode.NotFound ? null : Bearer.Of(await Read(answer));
     }
 
     /// <summary>Whether there is such a project.</summary>
@@ -101,7 +102,7 @@ sealed partial class Keystone : IDisposable
         for (string? refused = null; ;)
         {
             var token = await Own(refused, deadline.Token);
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(settings.AuthUrl, path));
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(api!, path)); // whoever has a token has found it
             request.Headers.TryAddWithoutValidation("X-Auth-Token", token);
             with(request);
             var answer = await Send(request, deadline.Token);
@@ -144,7 +145,8 @@ sealed partial class Keystone : IDisposable
     async Task<OwnToken> SignIn()
     {
         using var deadline = new CancellationTokenSource(settings.Deadline, time);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(settings.AuthUrl, "auth/tokens?nocatalog"));
+        api ??= await Discover(deadline.Token);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(api, "auth/tokens?nocatalog"));
         request.Content = new ByteArrayContent(settings.SignIn) { Headers = { ContentType = new("application/json") } };
         using var answer = await Send(request, deadline.Token);
         if (answer.StatusCode == HttpStatusCode.Unauthorized) return new(null, time.GetUtcNow() + RefusedPause);
@@ -153,6 +155,31 @@ sealed partial class Keystone : IDisposable
         return answer.Headers.TryGetValues("X-Subject-Token", out var values)
             ? new(values.First(), token.ExpiresAt - Margin)
             : throw new KeystoneDown("Keystone answered the daemon's sign-in without a token");
+    }
+
+    /// <summary>
+    /// Where the third API is: auth_url's document says by which path, or there is none and it is below auth_url. As with keystoneauth1
+    /// (discover.py, _combine_relative_url), a link to another server (public_endpoint, for others than us) is not followed.
+    /// </summary>
+    async Task<Uri> Discover(CancellationToken deadline)
+    {
+        if (settings.Discovery is not { } at) return settings.AuthUrl;
+        using var request = new HttpRequestMessage(HttpMethod.Get, at);
+        using var answer = await Send(request, deadline);
+        if ((int)answer.StatusCode >= 500) throw new KeystoneDown($"Keystone answered {(int)answer.StatusCode} to GET auth_url");
+        if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.MultipleChoices)) return settings.AuthUrl;
+        try
+        {
+            var said = JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(deadline), KeystoneJsonContext.Default.Discovery);
+            var third = (said?.Versions?.Values ?? [said?.Version!]).FirstOrDefault(v => v?.Id?.StartsWith("v3", StringComparison.Ordinal) == true);
+            return Uri.TryCreate(at, third?.Links?.FirstOrDefault(l => l?.Rel == "self")?.Href ?? "v3", out var link) && link.Authority == at.Authority
+                ? new UriBuilder(at) { Path = link.AbsolutePath.TrimEnd('/') + "/" }.Uri
+                : settings.AuthUrl;
+        }
+        catch (JsonException)
+        {
+            return settings.AuthUrl;
+        }
     }
 
     async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken deadline)

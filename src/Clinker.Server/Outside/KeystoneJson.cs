@@ -26,13 +26,27 @@ static class KeystoneJson
     /// <summary>Of <c>POST</c> and of <c>GET /v3/auth/tokens</c>.</summary>
     public sealed record Answer(Token? Token);
 
-    /// <param name="Project">Null in a token of a system, a domain or nothing.</param>
+    /// <param name="Project">Of what it is: of a project, of a domain, of the system, or of nothing.</param>
     /// <param name="IsAdminProject">Only there where Keystone has an admin project.</param>
     public sealed record Token(
-        DateTimeOffset ExpiresAt, Named? User, Named? Project, Named[]? Roles, bool? IsAdminProject, Restricted? ApplicationCredential);
+        DateTimeOffset ExpiresAt, Named? User, Named? Project, Named? Domain, Everything? System, Named[]? Roles, bool? IsAdminProject,
+        Restricted? ApplicationCredential);
+
+    /// <param name="All">There are no other systems yet.</param>
+    public sealed record Everything(bool? All);
 
     /// <param name="AccessRules">Null: it may do whatever its roles may.</param>
     public sealed record Restricted(AccessRule[]? AccessRules);
+
+    /// <summary>Of <c>GET</c> where all versions are, and of where one is.</summary>
+    public sealed record Discovery(VersionList? Versions, Version? Version);
+
+    public sealed record VersionList(Version[]? Values);
+
+    /// <param name="Id"><c>v3.14</c></param>
+    public sealed record Version(string? Id, Link[]? Links);
+
+    public sealed record Link(string? Rel, string? Href);
 
     public sealed record AccessRule(string Service, string Method, string Path);
 }
@@ -41,4 +55,5 @@ static class KeystoneJson
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(KeystoneJson.SignIn))]
 [JsonSerializable(typeof(KeystoneJson.Answer))]
+[JsonSerializable(typeof(KeystoneJson.Discovery))]
 sealed partial class KeystoneJsonContext : JsonSerializerContext;

@@ -20,33 +20,33 @@ sealed class Tokens(Keystone keystone, TimeSpan cacheTime, TimeProvider time)
 
     readonly Recent<Known> known = new(MaxKnown);
     readonly Recent<DateTimeOffset> unknown = new(MaxUnknown);
-    readonly ConcurrentDictionary<string, Lazy<Task<KeystoneJson.Token?>>> open = new();
+    readonly ConcurrentDictionary<string, Lazy<Task<Bearer?>>> open = new();
 
     /// <summary>What a token says, or null when it is none that is good.</summary>
     /// <param name="allowExpired">Whether its time may be over.</param>
     /// <param name="gone">The caller waits no longer; others may.</param>
     /// <exception cref="KeystoneDown"/>
-    public ValueTask<KeystoneJson.Token?> Find(string token, bool allowExpired, CancellationToken gone)
+    public ValueTask<Bearer?> Find(string token, bool allowExpired, CancellationToken gone)
     {
         var key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token))) + (allowExpired ? "+" : "");
         var now = time.GetUtcNow();
         if (known.Find(key) is { } there)
         {
-            if (there.Until > now) return new(there.Token);
+            if (there.Until > now) return new(there.Bearer);
             known.Remove(key);
         }
-        if (unknown.Find(key) > now) return new((KeystoneJson.Token?)null);
+        if (unknown.Find(key) > now) return new((Bearer?)null);
         return new(Ask(key, token, allowExpired, gone));
     }
 
-    async Task<KeystoneJson.Token?> Ask(string key, string token, bool allowExpired, CancellationToken gone)
+    async Task<Bearer?> Ask(string key, string token, bool allowExpired, CancellationToken gone)
     {
         if (open.Count >= MaxOpen && !open.ContainsKey(key)) throw new KeystoneDown($"{MaxOpen} requests are waiting for Keystone already");
-        var mine = new Lazy<Task<KeystoneJson.Token?>>(() => Validate(key, token, allowExpired));
+        var mine = new Lazy<Task<Bearer?>>(() => Validate(key, token, allowExpired));
         return await open.GetOrAdd(key, mine).Value.WaitAsync(gone);
     }
 
-    async Task<KeystoneJson.Token?> Validate(string key, string token, bool allowExpired)
+    async Task<Bearer?> Validate(string key, string token, bool allowExpired)
     {
         try
         {
@@ -67,5 +67,5 @@ sealed class Tokens(Keystone keystone, TimeSpan cacheTime, TimeProvider time)
         }
     }
 
-    readonly record struct Known(KeystoneJson.Token Token, DateTimeOffset Until);
+    readonly record struct Known(Bearer Bearer, DateTimeOffset Until);
 }

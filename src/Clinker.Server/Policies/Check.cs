@@ -7,8 +7,11 @@ abstract record Check
 {
     public abstract bool Passes(in Question question);
 
+    /// <summary>The single checks that it is put together of.</summary>
+    public virtual IEnumerable<Check> Leaves => [this];
+
     /// <summary>The names of the rules that it refers to.</summary>
-    public virtual IEnumerable<string> References => [];
+    public IEnumerable<string> References => Leaves.OfType<Rule>().Select(r => r.Name);
 
     /// <summary><c>@</c>, or nothing at all: everyone; <c>!</c>: nobody.</summary>
     public sealed record Always(bool Answer) : Check
@@ -20,7 +23,7 @@ abstract record Check
     public sealed record Not(Check Of) : Check
     {
         public override bool Passes(in Question question) => !Of.Passes(question);
-        public override IEnumerable<string> References => Of.References;
+        public override IEnumerable<Check> Leaves => Of.Leaves;
         public override string ToString() => Of is All or Any ? $"not ({Of})" : $"not {Of}";
     }
 
@@ -32,7 +35,7 @@ abstract record Check
             return true;
         }
 
-        public override IEnumerable<string> References => Of.SelectMany(c => c.References);
+        public override IEnumerable<Check> Leaves => Of.SelectMany(c => c.Leaves);
         public override string ToString() => string.Join(" and ", Of.Select(c => c is Any or All ? $"({c})" : c.ToString()));
     }
 
@@ -44,7 +47,7 @@ abstract record Check
             return false;
         }
 
-        public override IEnumerable<string> References => Of.SelectMany(c => c.References);
+        public override IEnumerable<Check> Leaves => Of.SelectMany(c => c.Leaves);
         public override string ToString() => string.Join(" or ", Of.Select(c => c is Any ? $"({c})" : c.ToString()));
     }
 
@@ -52,7 +55,6 @@ abstract record Check
     public sealed record Rule(string Name) : Check
     {
         public override bool Passes(in Question question) => question.Rules[Name].Passes(question);
-        public override IEnumerable<string> References => [Name];
         public override string ToString() => $"rule:{Name}";
     }
 
@@ -107,14 +109,17 @@ sealed record Text(IReadOnlyList<string> Parts)
 /// <param name="UserId">Of who made the target; null where nobody is remembered.</param>
 readonly record struct Question(IReadOnlyDictionary<string, Check> Rules, Api.Caller Caller, string ProjectId, string? UserId)
 {
-    /// <summary>By the names of oslo.context; null for what the caller has not.</summary>
+    /// <summary>By the names of oslo.context (to_policy_values); null for what the caller has not.</summary>
     public string? OfCaller(string name) => name switch
     {
         "user_id" or "user" => Caller.UserId,
-        "project_id" or "tenant" => Caller.ProjectId,
+        "user_domain_id" => Caller.UserDomainId,
+        "project_id" or "tenant" => Caller.HasProject ? Caller.ProjectId : null,
+        "project_domain_id" => Caller.ProjectDomainId,
+        "domain_id" => Caller.DomainId,
+        "system_scope" => Caller.OfSystem ? "all" : null,
         "is_admin" => Caller.IsAdmin ? "True" : "False",
-        // Known only of admins: one of another project than Keystone's admin project is none.
-        "is_admin_project" => Caller.IsAdmin || !Caller.Roles.Contains("admin", StringComparer.OrdinalIgnoreCase) ? "True" : "False",
+        "is_admin_project" => Caller.IsAdminProject ? "True" : "False",
         _ => null,
     };
 

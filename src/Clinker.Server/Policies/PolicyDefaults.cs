@@ -173,12 +173,15 @@ static class PolicyDefaults
         "workers:cleanup",
     ];
 
-    /// <summary>What others refer to (cinder/policies/base.py).</summary>
+    /// <summary>
+    /// What others refer to (cinder/policies/base.py). There, whoever has the role admin may what admins may even where context_is_admin
+    /// wants something else; here that one rule decides.
+    /// </summary>
     static readonly (string Name, string Text)[] Base =
     [
         ("context_is_admin", "role:admin"),
-        ("admin_or_owner", "is_admin:True or (role:admin and is_admin_project:True) or project_id:%(project_id)s"),
-        (Admin, "is_admin:True or (role:admin and is_admin_project:True)"),
+        ("admin_or_owner", "is_admin:True or project_id:%(project_id)s"),
+        (Admin, "is_admin:True"),
         (Reader, "is_admin:True or ((role:reader or role:member) and project_id:%(project_id)s)"),
         (Member, "is_admin:True or (role:member and project_id:%(project_id)s)"),
     ];

@@ -98,7 +98,8 @@ static class PolicyTable
 
     static May Reach(Policy policy, string rule, IReadOnlyList<string> roles)
     {
-        var caller = new Caller(Own, Me, roles, roles.Contains("admin", StringComparer.OrdinalIgnoreCase));
+        var caller = new Caller(Own, Me, roles, IsAdmin: false);
+        if (policy.MakesAdmin(caller)) caller = caller with { IsAdmin = true };
         return policy.Allows(rule, caller, Other, Somebody) ? May.All
             : policy.Allows(rule, caller, Own, Somebody) ? May.Project
             : policy.Allows(rule, caller, Own, Me) ? May.Made

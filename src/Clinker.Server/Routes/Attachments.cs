@@ -42,7 +42,7 @@ static class Attachments
     static async Task<(Attachment Attachment, Volume Volume)> Visible(Tx tx, Call call, string id, bool @lock = false)
     {
         var found = await tx.Attachments.Get(id);
-        if (!call.IsAdmin && found.ProjectId != call.ProjectId) throw AttachmentTable.Missing(id);
+        if (!call.IsAdmin && found.ProjectId != call.Caller.ProjectId) throw AttachmentTable.Missing(id);
         var volume = await tx.Volumes.Get(found.VolumeId, @lock);
         return (@lock ? await tx.Attachments.Get(id) : found, volume); // until the volume was locked it may have changed, or gone
     }

@@ -65,7 +65,7 @@ static class GroupSnapshots
     {
         var query = call.Supports(Behaviour.GroupSnapshotPaging)
             ? ListFilters.Read(call, Filterable)
-            : new() { ProjectId = call.ProjectId, Limit = int.MaxValue };
+            : new() { ProjectId = call.Caller.ProjectId, Limit = int.MaxValue };
         return await List(call, query with
         {
             Filters = [.. query.Filters, new(GroupSnapshotTable.TypeName, Op.NotEqual, GroupType.OfConsistencyGroups)],

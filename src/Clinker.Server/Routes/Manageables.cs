@@ -59,7 +59,7 @@ static class Manageables
         var pool = await call.Db.Read(tx => PoolOf(tx, call, call.Query["host"]!));
         var operation = call.Ids.New();
         await call.Db.Commit(tx => ListManageable.Accept(
-            tx, new(pool, kind, sort, limit, offset, marker), call.ProjectId, operation, call.RequestId));
+            tx, new(pool, kind, sort, limit, offset, marker), call.Caller.HasProject ? call.ProjectId : null, operation, call.RequestId));
         await call.EndOf(operation);
         return new((await call.Db.Read(tx => ListManageable.Told(tx, operation))).Select(shape));
     }

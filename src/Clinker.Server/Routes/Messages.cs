@@ -29,8 +29,8 @@ static class Messages
     static async Task<Page<MessageShape>> List(Call call)
     {
         var query = call.Supports(Behaviour.MessagePaging)
-            ? ListFilters.Read(call, Filterable) with { ProjectId = call.ProjectId, WithCount = false }
-            : new ListQuery { ProjectId = call.ProjectId, Limit = call.Settings.MaxLimit };
+            ? ListFilters.Read(call, Filterable) with { ProjectId = call.Caller.ProjectId, WithCount = false }
+            : new ListQuery { ProjectId = call.Caller.ProjectId, Limit = call.Settings.MaxLimit };
         var found = await call.Db.Read(tx => tx.Messages.List(query));
         var place = call.Links.Of("messages");
         var next = found.Count > 0 && found.Count >= query.Limit ? call.Links.Next(call, "messages", found[^1].Id) : null;
@@ -38,11 +38,11 @@ static class Messages
     }
 
     static async Task<MessageShape> Show(Call call, string id) =>
-        new(await call.Db.Read(tx => tx.Messages.Find(id, call.ProjectId)) ?? throw Missing(id), call.Links.Of("messages"));
+        new(await call.Db.Read(tx => tx.Messages.Find(id, call.Caller.ProjectId)) ?? throw Missing(id), call.Links.Of("messages"));
 
     static async Task Delete(Call call, string id)
     {
-        if (await call.Db.Commit(tx => tx.Messages.Remove(id, call.ProjectId)) == 0) throw Missing(id);
+        if (await call.Db.Commit(tx => tx.Messages.Remove(id, call.Caller.ProjectId)) == 0) throw Missing(id);
     }
 
     static FaultException Missing(string id) => new Fault.NotFound("Message", id).Thrown();

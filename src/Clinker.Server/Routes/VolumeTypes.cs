@@ -53,7 +53,7 @@ static class VolumeTypes
     /// <summary>The type of a volume whose request names none: the project's, else the configured one.</summary>
     /// <exception cref="FaultException">Misconfigured.</exception>
     public static async Task<VolumeType> Default(Tx tx, Call call) =>
-        await tx.Types.DefaultOf(call.ProjectId) ?? await Configured(tx, call);
+        await tx.Types.DefaultOf(call.Caller.ProjectId) ?? await Configured(tx, call);
 
     static async Task<VolumeType> Configured(Tx tx, Call call) => await tx.Types.FindByName(call.Settings.DefaultType)
         ?? throw new Fault.Misconfigured(
@@ -62,14 +62,14 @@ static class VolumeTypes
     public static bool SeesAll(Call call) => call.Allows(Sensitive);
 
     static async Task<bool> MayUse(Tx tx, Call call, VolumeType type) =>
-        call.IsAdmin || type.IsPublic || (await tx.Types.Access(type.Id)).Contains(call.ProjectId);
+        call.IsAdmin || type.IsPublic || (await tx.Types.Access(type.Id)).Contains(call.Caller.ProjectId);
 
     static async Task<Page<TypeShape>> List(Call call)
     {
         var query = Query(call);
         var isPublic = IsPublic(call);
         // "true" is what everyone sees: the public ones and those that the project was let in to.
-        var all = await call.Db.Read(tx => tx.Types.List(isPublic is true ? call.ProjectId : null));
+        var all = await call.Db.Read(tx => tx.Types.List(isPublic is true ? call.Caller.ProjectId : null));
         var types = isPublic is false ? all.Where(t => !t.IsPublic) : all;
         var sees = SeesAll(call);
         var page = Hides(query, sees) ? [] : FewRows.Page(types, query, Column, t => t.Id, "Volume type");

@@ -180,7 +180,7 @@ static class Volumes
 
     static async Task<VolumeSummary> Summary(Call call)
     {
-        var project = call.Query.Flag("all_tenants") && call.IsAdmin ? null : call.ProjectId;
+        var project = call.Query.Flag("all_tenants") && call.IsAdmin ? null : call.Caller.ProjectId;
         var withMetadata = call.Supports(Behaviour.SummaryMetadata);
         var (sums, metadata) = await call.Db.Read(async tx => (
             await tx.Volumes.Summary(project),

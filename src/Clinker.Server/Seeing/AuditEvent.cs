@@ -36,7 +36,7 @@ static class AuditEvent
             json.WriteStartObject("initiator");
             json.WriteString("typeURI", "service/security/account/user");
             json.WriteString("id", call.Caller?.UserId ?? Unknown);
-            json.WriteString("project_id", call.Caller?.ProjectId ?? Unknown);
+            json.WriteString("project_id", call.Caller is { HasProject: true } caller ? caller.ProjectId : Unknown);
             json.WriteString("request_id", call.RequestId);
             if (call.GlobalId is { } global) json.WriteString("global_request_id", global);
             json.WriteStartObject("host");

@@ -6,8 +6,14 @@ using Xunit;
 namespace Clinker.Conformance.Roles;
 
 /// <summary>A daemon that knows people by their roles, with one of each thing.</summary>
-public sealed class ThingsOfAProject : Things
+public sealed partial class ThingsOfAProject : Things
 {
+    static readonly Dictionary<string, string[]> MadeOf = new()
+    {
+        ["snapshots"] = ["volumes"], ["backups"] = ["volumes"], ["groups"] = ["group_types"], ["group_snapshots"] = ["group_types", "groups"],
+        ["cgsnapshots"] = ["consistencygroups"], ["attachments"] = ["volumes"], ["volume-transfers"] = ["volumes"], ["os-volume-transfer"] = ["volumes"],
+    };
+
     Tokens? tokens;
 
     /// <summary>Who made them.</summary>
@@ -15,6 +21,29 @@ public sealed class ThingsOfAProject : Things
 
     /// <summary>With another's token; null for none.</summary>
     internal Wire As(string? token) => new(Port) { Token = token };
+
+    /// <summary>What a route is about, made anew: a route before this may have taken it away.</summary>
+    internal async Task Renewed(string segment)
+    {
+        foreach (var made in (string[])[.. MadeOf.GetValueOrDefault(segment) ?? [], segment])
+            if (Segments.Contains(made)) await Renew(made);
+    }
+
+    /// <summary>Asks as whom a token says, with a body that may be accepted.</summary>
+    internal Task<Answer> Ask(Route route, string? token, string below = "/v3/admin/")
+    {
+        var body = RouteCases.TakesBody(route) || route.Key is not null
+            ? BodySchema.All.TryGetValue(route.Name, out var schema) ? schema.Sample : route.Key is { } key ? $$"""{"{{key}}": {} }""" : null
+            : null;
+        return As(token).Send(route.Method, Path(route).Replace("/v3/admin/", below, StringComparison.Ordinal), WithIds(body), "3.71");
+    }
+
+    /// <summary>A sample about what there is.</summary>
+    string? WithIds(string? body) => body is null ? null : Reference().Replace(body, m =>
+        $"\"{m.Groups[1].Value}\": \"{Id(m.Groups[1].Value switch { "volume_id" or "volume_uuid" => "volumes", "group_id" => "groups", _ => "consistencygroups" })}\"");
+
+    [GeneratedRegex("\"(volume_id|volume_uuid|group_id|consistencygroup_id)\": \"[0-9a-f-]{36}\"")]
+    private static partial Regex Reference();
 
     protected override string[] Configuration()
     {
@@ -43,6 +72,7 @@ public sealed class ThingsOfAProject : Things
             password = secret
             project_name = service
             project_domain_name = Default
+            www_authenticate_uri = http://identity.example.org
             [d]
             volume_driver = directory
             directory_paths = {System.IO.Path.Combine(State, "volumes")}
@@ -71,55 +101,36 @@ public sealed partial class RoleTests(ThingsOfAProject things) : IClassFixture<T
     static readonly string[] Owned =
         ["volumes", "snapshots", "attachments", "volume-transfers", "os-volume-transfer", "groups", "group_snapshots", "consistencygroups", "cgsnapshots", "messages", "backups"];
 
-    static readonly Dictionary<string, string[]> MadeOf = new()
-    {
-        ["snapshots"] = ["volumes"], ["backups"] = ["volumes"], ["groups"] = ["group_types"], ["group_snapshots"] = ["group_types", "groups"],
-        ["cgsnapshots"] = ["consistencygroups"], ["attachments"] = ["volumes"], ["volume-transfers"] = ["volumes"], ["os-volume-transfer"] = ["volumes"],
-    };
-
     [Theory, MemberData(nameof(Routes))]
     public async Task Is_for_whom_the_policy_says(string name)
     {
         var route = RouteCases.Of(name);
         var segment = route.Path.Split('/')[1];
+        await things.Renewed(segment);
         var least = route.Rule.Name?.StartsWith("clinker:", StringComparison.Ordinal) == true ? "admin" : Least[Key(route)];
-        foreach (var made in (string[])[.. MadeOf.GetValueOrDefault(segment) ?? [], segment])
-            if (Things.Segments.Contains(made)) await things.Renew(made); // a route before this may have taken them away
-
-        Assert.Equal(401, (await Ask(null)).Status);
-        Assert.Equal(401, (await Ask("no such token")).Status);
-        Assert.Equal(400, (await Ask("eve:other:admin,member,reader")).Status); // the path is another project's
+        foreach (var none in (string?[])[null, "no such token"])
+        {
+            var refused = await things.Ask(route, none);
+            Assert.Equal((401, "Keystone uri=\"http://identity.example.org\""), (refused.Status, refused.Header("WWW-Authenticate")));
+        }
+        Assert.Equal(400, (await things.Ask(route, "eve:other:admin,member,reader")).Status); // the path is another project's
         foreach (var role in Ladder)
         {
             var roles = role == "anyone" ? "nobody" : role;
-            var mine = await Ask($"bob:admin:{roles}");
+            var mine = await things.Ask(route, $"bob:admin:{roles}");
             if (Array.IndexOf(Ladder, role) < Array.IndexOf(Ladder, least))
                 // What may not even be seen is not there; what may be seen may be forbidden.
                 Assert.True(mine.Status == 403 || (mine.Status == 404 && role == "anyone" && Owned.Contains(segment)), $"{role}: {mine}");
             else Assert.False(mine.Status is 401 or 403, $"{role}: {mine}");
             if (route.Path.Contains('{', StringComparison.Ordinal) && Owned.Contains(segment) && role != "admin" && !route.Path.EndsWith("/accept", StringComparison.Ordinal))
             {
-                var foreign = await Ask($"eve:other:{roles}", "/v3/other/");
+                var foreign = await things.Ask(route, $"eve:other:{roles}", "/v3/other/");
                 Assert.True(foreign.Status == 404 || (foreign.Status == 403 && Array.IndexOf(Ladder, role) < Array.IndexOf(Ladder, least)), $"foreign {role}: {foreign}");
                 Assert.DoesNotContain("kept", foreign.Text, StringComparison.Ordinal);
             }
         }
 
-        Task<Answer> Ask(string? token, string below = "/v3/admin/")
-        {
-            var body = RouteCases.TakesBody(route) || route.Key is not null
-                ? BodySchema.All.TryGetValue(route.Name, out var schema) ? schema.Sample : route.Key is { } key ? $$"""{"{{key}}": {} }""" : null
-                : null;
-            return things.As(token).Send(route.Method, things.Path(route).Replace("/v3/admin/", below, StringComparison.Ordinal), WithIds(body), "3.71");
-        }
     }
-
-    /// <summary>A sample about what there is.</summary>
-    string? WithIds(string? body) => body is null ? null : Reference().Replace(body, m =>
-        $"\"{m.Groups[1].Value}\": \"{things.Id(m.Groups[1].Value switch { "volume_id" or "volume_uuid" => "volumes", "group_id" => "groups", _ => "consistencygroups" })}\"");
-
-    [GeneratedRegex("\"(volume_id|volume_uuid|group_id|consistencygroup_id)\": \"[0-9a-f-]{36}\"")]
-    private static partial Regex Reference();
 
     [Fact]
     public void Every_route_of_the_API_is_there() =>

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Clinker.Conformance.Roles;
 
-/// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>. What a real one does is tested with that.</summary>
+/// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>, without a project for the system. What a real one does is tested with that.</summary>
 sealed class Tokens : IAsyncDisposable
 {
     readonly HttpListener listener = new();
@@ -11,7 +11,7 @@ sealed class Tokens : IAsyncDisposable
 
     public Tokens(int port)
     {
-        listener.Prefixes.Add($"http://127.0.0.1:{port}/v3/");
+        listener.Prefixes.Add($"http://127.0.0.1:{port}/"); // what a listener refuses itself may cost the next request on that connection
         listener.Start();
         serving = Serve();
     }
@@ -28,12 +28,22 @@ sealed class Tokens : IAsyncDisposable
     static void Answer(HttpListenerContext context)
     {
         var (request, response) = (context.Request, context.Response);
+        if (!request.Url!.AbsolutePath.StartsWith("/v3/", StringComparison.Ordinal))
+        {
+            response.StatusCode = 404; // no list of versions
+            response.Close();
+            return;
+        }
         var parts = request.HttpMethod == "POST" ? ["clinker", "service", "service"] : (request.Headers["X-Subject-Token"] ?? "").Split(':');
-        response.StatusCode = request.HttpMethod == "POST" ? 201 : parts.Length == 3 || request.Url!.AbsolutePath.Contains("/projects/", StringComparison.Ordinal) ? 200 : 404;
+        response.StatusCode = request.HttpMethod == "POST" ? 201 : parts.Length == 3 || request.Url.AbsolutePath.Contains("/projects/", StringComparison.Ordinal) ? 200 : 404;
         if (request.HttpMethod == "POST") response.Headers["X-Subject-Token"] = "own";
         var roles = string.Join(",", parts.Length < 3 ? [] : parts[2].Split(',').Select(r => $$"""{"id": "{{r}}", "name": "{{r}}"}"""));
         response.Close(Encoding.UTF8.GetBytes(parts.Length < 3 ? "{}" : $$"""
-            {"token": {"user": {"id": "{{parts[0]}}"}, "project": {"id": "{{parts[1]}}"}, "roles": [{{roles}}], "expires_at": "2099-01-01T00:00:00.000000Z"} }
+            {"token": {"user": {"id": "{{parts[0]}}"}, {{(parts[1].Length > 0 ? $$"""
+            "project": {"id": "{{parts[1]}}"}
+            """ : """
+            "system": {"all": true}
+            """)}}, "roles": [{{roles}}], "expires_at": "2099-01-01T00:00:00.000000Z"} }
             """), willBlock: false);
     }
 

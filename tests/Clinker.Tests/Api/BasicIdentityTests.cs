@@ -1,6 +1,8 @@
 using System.Text;
 using Clinker.Server.Api;
+using Clinker.Server.Policies;
 using Clinker.Server.Users;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -37,7 +39,7 @@ public sealed class BasicIdentityTests : IAsyncLifetime
         Write(Everybody);
         users = new UsersSource(file, log);
         passwords = new Passwords(users, time);
-        api = await RunningApi.Start(new() { Identity = new BasicIdentity(passwords).Of, HasProject = users.HasProject });
+        api = await RunningApi.Start(new() { Identity = new BasicIdentity(passwords, PolicySource.Defaults).Of, HasProject = users.HasProject });
     }
 
     public async ValueTask DisposeAsync()
@@ -215,5 +217,15 @@ public sealed class BasicIdentityTests : IAsyncLifetime
         Task<Answered> Set(string project) => Ask("eve:eve-pw", $"/v3/default-types/{project}", "PUT", """{"default_type": {"volume_type": "__DEFAULT__"}}""");
         Assert.Equal(200, (await Set("shop")).Status);
         Assert.Equal(404, (await Set("nowhere")).Status);
+    }
+
+    [Fact]
+    public async Task A_deployment_may_say_who_is_an_admin()
+    {
+        var rules = new PolicySource(
+            Policy.Default.With(new Dictionary<string, Check> { ["context_is_admin"] = CheckParser.Parse("role:cook") }), () => [], NullLogger.Instance);
+        await using var other = await RunningApi.Start(new() { Identity = new BasicIdentity(passwords, rules).Of, Policy = rules });
+        foreach (var (pair, status) in new[] { ("zoe:zoe-pw", 200), ("eve:eve-pw", 403) })
+            Assert.Equal(status, (await other.Send("GET", "/v3/os-services", headers: ("Authorization", Basic(pair)))).Status);
     }
 }

@@ -85,6 +85,9 @@ public sealed class EdgeTests
         Assert.Empty((await api.Get("/v3/volumes")).Json.GetProperty("volumes").EnumerateArray());
         var other = await api.Get("volumes", token: "me:another");
         Assert.Equal((400, "Malformed request url"), (other.Status, other.Message));
+        // A token that names no project means the user's, and nothing is ever nobody's.
+        Assert.Equal(202, (await api.Post("/v3/volumes", """{"volume": {"size": 1}}""", token: "ann:")).Status);
+        Assert.Single((await api.Get("/v3/ann/volumes", token: "ann")).Json.GetProperty("volumes").EnumerateArray());
         Assert.Equal(200, (await api.Get("volumes", token: "justauser")).Status);
     }
 

@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Clinker.Server.Api;
+using Clinker.Server.Policies;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Clinker.Tests.Api;
@@ -123,20 +126,98 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         Assert.Equal(200, await Status(admin, "/v3/volumes"));
     }
 
-    [Theory]
-    [InlineData("""{"system": {"all": true}}""")]
-    [InlineData("""{"domain": {"id": "default", "name": "Default"}}""")]
-    [InlineData("{}")]
-    public async Task A_token_of_no_project_does_nothing_here(string scope)
+    const string OfSystem = """{"system": {"all": true}}""", OfDomain = """{"domain": {"id": "hall", "name": "Hall"}}""", OfNothing = "{}";
+
+    static PolicySource Only(params (string Name, string Text)[] rules) => new(
+        Policy.Default.With(rules.ToDictionary(r => r.Name, r => CheckParser.Parse(r.Text))), () => [], NullLogger.Instance);
+
+    [Fact]
+    public async Task An_admin_of_the_system_sees_to_everybody_s_things_and_makes_none_of_his_own()
     {
-        var token = keystone.Give("admin", project: null, but: t =>
+        var made = await Create(keystone.Give("member"));
+        var id = made.Json.GetProperty("volume").GetProperty("id").GetString()!;
+        var system = keystone.GiveOf(OfSystem, "admin,member,reader");
+        Assert.Equal(200, await Status(system, "/v3/os-services"));
+        var all = (await api.Get("/v3/volumes/detail?all_tenants=1", "3.71", system)).Json.GetProperty("volumes")[0];
+        Assert.Equal(RunningApi.Project, all.GetProperty("os-vol-tenant-attr:tenant_id").GetString());
+        Assert.Equal(0, (await api.Get("/v3/volumes", "3.71", system)).Json.GetProperty("volumes").GetArrayLength());
+        Assert.Equal(200, await Status(system, $"/v3/volumes/{id}"));
+        Assert.Equal(200, (await api.Put($"/v3/volumes/{id}", """{"volume": {"name": "new"}}""", "3.71", system)).Status);
+        Assert.Equal(200, await Status(system, "/v3/types"));
+        Assert.Equal(200, (await api.Post("/v3/types", """{"volume_type": {"name": "t"}}""", "3.71", system)).Status);
+        Assert.Equal(200, (await api.Put($"/v3/os-quota-sets/{RunningApi.Project}", """{"quota_set": {"volumes": 3}}""", "3.71", system)).Status);
+        var none = await api.Post("/v3/volumes", """{"volume": {"size": 1}}""", "3.71", system);
+        Assert.Equal((403, "A token of a project is needed."), (none.Status, none.Message));
+        Assert.Equal(400, await Status(system)); // the path names a project, which is not the token's
+        Assert.Equal(1, (await api.Get("/v3/volumes?all_tenants=1", "3.71", system)).Json.GetProperty("volumes").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Readers_and_members_of_the_system_and_admins_of_a_domain_may_what_belongs_to_no_project()
+    {
+        var made = await Create(keystone.Give("member"));
+        var id = made.Json.GetProperty("volume").GetProperty("id").GetString()!;
+        foreach (var token in (string[])[keystone.GiveOf(OfSystem, "member,reader"), keystone.GiveOf(OfDomain, "admin,member,reader")])
         {
-            foreach (var (key, value) in JsonNode.Parse(scope)!.AsObject()) t[key] = value!.DeepClone();
-        });
+            Assert.Equal(200, await Status(token, "/v3/extensions"));
+            foreach (var path in (string[])["volumes", "volumes?all_tenants=1", "snapshots/detail", "limits", "os-services", "types", $"os-quota-sets/{RunningApi.Project}"])
+                Assert.Equal(403, await Status(token, "/v3/" + path));
+            Assert.Equal(404, await Status(token, $"/v3/volumes/{id}"));
+            Assert.Equal(403, (await api.Post("/v3/volumes", """{"volume": {"size": 1}}""", "3.71", token)).Status);
+            Assert.Equal(404, (await api.Delete($"/v3/volumes/{id}", "3.71", token)).Status);
+            Assert.Equal(400, await Status(token));
+        }
+    }
+
+    [Fact]
+    public async Task A_token_of_nothing_does_nothing()
+    {
+        var token = keystone.GiveOf(OfNothing, "admin");
         Assert.Equal(400, await Status(token));
         Assert.Equal(403, await Status(token, "/v3/volumes"));
-        Assert.Equal(403, await Status(token, "/v3/os-services"));
-        Assert.Equal(403, (await api.Post("/v3/volumes", """{"volume": {"size": 1}}""", "3.71", token)).Status);
+        Assert.Equal(403, await Status(token, "/v3/extensions"));
+    }
+
+    [Fact]
+    public async Task A_deployment_s_rules_may_speak_of_the_system_and_of_domains()
+    {
+        await using var other = await RunningApi.Start(new()
+        {
+            Identity = identity.Of,
+            Policy = Only(
+                ("volume_extension:services:index", "role:admin and domain_id:hall"), ("volume_extension:hosts", "role:reader and system_scope:all"),
+                ("volume:create", "user_domain_id:hall and project_domain_id:hall")),
+        });
+        var domain = keystone.GiveOf(OfDomain, "admin");
+        var reader = keystone.GiveOf(OfSystem, "reader");
+        var at = keystone.Give("cook", but: t =>
+        {
+            foreach (var of in (string[])["user", "project"]) t[of]!["domain"] = new JsonObject { ["id"] = "hall" };
+        });
+        async Task<int> Of(string token, string path) => (await other.Get(path, "3.71", token)).Status;
+        Assert.Equal((200, 403), (await Of(domain, "/v3/os-services"), await Of(domain, "/v3/os-hosts")));
+        Assert.Equal((403, 200), (await Of(reader, "/v3/os-services"), await Of(reader, "/v3/os-hosts")));
+        foreach (var (token, status) in new[] { (domain, 403), (keystone.GiveOf(OfSystem, "admin"), 403), (keystone.Give("admin"), 403), (at, 202) })
+            Assert.Equal(status, (await other.Post("/v3/volumes", """{"volume": {"size": 1}}""", "3.71", token)).Status);
+    }
+
+    [Fact]
+    public async Task A_deployment_may_say_who_is_an_admin()
+    {
+        var rules = Only(("context_is_admin", "role:cloud_admin or (role:auditor and system_scope:all)"));
+        using var own = keystone.Identity(policy: rules);
+        await using var other = await RunningApi.Start(new() { Identity = own.Of, Policy = rules });
+        async Task<int> Services(string token) => (await other.Get("/v3/os-services", "3.71", token)).Status;
+        Assert.Equal(200, await Services(keystone.Give("Cloud_Admin")));
+        Assert.Equal(200, await Services(keystone.GiveOf(OfSystem, "auditor")));
+        Assert.Equal(403, await Services(keystone.Give("admin,member,reader")));
+        Assert.Equal(403, await Services(keystone.Give("auditor")));
+        Assert.Equal(403, await Services(keystone.GiveOf(OfDomain, "cloud_admin")));
+        Assert.Equal(403, await Services(keystone.Give("cloud_admin", but: t => t["is_admin_project"] = false)));
+        // What is seen of others goes by it too.
+        await other.Post("/v3/volumes", """{"volume": {"size": 1}}""", "3.71", keystone.Give("cloud_admin"));
+        async Task<int> All(string token) => (await other.Get("/v3/volumes?all_tenants=1", "3.71", token)).Json.GetProperty("volumes").GetArrayLength();
+        Assert.Equal((1, 0), (await All(keystone.Give("cloud_admin", "theirs")), await All(keystone.Give("admin,member", "theirs"))));
     }
 
     [Fact]
@@ -211,6 +292,50 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
     [InlineData("/v3/volumes", "/v3/volumes/detail", false)]
     [InlineData("", "/", false)]
     public void Paths_of_access_rules(string pattern, string path, bool matches) => Assert.Equal(matches, AccessRules.Matches(pattern, path));
+
+    static string Versions(string href) =>
+        $$$"""{"versions": {"values": [{"id": "v2.0", "links": [{"rel": "self", "href": "/v2.0/"}]}, {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": "{{{href}}}"}]}]}}""";
+
+    [Theory]
+    [InlineData(300, "http://127.0.0.1:{0}/identity/v3/", "/identity/v3/")]
+    [InlineData(300, "https://127.0.0.1:{0}/identity/v3", "/identity/v3/")] // a proxy ends TLS before it, and it knows nothing of that here
+    [InlineData(300, "/there/v3", "/there/v3/")]
+    [InlineData(300, "http://identity.example.org/elsewhere/v3/", "/v3/")] // another server is not believed
+    [InlineData(300, "//127.0.0.2:1/elsewhere/v3/", "/v3/")]
+    [InlineData(300, "http://", "/v3/")]
+    [InlineData(404, "/there/v3", "/v3/")]
+    [InlineData(302, "/there/v3", "/v3/")]
+    public async Task The_third_API_is_where_the_list_of_versions_says_on_the_same_server(int status, string href, string api)
+    {
+        keystone.Root = (status, Versions(href.Replace("{0}", keystone.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+        keystone.Api = api;
+        Assert.Equal(200, await Status(keystone.Give("reader")));
+    }
+
+    [Theory]
+    [InlineData("""{"version": {"id": "v3.14", "links": [{"rel": "self", "href": "/one/v3/"}]}}""", "/one/v3/")]
+    [InlineData("""{"version": {"id": "v2.0", "links": [{"rel": "self", "href": "/two/v2.0/"}]}}""", "/v3/")]
+    [InlineData("""{"versions": {"values": [null, {"id": "v3", "links": [null, {"rel": "self"}]}]}}""", "/v3/")]
+    [InlineData("""{"versions": []}""", "/v3/")]
+    [InlineData("<html>", "/v3/")]
+    [InlineData("null", "/v3/")]
+    public async Task Whatever_else_is_there_leads_to_v3(string document, string api)
+    {
+        keystone.Root = (200, document);
+        keystone.Api = api;
+        Assert.Equal(200, await Status(keystone.Give("reader")));
+    }
+
+    [Fact]
+    public async Task A_list_of_versions_that_is_not_there_yet_is_asked_for_again()
+    {
+        keystone.Api = "/late/v3/";
+        keystone.Root = (503, "");
+        var token = keystone.Give("reader");
+        Assert.Equal(503, await Status(token));
+        keystone.Root = (300, Versions("/late/v3/"));
+        Assert.Equal(200, await Status(token));
+    }
 
     [Fact]
     public async Task The_daemon_s_own_token_is_renewed_before_its_end_and_when_it_is_refused()

@@ -71,7 +71,7 @@ public sealed class KeystoneTlsTests : IDisposable
             [m]
             volume_driver = memory
             [keystone_authtoken]
-            auth_url = https://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}
+            auth_url = https://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}/v3
             auth_type = v3applicationcredential
             application_credential_id = x
             application_credential_secret = y
@@ -86,7 +86,7 @@ public sealed class KeystoneTlsTests : IDisposable
     public async Task Of_an_authority_in_the_file_it_may_be()
     {
         using var keystone = Of($"cafile = {authorities}");
-        Assert.Equal("ann", (await keystone.Validate("t", allowExpired: false))!.User!.Id);
+        Assert.Equal("ann", (await keystone.Validate("t", allowExpired: false))!.UserId);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Clinker.Server.Api;
 using Clinker.Server.Configuration;
+using Clinker.Server.Policies;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -34,7 +35,7 @@ sealed class SmallKeystone : IAsyncDisposable
             free.Start();
             Port = ((IPEndPoint)free.LocalEndpoint).Port;
         }
-        listener.Prefixes.Add($"http://127.0.0.1:{Port}/v3/");
+        listener.Prefixes.Add($"http://127.0.0.1:{Port}/");
         Up();
     }
 
@@ -56,28 +57,34 @@ sealed class SmallKeystone : IAsyncDisposable
     /// <summary>What is answered to every question about a token instead of the truth.</summary>
     public (int Status, string Body)? Instead { get; set; }
 
+    /// <summary>What the root answers.</summary>
+    public (int Status, string Body) Root { get; set; } = (404, "");
+
+    /// <summary>Below which path it is the third API; elsewhere there is nothing.</summary>
+    public string Api { get; set; } = "/v3/";
+
     public HashSet<string> Projects { get; } = [];
 
+    /// <summary>Those of a daemon that asks here.</summary>
+    public KeystoneSettings Settings() => Assert.IsType<KeystoneSettings>(Configuration.Given.Of($"""
+        [DEFAULT]
+        enabled_backends = m
+        auth_strategy = keystone
+        [m]
+        volume_driver = memory
+        [keystone_authtoken]
+        auth_url = http://127.0.0.1:{Port}
+        www_authenticate_uri = https://identity.example.org
+        username = cinder
+        user_domain_name = Default
+        password = {Password}
+        project_name = service
+        project_domain_id = default
+        """).Keystone);
+
     /// <summary>The identity of an API that asks here.</summary>
-    public KeystoneIdentity Identity(Func<KeystoneSettings, KeystoneSettings>? but = null)
-    {
-        var settings = Assert.IsType<KeystoneSettings>(Configuration.Given.Of($"""
-            [DEFAULT]
-            enabled_backends = m
-            auth_strategy = keystone
-            [m]
-            volume_driver = memory
-            [keystone_authtoken]
-            auth_url = http://127.0.0.1:{Port}
-            www_authenticate_uri = https://identity.example.org
-            username = cinder
-            user_domain_name = Default
-            password = {Password}
-            project_name = service
-            project_domain_id = default
-            """).Keystone);
-        return new(but?.Invoke(settings) ?? settings, Time, lines);
-    }
+    public KeystoneIdentity Identity(Func<KeystoneSettings, KeystoneSettings>? but = null, PolicySource? policy = null) =>
+        new(but?.Invoke(Settings()) ?? Settings(), policy ?? PolicySource.Defaults, Time, lines);
 
     /// <summary>Gives a token that is good for an hour.</summary>
     public string Give(string roles, string? project = RunningApi.Project, string? name = null, TimeSpan? life = null, Action<JsonObject>? but = null)
@@ -95,6 +102,13 @@ sealed class SmallKeystone : IAsyncDisposable
         tokens[name] = token;
         return name;
     }
+
+    /// <summary>Gives one of no project: of the system, of a domain, or of nothing.</summary>
+    /// <param name="scope">A JSON object: what it says instead.</param>
+    public string GiveOf(string scope, string roles) => Give(roles, project: null, but: t =>
+    {
+        foreach (var (key, value) in JsonNode.Parse(scope)!.AsObject()) t[key] = value!.DeepClone();
+    });
 
     public void Revoke(string token) => tokens.Remove(token, out _);
 
@@ -134,7 +148,10 @@ sealed class SmallKeystone : IAsyncDisposable
     async Task Answer(HttpListenerContext context)
     {
         var request = context.Request;
-        var (status, body) = request.HttpMethod == "POST" ? await SignIn(context) : await Asked(request);
+        var path = request.Url!.AbsolutePath;
+        var (status, body) = path == "/" ? Root
+            : !path.StartsWith(Api, StringComparison.Ordinal) ? (404, "")
+            : request.HttpMethod == "POST" ? await SignIn(context) : await Asked(request);
         try
         {
             context.Response.StatusCode = status;
@@ -157,7 +174,7 @@ sealed class SmallKeystone : IAsyncDisposable
     async Task<(int, string)> Asked(HttpListenerRequest request)
     {
         if (!own.Contains(request.Headers["X-Auth-Token"] ?? "")) return (401, "{}");
-        if (request.Url!.AbsolutePath.StartsWith("/v3/projects/", StringComparison.Ordinal))
+        if (request.Url!.AbsolutePath.StartsWith(Api + "projects/", StringComparison.Ordinal))
             return (Projects.Contains(request.Url.Segments[^1]) ? 200 : 404, "{}");
         Interlocked.Increment(ref validations);
         if (Held is { } held) await held.Task.WaitAsync(stop.Token).ContinueWith(_ => { }, TaskScheduler.Default);

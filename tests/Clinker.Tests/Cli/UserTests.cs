@@ -2,6 +2,7 @@ using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
 using Clinker.Cli;
 using Clinker.Server.Api;
+using Clinker.Server.Policies;
 using Clinker.Server.Users;
 using Clinker.Tests.Api;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -156,7 +157,7 @@ public sealed class UserTests : IDisposable
         Assert.Equal(0, await Add("ann", "päss:word", "--project", "web"));
         Assert.Equal(0, await Add("bob", "b", "--project", "shop"));
         var users = new UsersSource(run.Path("htpasswd"), NullLogger.Instance);
-        await using var api = await RunningApi.Start(new() { Identity = new BasicIdentity(new Passwords(users, TimeProvider.System)).Of });
+        await using var api = await RunningApi.Start(new() { Identity = new BasicIdentity(new Passwords(users, TimeProvider.System), PolicySource.Defaults).Of });
         using var ann = new Run(("OS_AUTH_TYPE", "http_basic"), ("OS_USERNAME", "ann"), ("OS_PASSWORD", "päss:word"), ("OS_ENDPOINT", $"{api.Address}/v3/web"));
         Assert.Equal(0, await ann.Clinker("volume", "create", "--size", "1", "v"));
         Assert.Equal(0, await ann.Clinker("volume", "list", "-f", "value", "-c", "Name"));

@@ -41,11 +41,15 @@ public sealed class KeystoneSettingsTests
     }
 
     [Theory]
-    [InlineData("http://c:5000", "http://c:5000/v3/")]
-    [InlineData("https://c/identity/", "https://c/identity/v3/")]
-    [InlineData("https://c/identity/v3", "https://c/identity/v3/")]
-    public void The_third_version_is_asked(string written, string asked) =>
-        Assert.Equal(asked, Given.Of(Start + User + $"auth_url = {written}\n").Keystone!.AuthUrl.ToString());
+    [InlineData("http://c:5000", "http://c:5000/v3/", "http://c:5000/")]
+    [InlineData("https://c/identity/", "https://c/identity/v3/", "https://c/identity/")]
+    [InlineData("https://c/identity/v3", "https://c/identity/v3/", null)]
+    [InlineData("https://c/identity/v2.0/", "https://c/identity/v3/", null)]
+    public void The_third_version_is_asked_and_looked_for_where_none_is_named(string written, string asked, string? first)
+    {
+        var keystone = Given.Of(Start + User + $"auth_url = {written}\ninterface = internal\n").Keystone!;
+        Assert.Equal((asked, first), (keystone.AuthUrl.ToString(), keystone.Discovery?.ToString()));
+    }
 
     [Fact]
     public void An_application_credential_needs_no_user() =>

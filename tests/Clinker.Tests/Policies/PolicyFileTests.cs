@@ -101,7 +101,8 @@ public sealed class PolicyFileTests : IDisposable
     [InlineData("a: [[[b]]]", "holds checks")]
     [InlineData("a: 'http://example.org'", "asks another server")]
     [InlineData("a: b: c", "line 1")]
-    [InlineData("context_is_admin: role:root", "can't be changed")]
+    [InlineData("context_is_admin: role:root or is_admin:True", "context_is_admin says who is_admin is: it can't ask for that itself")]
+    [InlineData("context_is_admin: role:root or rule:admin_api", "says who is_admin is, and refers to admin_api")]
     public void A_wrong_file_is_refused_and_said_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => Read(text)).Message, StringComparison.Ordinal);
 

@@ -49,6 +49,14 @@ public sealed class PolicyTableTests : IDisposable
     }
 
     [Fact]
+    public void Who_is_an_admin_is_as_the_files_say()
+    {
+        given.Write("policy.yaml", "context_is_admin: role:root");
+        Assert.Equal("volume:force_delete - - - -", Cells(Lines("list"), "volume:force_delete "));
+        Assert.Equal("volume:force_delete all", Cells(Lines("list", "--role", "root"), "volume:force_delete "));
+    }
+
+    [Fact]
     public void A_list_is_JSON_for_machines()
     {
         var all = JsonDocument.Parse(given.Printed("policy", "list", "--json", "--config-file", configured)).RootElement.EnumerateArray().ToDictionary(r => r.GetProperty("rule").GetString()!);
@@ -65,7 +73,7 @@ public sealed class PolicyTableTests : IDisposable
         Assert.Equal((0, """
             with reader: volume:delete is allowed, for what the caller made
             volume:delete: rule:admin_api or user_id:%(user_id)s  (not as it is by default)
-              admin_api: is_admin:True or role:admin and is_admin_project:True
+              admin_api: is_admin:True
             asked by DELETE /volumes/{id}
 
             """), (may.Code, may.Text));
