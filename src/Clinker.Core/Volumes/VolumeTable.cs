@@ -199,7 +199,7 @@ public readonly struct VolumeTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no volume.</exception>
     public async Task<Listed<Volume>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "volume", query, id => new Fault.NotFound("Volume", id).Thrown());
         return await ListSql.Listed(tx, All, "volume", query, Read);
     }
 

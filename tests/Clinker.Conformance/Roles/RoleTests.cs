@@ -6,7 +6,7 @@ using Xunit;
 namespace Clinker.Conformance.Roles;
 
 /// <summary>A daemon that knows people by their roles, with one of each thing.</summary>
-public sealed class ThingsOfAProject : Things
+public class ThingsOfAProject : Things
 {
     Tokens? tokens;
 
@@ -16,43 +16,14 @@ public sealed class ThingsOfAProject : Things
     /// <summary>With another's token; null for none.</summary>
     internal Wire As(string? token) => new(Port) { Token = token };
 
-    protected override string[] Configuration()
-    {
-        var identity = FreePort();
-        tokens = new Tokens(identity);
-        var file = System.IO.Path.Combine(State, "cinder.conf");
-        File.WriteAllText(file, $"""
-            [DEFAULT]
-            auth_strategy = keystone
-            state_path = {State}
-            enabled_backends = d
-            quota_volumes = -1
-            quota_snapshots = -1
-            quota_gigabytes = -1
-            quota_groups = -1
-            backup_driver = directory
-            quota_backups = -1
-            quota_backup_gigabytes = -1
-            [database]
-            connection = sqlite:///{Database}
-            [keystone_authtoken]
-            auth_url = http://127.0.0.1:{identity}
-            auth_type = password
-            username = cinder
-            user_domain_name = Default
-            password = secret
-            project_name = service
-            project_domain_name = Default
-            [d]
-            volume_driver = directory
-            directory_paths = {System.IO.Path.Combine(State, "volumes")}
-            """);
-        Directory.CreateDirectory(System.IO.Path.Combine(State, "volumes"));
-        return ["--config-file", file];
-    }
+    protected override string[] Configuration() => (tokens = new Tokens(FreePort())).Configure(this, More());
+
+    /// <summary>Further options.</summary>
+    protected virtual string More() => "";
 
     public override async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await base.DisposeAsync();
         if (tokens is not null) await tokens.DisposeAsync();
     }
