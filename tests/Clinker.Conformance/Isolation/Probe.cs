@@ -82,6 +82,7 @@ sealed record Probe(Route Route, string Place, string Kind, string Target, strin
         }
         foreach (var key in filters.Where(k => k.Contains("metadata", StringComparison.Ordinal) || k == "extra_specs"))
             yield return Of($"{key}={{'{Hole}':'{Hole}'}}", "");
+        foreach (var all in (string[])["is_public=None", "is_public=False"]) yield return Of($"{all}&name={Hole}", "");
         yield return Of($"all_tenants=1&project_id={Hole}", "project");
         yield return Of($"marker={Hole}", segment);
         foreach (var key in filters)

@@ -106,7 +106,8 @@ sealed class Tenant(TwoProjects daemon, Wire admin, string roles)
         return words[^1];
     }
 
-    async Task<string> New(string collection, string body, string member)
+    /// <summary>Makes something; its id, once it is made.</summary>
+    public async Task<string> New(string collection, string body, string member)
     {
         var id = (string)(await Done(Wire, "POST", "/v3/" + collection, body))[member]!["id"]!;
         if (member is "attachment" or "transfer") return id;

@@ -247,7 +247,8 @@ public sealed class ManageRouteTests
         api.Shares.Put("p1", "lvol0", new(2, "data"));
         var managed = await api.Post("os-snapshot-manage", $$"""{"snapshot": {"volume_id": "{{volume}}", "ref": {"source-name": "lvol0"} } }""");
         Assert.Equal("error", Text(await Settled(api, IdOf(managed, "snapshot"), "snapshot"), "status"));
-        Assert.Contains("lvol0 has 2 GiB, its volume only 1.", (await api.Get("messages", "3.3")).Text, StringComparison.Ordinal);
+        Assert.Contains("lvol0 has 2 GiB, its volume only 1.", (await api.Get("operations")).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("lvol0", (await api.Get("messages", "3.3")).Text, StringComparison.Ordinal);
         Assert.Equal("data", api.Shares.Get("p1", "lvol0")!.Content);
         Assert.Empty(await api.Db.Read(tx => tx.Quotas.Recount()));
         Assert.Equal(404, (await api.Post("os-snapshot-manage",
