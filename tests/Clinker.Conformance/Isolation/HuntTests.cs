@@ -11,7 +11,7 @@ namespace Clinker.Conformance.Isolation;
 /// </summary>
 public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IClassFixture<TwoProjects>
 {
-    const int RequestsInCi = 30_000, UntilRenewed = 1_500;
+    const int RequestsInCi = 30_000, UntilRenewed = 1_500, BodiesMoreOften = 8;
 
     static readonly string[] Spoofed =
     [
@@ -19,7 +19,7 @@ public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IC
         "X-Service-Identity-Status: Confirmed", "OpenStack-System-Scope: all", "Forwarded: for=127.0.0.1", "X-Forwarded-User: admin",
     ];
 
-    /// <summary>One for each route and kind.</summary>
+    /// <summary>One for each route (and member of its body) and kind.</summary>
     readonly Dictionary<(string Route, string Kind), string> leaks = [];
 
     /// <summary>What the walker has written somewhere of its own.</summary>
@@ -42,20 +42,19 @@ public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IC
         var secrets = before.Values.SelectMany(Marks.In).Concat(other.Words).Append(other.Project).Append(other.User).Concat(other.Servers)
             .Except((await curious.Everything()).Values.SelectMany(Marks.In)).ToHashSet(StringComparer.Ordinal);
 
-        var renewedAt = 0;
-        for (var probes = new Queue<Probe>(); requests < most;)
+        var all = Probe.All(curious, daemon).ToList();
+        var turns = Enumerable.Range(0, all.Count).SelectMany(i => Enumerable.Repeat(i, all[i].IsInBody ? BodiesMoreOften : 1)).ToArray();
+        for (int turn = 0, renewedAt = 0; requests < most; turn++)
         {
-            if (probes.Count == 0 || requests - renewedAt > UntilRenewed)
+            if (turn % turns.Length == 0) random.Shuffle(turns);
+            if (requests - renewedAt > UntilRenewed)
             {
                 // What is the walker's own gets used up: it is extended, restored, given away.
-                if (requests > 0) await curious.Make();
+                await curious.Make();
+                all = [.. Probe.All(curious, daemon)];
                 renewedAt = requests;
-                var left = probes.Select(p => (p.Route, p.Place)).ToHashSet();
-                var all = Probe.All(curious, daemon).Where(p => left.Count == 0 || left.Contains((p.Route, p.Place))).ToArray();
-                random.Shuffle(all);
-                probes = new(all);
             }
-            await Try(probes.Dequeue(), random, secrets);
+            await Try(all[turns[turn % turns.Length]], random, secrets);
         }
 
         output.WriteLine($"{requests} requests in {watch.Elapsed.TotalSeconds:0.0} s, {undecided} undecided; "
@@ -81,7 +80,7 @@ public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IC
         var found = Marks.In(theirs.All).Where(m => m != value && secrets.Contains(m) && !told.Contains(m))
             .Concat(new[] { TwoProjects.Host, Roles.Tokens.Backend }.Where(w => !value.Contains(w, StringComparison.Ordinal) && theirs.All.Contains(w, StringComparison.Ordinal)))
             .ToList();
-        if (probe.Body is not null && theirs.Status < 300) told.Add(value); // it is the walker's own now: a name, a description
+        if (probe is { IsInBody: true, Kind: "" or "server" } && theirs.Status < 300 && plain.Status < 300) told.Add(value); // it is the walker's own now: a name, a description
         if (found.Count > 0) Leak($"has {string.Join(", ", found)} in it", theirs);
         if (probe.IsPath && value == daemon.Other.Ids.GetValueOrDefault(probe.Kind) && theirs.Status is not (400 or 403 or 404)) Leak("goes through", theirs);
         if (probe.Route.Path.EndsWith("/accept", StringComparison.Ordinal) && value == daemon.Other.Ids["volume-transfers"])
@@ -109,7 +108,7 @@ public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IC
         }
 
         void Leak(string what, (int, string All, string) answer) =>
-            leaks.TryAdd((probe.Route.Name, what[..6]), $"{probe} ({version}) {value}: {what}: {answer.All}".ReplaceLineEndings(" "));
+            leaks.TryAdd((probe.IsInBody ? $"{probe.Route.Name} {probe.Place}" : probe.Route.Name, what[..6]), $"{probe} ({version}) {value}: {what}: {answer.All}".ReplaceLineEndings(" "));
     }
 
     /// <summary>Headers by which one would be somebody else, if they were believed. They say nothing of what is asked for.</summary>
@@ -119,14 +118,15 @@ public sealed class HuntTests(TwoProjects daemon, ITestOutputHelper output) : IC
     string Pick(Probe probe, Random random)
     {
         var other = daemon.Other;
-        // What is kept is read again later, and no secret any more: words of the older things do for that.
-        if (probe is { Kind: "", Body: not null }) return other.Words[random.Next(other.Words.Count / 2)];
+        // What is kept is read again later, and no secret any more: words and a server of the older things do for that.
+        if (probe is { Kind: "", IsInBody: true }) return other.Words[random.Next(other.Words.Count / 2)];
+        if (probe is { Kind: "server", IsInBody: true }) return other.Servers[0];
         if (random.Next(5) > 0)
         {
             if (other.Ids.TryGetValue(probe.Kind, out var id)) return id;
             if (probe.Kind == "project" || probe.Kind.StartsWith("os-quota", StringComparison.Ordinal)) return other.Project;
             if (probe.Kind == "user") return other.User;
-            if (probe.Kind == "server") return other.Servers[probe.Body is null ? ^1 : 0];
+            if (probe.Kind == "server") return other.Servers[^1];
             if (probe.Kind == "host") return $"{TwoProjects.Host}@{Roles.Tokens.Backend}";
             if (random.Next(2) == 0) return other.Words[random.Next(other.Words.Count)];
         }

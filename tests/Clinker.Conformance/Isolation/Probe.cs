@@ -16,6 +16,9 @@ sealed record Probe(Route Route, string Place, string Kind, string Target, strin
     /// <summary>Whether it names something by its path, which must then not be there.</summary>
     public bool IsPath => Place == "path";
 
+    /// <summary>Whether it names something by a member of its body: in its path is something of the walker's own then.</summary>
+    public bool IsInBody => Body?.Contains(Hole, StringComparison.Ordinal) == true;
+
     /// <summary>Every place of every route.</summary>
     public static IEnumerable<Probe> All(Tenant own, TwoProjects daemon) =>
         RouteCases.All.SelectMany(r => InPath(r, own, daemon).Concat(InBody(r, own, daemon)).Concat(InQuery(r, own, daemon)));
