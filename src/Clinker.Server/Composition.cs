@@ -92,8 +92,10 @@ static partial class Composition
         await using var backups = settings.Backups is { } kept
             ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
             : null;
+        using var audit = settings.Audit is { } written ? new AuditLog(written.File, time, meter, logs.CreateLogger(typeof(AuditLog).FullName!)) : null;
         var means = new Means(db, drivers, Scheduling(settings), Lease)
         {
+            Ended = audit is null ? null : (operation, fault) => audit.Put(AuditEvent.Ended(ids.New(), operation, fault, settings.Host, time.GetUtcNow())),
             Images = glance is null ? null : new ImageCopies(glance, conversion),
             Backups = backups,
         };
@@ -114,7 +116,14 @@ static partial class Composition
         var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
         using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
         var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with { Policy = policy })
+            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with
+            {
+                Policy = policy,
+                Audit = audit is null ? null : (call, answer) =>
+                {
+                    if (!settings.Audit!.Ignored.Contains(call.Http.Request.Method, StringComparer.OrdinalIgnoreCase)) audit.Put(AuditEvent.Asked(call, answer));
+                },
+            })
             : null;
         Log.Serving(log, settings.Host, api?.Address ?? "no API", settings.Database.ToString()!, string.Join(", ", drivers.Keys));
 

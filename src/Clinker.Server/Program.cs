@@ -7,8 +7,8 @@ var version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3);
 switch (Loading.Load(args, Surroundings.Real(version)))
 {
     case Start.Print print:
-        Console.Out.WriteLine(print.Text);
-        return 0;
+        Console.Out.Write(print.Text);
+        return print.Code;
     case Start.Refused refused:
         foreach (var error in refused.Errors) Console.Error.WriteLine($"clinkerd: {error}");
         return 1;

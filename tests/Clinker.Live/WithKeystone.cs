@@ -8,7 +8,7 @@ using Xunit;
 namespace Clinker.Live;
 
 /// <summary>A daemon with <c>auth_strategy = keystone</c> and a real Keystone: its tokens, its people, and its absence.</summary>
-public sealed class WithKeystone(KeystoneSite site) : IClassFixture<KeystoneSite>
+public sealed partial class WithKeystone(KeystoneSite site) : IClassFixture<KeystoneSite>
 {
     /// <summary>As many connections as there are requests.</summary>
     static readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(60) };

@@ -18,6 +18,8 @@ public sealed record Means(
     public ImageCopies? Images { get; init; }
     /// <summary>Where backups are kept; null where none is configured.</summary>
     public BackupStore? Backups { get; init; }
+    /// <summary>Told of each operation that has ended here: done, or failed by a fault and undone. A daemon that dies may not come to it.</summary>
+    public Action<OperationRow, Fault?>? Ended { get; init; }
 }
 
 /// <summary>One lease of one operation: runs it until it ends, is put back, is handed over, or is lost.</summary>
@@ -140,6 +142,7 @@ sealed partial class Run : IDisposable
                     await operation.Run(saga);
                     if (!saga.Finished) await saga.Finish(_ => Task.CompletedTask);
                     Log.Done(log, Row.Kind, Row.Id, Row.About.Kind, Row.About.Id, Row.RequestId);
+                    Means.Ended?.Invoke(Row, null);
                     return;
                 }
                 catch (Exception e) when (ToFault(e) is { } fault)
@@ -213,6 +216,7 @@ sealed partial class Run : IDisposable
                 await operation.Failed(tx, fault, Row);
                 await tx.Operations.End(Row.Id, Row.Generation, OperationStatus.Failed, fault);
             });
+            Means.Ended?.Invoke(Row, fault);
         }
         catch (Exception e) when (ToFault(e) is { } another && another is not Fault.Unavailable)
         {

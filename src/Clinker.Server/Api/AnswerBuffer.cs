@@ -51,6 +51,20 @@ sealed class AnswerBuffer : IBufferWriter<byte>, IDisposable
         to.Write(current.AsSpan(0, used));
     }
 
+    /// <summary>All that is written.</summary>
+    public byte[] ToArray()
+    {
+        var all = new byte[Length];
+        var at = 0;
+        foreach (var (array, length) in full)
+        {
+            array.AsSpan(0, length).CopyTo(all.AsSpan(at));
+            at += length;
+        }
+        current.AsSpan(0, used).CopyTo(all.AsSpan(at));
+        return all;
+    }
+
     /// <summary>The MD5 of what is written, in hexadecimal: an entity tag, not a secret.</summary>
     public string Md5()
     {

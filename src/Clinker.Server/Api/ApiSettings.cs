@@ -90,6 +90,9 @@ sealed record ApiSettings
     /// <summary>The text of /metrics; null and there is none.</summary>
     public Func<ValueTask<string>>? Metrics { get; init; }
 
+    /// <summary>Told of each request for a route, before its answer (null: nobody is there for it) is sent ([audit] log_file).</summary>
+    public Action<Call, AnswerBuffer?>? Audit { get; init; }
+
     /// <summary>Told of each answer: route name, status, how long it took.</summary>
     public Action<string, int, TimeSpan>? Answered { get; init; }
 }

@@ -32,6 +32,9 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     /// <summary>The project as the path named it: links name it again then.</summary>
     public string? PathProject { get; set; }
 
+    /// <summary>What its path and method lead to; null where nothing answers there, and outside of the API.</summary>
+    public Endpoint? Endpoint { get; set; }
+
     /// <summary>The route, once it is found.</summary>
     public Route? Route { get; set; }
 

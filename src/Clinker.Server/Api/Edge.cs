@@ -51,6 +51,7 @@ sealed partial class Edge
         }
         catch (Exception e) when (IsGone(http, e))
         {
+            if (call.Endpoint is not null) means.Settings.Audit?.Invoke(call, null);
             http.Abort();
             return; // nobody is there to be answered
         }
@@ -73,6 +74,7 @@ sealed partial class Edge
             http.Response.Headers[Microversion.Header] = $"volume {version}";
             http.Response.Headers.Vary = Microversion.Header;
         }
+        if (call.Endpoint is not null) means.Settings.Audit?.Invoke(call, answer);
         await Send(http, answer);
         var took = Stopwatch.GetElapsedTime(started);
         means.Settings.Answered?.Invoke(call.Route?.Name ?? "unrouted", http.Response.StatusCode, took);
@@ -98,6 +100,7 @@ sealed partial class Edge
             return;
         }
         if (table.Find(http.Request.Method, path.AsSpan(3)) is not { } match) throw Refusal.Unrouted();
+        call.Endpoint = match.Endpoint;
         call.PathProject = match.Project;
         call.Arg0 = match.Arg0 ?? "";
         call.Arg1 = match.Arg1 ?? "";
@@ -105,7 +108,7 @@ sealed partial class Edge
         call.Caller = caller;
         http.Response.Headers["x-compute-request-id"] = call.RequestId;
         Negotiate(call);
-        var endpoint = match.Endpoint;
+        var endpoint = call.Endpoint;
         if (!endpoint.HasActions) call.Route = endpoint.For(call.Version);
         call.Body = await Body.Read(http, means.Settings.MaxBodyBytes);
         call.Route ??= endpoint.For(call.Version, call.Body.ActionKey());

@@ -44,6 +44,9 @@ sealed class Endpoint
 
     public bool HasActions => actions.Count > 0;
 
+    /// <summary>One of its routes: all have its path and method.</summary>
+    public Route Any => routes.Count > 0 ? routes[0] : actions.Values.First();
+
     /// <exception cref="Refusal">404: not yet in this version.</exception>
     public Route For(Microversion version)
     {

@@ -16,6 +16,8 @@ sealed record CommandLine
     public bool InsecureAnywhere { get; private init; }
     public bool SampleConfig { get; private init; }
     public bool CheckConfig { get; private init; }
+    /// <summary>What is asked of the rules; null: nothing.</summary>
+    public PolicyQuestion? Policy { get; private init; }
     /// <summary>What an argument says of an option, as if it stood in a last file.</summary>
     public IReadOnlyList<(string Section, string Key, string Text)> Values { get; private init; } = [];
 
@@ -41,6 +43,14 @@ sealed record CommandLine
             file, directory, embedded, state, share, listen, port, role, anywhere, logDirectory, json, debug, sample, check,
         };
         root.TreatUnmatchedTokensAsErrors = true;
+        root.SetAction(_ => { }); // nothing is run from here; but without it a command would have to be named
+        file.Recursive = directory.Recursive = true;
+        var roles = Argument<string[]>("--role", "ROLE", "A role that the caller has; may be repeated.");
+        var asJson = Argument<bool>("--json", null, "Print JSON.");
+        var rule = new System.CommandLine.Argument<string>("RULE") { Description = "Such as volume:create; api/routes.txt names the rule of each route." };
+        var list = new Command("list", "Print every rule, and how far readers, members and admins may, or a caller with these roles.") { roles, asJson };
+        var allowed = new Command("check", "Say how far a caller with these roles may, by a rule, and why; ends with 1 when he may not at all.") { rule, roles, asJson };
+        root.Add(new Command("policy", "Who may do what, by the policy files of the configuration.") { list, allowed });
         var parsed = root.Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
 
         print = null;
@@ -48,7 +58,7 @@ sealed record CommandLine
         if (arguments.Any(a => a is "--help" or "-h" or "-?"))
         {
             using var text = new StringWriter(CultureInfo.InvariantCulture);
-            root.Parse("--help").Invoke(new InvocationConfiguration { Output = text });
+            root.Parse([.. arguments.TakeWhile(a => !a.StartsWith('-')), "--help"]).Invoke(new InvocationConfiguration { Output = text });
             print = text.ToString();
             return null;
         }
@@ -83,9 +93,15 @@ sealed record CommandLine
             InsecureAnywhere = parsed.GetValue(anywhere),
             SampleConfig = parsed.GetValue(sample),
             CheckConfig = parsed.GetValue(check),
+            Policy = parsed.CommandResult.Command == list || parsed.CommandResult.Command == allowed
+                ? new(parsed.CommandResult.Command == allowed ? parsed.GetValue(rule) : null, parsed.GetValue(roles) ?? [], parsed.GetValue(asJson)) : null,
             Values = values,
         };
     }
+
+    /// <summary>Asked of the rules in force.</summary>
+    /// <param name="Rule">Null: of all.</param>
+    public sealed record PolicyQuestion(string? Rule, IReadOnlyList<string> Roles, bool AsJson);
 
     static System.CommandLine.Option<T> Argument<T>(string name, string? value, string means) =>
         new(name) { HelpName = value, Description = means };

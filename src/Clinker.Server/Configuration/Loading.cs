@@ -28,6 +28,7 @@ static class Loading
         var settings = Read(reading, line, embedded);
         if (errors.Count + reading.Problems.Count > 0) return new Start.Refused([.. errors, .. reading.Problems]);
         settings = settings with { Notes = [.. reading.Notes, .. Ignored.Notes(reading, settings)] };
+        if (line.Policy is { } asked) return Answer(asked, settings.Policy);
         return line.CheckConfig ? new Start.Print(ConfigurationReference.Checked(settings)) : new Start.Run(settings);
     }
 
@@ -132,6 +133,7 @@ static class Loading
                 ["VolumeNumberWeigher"] = from.Get(Options.VolumeNumberMultiplier),
             }, from.Get(Options.WeightHandler), from.Get(Options.MaxAttempts)),
             Logs = Logs(from),
+            Audit = InLogs(from, Options.AuditFile) is { } audit ? new(audit, from.Get(Options.AuditIgnored) ?? []) : null,
             Backends = BackendReading.All(from, line, host),
             Backups = Backups(from, line),
             ReportInterval = report,
@@ -180,15 +182,25 @@ static class Loading
         return place;
     }
 
-    static LogSettings Logs(Reading from)
+    /// <summary>What is asked of the rules, by the files in force.</summary>
+    static Start Answer(CommandLine.PolicyQuestion asked, PolicyPlace place)
     {
-        var directory = from.Get(Options.LogDir);
-        var file = from.Get(Options.LogFile);
-        if (file is not null && !Path.IsPathFullyQualified(file))
-        {
-            if (directory is null) from.Wrong(Options.LogFile, null, $"it is relative, and there is no {Options.LogDir.Key} for it to lie in");
-            else file = Path.Combine(directory, file);
-        }
-        return new(from.Get(Options.Debug), from.Get(Options.UseJson), directory, file);
+        var policy = PolicyFile.Read(place.Found());
+        if (asked.Rule is not { } rule) return new Start.Print(PolicyTable.List(policy, asked.Roles, asked.AsJson));
+        if (!policy.Rules.ContainsKey(rule)) return new Start.Refused([$"there is no rule {rule}: clinkerd policy list prints them all"]);
+        var (text, may) = PolicyTable.Check(policy, Routes.AllRoutes.Table().Routes, rule, asked.Roles, asked.AsJson);
+        return new Start.Print(text, may ? 0 : 1);
+    }
+
+    static LogSettings Logs(Reading from) =>
+        new(from.Get(Options.Debug), from.Get(Options.UseJson), from.Get(Options.LogDir), InLogs(from, Options.LogFile));
+
+    /// <summary>A file that lies in log_dir when its name is relative.</summary>
+    static string? InLogs(Reading from, Option<string> option)
+    {
+        if (from.Get(option) is not { } file || Path.IsPathFullyQualified(file)) return from.Get(option);
+        if (from.Get(Options.LogDir) is { } directory) return Path.Combine(directory, file);
+        from.Wrong(option, null, $"it is relative, and there is no {Options.LogDir.Key} for it to lie in");
+        return null;
     }
 }

@@ -267,6 +267,13 @@ static class Options
     public static readonly Option<string> LogFile = Add(Default, "log_file", Kinds.Filled, null,
         "One file for all roles instead of one for each; a relative name lies in log_dir.", old: [(null, "logfile")]);
 
+    public static readonly Option<string> AuditFile = Add(Sections.Audit, "log_file", Kinds.Filled, null,
+        "Write who asked what of which resource, with which result, into this file: a JSON object a line, with CADF's names. A relative name "
+        + "lies in log_dir.", defaultMeans: "none is written");
+
+    public static readonly Option<IReadOnlyList<string>> AuditIgnored = Add(Sections.Audit, "ignore_req_list", Kinds.List, null,
+        "Methods of requests that are not written, such as GET.", defaultMeans: "none: all requests are written");
+
     // A backend
 
     public static readonly Option<DriverKind> Driver = Add(Option.Backend, "volume_driver", DriverKinds.Kind, null,

@@ -167,6 +167,7 @@ static class Sections
     public const string Middleware = "oslo_middleware";
     public const string Keystone = "keystone_authtoken";
     public const string Policy = "oslo_policy";
+    public const string Audit = "audit";
 
-    public static bool Known(string section) => section is Default or BackendDefaults or Database or Middleware or Keystone or Policy;
+    public static bool Known(string section) => section is Default or BackendDefaults or Database or Middleware or Keystone or Policy or Audit;
 }

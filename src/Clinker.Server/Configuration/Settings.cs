@@ -43,6 +43,8 @@ sealed record Settings
     public required ImageSettings Images { get; init; }
     public required SchedulerSettings Scheduler { get; init; }
     public required LogSettings Logs { get; init; }
+    /// <summary>Null: no audit log is written.</summary>
+    public required AuditSettings? Audit { get; init; }
     /// <summary>Empty where the role volume is not run.</summary>
     public required IReadOnlyList<BackendSettings> Backends { get; init; }
     /// <summary>Where backups are kept; null where nothing says so, and on a host that has no part in them.</summary>
@@ -86,6 +88,10 @@ sealed record SchedulerSettings(IReadOnlyList<string> Filters, IReadOnlyList<str
 /// <param name="Directory">Where a file for each role goes; null: standard error only.</param>
 /// <param name="File">The one file for all roles, as an absolute path; null: one for each.</param>
 sealed record LogSettings(bool Debug, bool Json, string? Directory, string? File);
+
+/// <param name="File">An absolute path.</param>
+/// <param name="Ignored">Methods of requests that are not written.</param>
+sealed record AuditSettings(string File, IReadOnlyList<string> Ignored);
 
 /// <summary>A backend of this host.</summary>
 /// <param name="Name">The middle of <c>host@backend#pool</c>.</param>
@@ -144,8 +150,8 @@ abstract record Start
     /// <summary>The daemon is to run.</summary>
     public sealed record Run(Settings Settings) : Start;
 
-    /// <summary>Something was asked that needs no daemon: print it to standard output and exit with 0.</summary>
-    public sealed record Print(string Text) : Start;
+    /// <summary>Something was asked that needs no daemon: print it to standard output and exit with this code.</summary>
+    public sealed record Print(string Text, int Code = 0) : Start;
 
     /// <summary>It can't start: print them to standard error, one a line, and exit with 1. All there are, not only the first.</summary>
     public sealed record Refused(IReadOnlyList<string> Errors) : Start;

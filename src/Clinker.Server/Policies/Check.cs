@@ -2,7 +2,7 @@ using Clinker.Server.Api;
 
 namespace Clinker.Server.Policies;
 
-/// <summary>What a policy rule asks, understood (<see cref="CheckParser"/>).</summary>
+/// <summary>What a policy rule asks, understood (<see cref="CheckParser"/>). Its text is what the parser reads as the same.</summary>
 abstract record Check
 {
     public abstract bool Passes(in Question question);
@@ -14,12 +14,14 @@ abstract record Check
     public sealed record Always(bool Answer) : Check
     {
         public override bool Passes(in Question question) => Answer;
+        public override string ToString() => Answer ? "@" : "!";
     }
 
     public sealed record Not(Check Of) : Check
     {
         public override bool Passes(in Question question) => !Of.Passes(question);
         public override IEnumerable<string> References => Of.References;
+        public override string ToString() => Of is All or Any ? $"not ({Of})" : $"not {Of}";
     }
 
     public sealed record All(IReadOnlyList<Check> Of) : Check
@@ -31,6 +33,7 @@ abstract record Check
         }
 
         public override IEnumerable<string> References => Of.SelectMany(c => c.References);
+        public override string ToString() => string.Join(" and ", Of.Select(c => c is Any or All ? $"({c})" : c.ToString()));
     }
 
     public sealed record Any(IReadOnlyList<Check> Of) : Check
@@ -42,6 +45,7 @@ abstract record Check
         }
 
         public override IEnumerable<string> References => Of.SelectMany(c => c.References);
+        public override string ToString() => string.Join(" or ", Of.Select(c => c is Any ? $"({c})" : c.ToString()));
     }
 
     /// <summary><c>rule:name</c>: what another rule asks.</summary>
@@ -49,6 +53,7 @@ abstract record Check
     {
         public override bool Passes(in Question question) => question.Rules[Name].Passes(question);
         public override IEnumerable<string> References => [Name];
+        public override string ToString() => $"rule:{Name}";
     }
 
     /// <summary><c>role:name</c>: whether the caller has a role, in whichever case it is written.</summary>
@@ -56,6 +61,7 @@ abstract record Check
     {
         public override bool Passes(in Question question) =>
             Name.For(question) is { } name && question.Caller.Roles.Contains(name, StringComparer.OrdinalIgnoreCase);
+        public override string ToString() => $"role:{Name}";
     }
 
     /// <summary><c>user_id:%(user_id)s</c>: whether something of the caller is what is on the right.</summary>
@@ -63,12 +69,15 @@ abstract record Check
     {
         public override bool Passes(in Question question) =>
             Is.For(question) is { } text && question.OfCaller(Attribute) is { } own && own == text;
+        public override string ToString() => $"{Attribute}:{Is}";
     }
 
     /// <summary><c>'a literal':%(name)s</c>: whether something of the target is that.</summary>
-    public sealed record Literal(string Value, Text Is) : Check
+    /// <param name="Written">With its quotes.</param>
+    public sealed record Literal(string Written, string Value, Text Is) : Check
     {
         public override bool Passes(in Question question) => Is.For(question) == Value;
+        public override string ToString() => $"{Written}:{Is}";
     }
 }
 
@@ -88,6 +97,8 @@ sealed record Text(IReadOnlyList<string> Parts)
         }
         return text;
     }
+
+    public override string ToString() => string.Concat(Parts.Select((part, i) => i % 2 == 0 ? part : $"%({part})s"));
 }
 
 /// <summary>Who asks to do something to what.</summary>

@@ -65,7 +65,7 @@ static class CheckParser
             "rule" => match.Length > 0 ? new Check.Rule(match) : throw new FormatException("'rule:' names no rule"),
             "role" => new Check.Role(Parts(match)),
             "" => throw new FormatException($"'{text}' has nothing before the colon"),
-            _ when LiteralOf(kind) is { } literal => new Check.Literal(literal, Parts(match)),
+            _ when LiteralOf(kind) is { } literal => new Check.Literal(kind, literal, Parts(match)),
             _ => new Check.Caller(kind, Parts(match)),
         };
     }

@@ -44,6 +44,8 @@ static class PolicyFile
         }
         catch (YamlException e) { throw new FormatException($"{file}, line {e.Start.Line}: {e.Message}", e); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new FormatException($"{file} can't be read: {e.Message}", e); }
+        // The library says so of some texts that are no YAML, and of those that refer to themselves.
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException) { throw new FormatException($"{file} is no YAML: {e.Message}", e); }
         if (yaml.Documents.Count == 0) yield break; // only comments, as a sample file has
         if (yaml.Documents[0].RootNode is not YamlMappingNode rules)
         {
@@ -52,7 +54,7 @@ static class PolicyFile
         }
         foreach (var (key, value) in rules)
         {
-            var name = ((YamlScalarNode)key).Value!;
+            if (key is not YamlScalarNode { Value: { } name }) throw new FormatException($"{file}, line {key.Start.Line}: a rule's name is text.");
             Check check;
             try { check = Parse(value); }
             catch (FormatException e) { throw new FormatException($"{file}, line {key.Start.Line}, {name}: {e.Message}.", e); }

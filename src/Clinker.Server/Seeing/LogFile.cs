@@ -24,7 +24,8 @@ sealed class LogFile : IDisposable
     public LogFile(Stream stream, TimeProvider time) => (this.stream, this.time) = (stream, time);
 
     /// <exception cref="IOException">It can't be opened; says which and why.</exception>
-    public LogFile(string path, TimeProvider time)
+    /// <param name="option">The one that says where it is.</param>
+    public LogFile(string path, TimeProvider time, string option = "log_dir")
     {
         (Path, this.time) = (path, time);
         try
@@ -33,7 +34,7 @@ sealed class LogFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The log {path} can't be opened: {e.Message} Make its directory writable for {Environment.UserName}, or name another with log_dir.", e);
+            throw new IOException($"The log {path} can't be opened: {e.Message} Make its directory writable for {Environment.UserName}, or name another with {option}.", e);
         }
     }
 
@@ -54,10 +55,11 @@ sealed class LogFile : IDisposable
 
     /// <summary>Writes what is pending, with one call.</summary>
     /// <param name="reopen">Whether the file is to be opened anew, moved away or not.</param>
-    public void Flush(bool reopen)
+    /// <returns>Why it could not be written; null when it is.</returns>
+    public string? Flush(bool reopen)
     {
         if (stream is null && (reopen || pending.WrittenCount > 0)) Look(reopen);
-        if (pending.WrittenCount == 0) return;
+        if (pending.WrittenCount == 0) return null;
         try
         {
             if (stream is not null)
@@ -80,6 +82,7 @@ sealed class LogFile : IDisposable
             Close();
         }
         pending.ResetWrittenCount();
+        return trouble;
     }
 
     void Look(bool reopen)

@@ -51,6 +51,9 @@ sealed class RunningApi : IAsyncDisposable
     /// <summary>What is kept of backups.</summary>
     public MemoryObjects Objects { get; } = new();
 
+    /// <summary>Told of what <see cref="Work"/> has done; set before that.</summary>
+    public Action<OperationRow, Fault?>? OnEnded { get; set; }
+
     readonly MemoryDriver driver;
     readonly CancellationTokenSource stop = new();
     Worker? worker;
@@ -141,6 +144,7 @@ sealed class RunningApi : IAsyncDisposable
         var means = new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1))
         {
             Backups = backups ?? new MemoryBackups(Objects) { ChunkBytes = 4 },
+            Ended = OnEnded,
         };
         string[] queues = ["h1@b1", Queues.Backup];
         worker = new Worker(means, CoreJson.Kinds, all ? [.. queues, Queues.Scheduler] : queues, "worker", Time, NullLogger<Worker>.Instance);

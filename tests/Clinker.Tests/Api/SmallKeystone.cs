@@ -177,7 +177,7 @@ sealed class SmallKeystone : IAsyncDisposable
     }
 
     /// <summary>What is logged, as lines.</summary>
-    sealed class Lines : ILogger
+    internal sealed class Lines : ILogger
     {
         public ConcurrentQueue<string> All { get; } = new();
 

@@ -85,19 +85,55 @@ public sealed class CheckTests
     public void What_is_not_understood_is_refused_and_said_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => CheckParser.Parse(text)).Message, StringComparison.Ordinal);
 
+    /// <summary>For longer: <c>CsCheck_Time=600</c>, in seconds.</summary>
     [Fact]
-    public void Any_text_is_understood_or_refused()
+    public void Any_text_is_understood_or_refused_and_printed_as_what_it_is()
     {
-        string[] words = ["role:admin", "and", "or", "not", "(", ")", "@", "!", "rule:x", "'a':%(project_id)s", "%(", ")s", ":", "a:b:c", "\"", "'", "((", "))"];
+        string[] words = ["role:admin", "role:member", "and", "or", "not", "(", ")", "@", "!", "rule:x", "'a':%(project_id)s", "user_id:%(user_id)s", "%(", ")s", ":", "a:b:c", "\"", "'", "((", "))"];
         string[] blanks = [" ", "", "  "];
-        var text = Gen.Select(Gen.Int[0, words.Length - 1].Array[0, 12], Gen.Int[0, 2]).Select((which, blank) => string.Join(blanks[blank], which.Select(w => words[w])));
-        Gen.OneOf(text, Gen.String[0, 60]).Sample(t =>
+        var text = Gen.Select(Gen.Int[0, words.Length - 1].Array[0, 16], Gen.Int[0, 2]).Select((which, blank) => string.Join(blanks[blank], which.Select(w => words[w])));
+        // What is well-formed, so that the printing has something to print.
+        string[] checks = ["role:admin", "role:member", "@", "!", "rule:x", "project_id:%(project_id)s", "user_id:%(user_id)s", "'a':a"];
+        var leaf = Gen.Int[0, checks.Length - 1].Select(i => checks[i]);
+        var good = Gen.Recursive<string>((depth, inner) => depth >= 5 ? leaf : Gen.OneOf(leaf, inner.Select(i => $"not {i}"), inner.Select(i => $"({i})"),
+            Gen.Select(inner, inner).Select((l, r) => $"{l} and {r}"), Gen.Select(inner, inner).Select((l, r) => $"({l} or {r})")));
+        Gen.OneOf(text, good, Gen.String[0, 60]).Sample(t =>
         {
-            try { _ = CheckParser.Parse(t).Passes(new(new Dictionary<string, Check> { ["x"] = new Check.Always(true) }, Member, "ours", null)); }
-            catch (FormatException) { /* refused */ }
-            catch (KeyNotFoundException) { /* of a rule that is not there: files are looked through for those */ }
-        }, iter: 20_000);
+            Check check;
+            try { check = CheckParser.Parse(t); }
+            catch (FormatException) { return; /* refused */ }
+            var printed = check.ToString();
+            Assert.Equal(printed, CheckParser.Parse(printed).ToString());
+            Assert.Equal(Answer(check), Answer(CheckParser.Parse(printed)));
+        }, iter: Iterations);
         Assert.Throws<FormatException>(() => CheckParser.Parse(string.Concat(Enumerable.Repeat("(", 100_000))));
         Assert.Throws<FormatException>(() => CheckParser.Parse(string.Concat(Enumerable.Repeat("not ", 100_000))));
+
+        static bool? Answer(Check check)
+        {
+            try { return check.Passes(new(new Dictionary<string, Check> { ["x"] = new Check.Always(true) }, Member, "ours", null)); }
+            catch (KeyNotFoundException) { return null; /* of a rule that is not there: files are looked through for those */ }
+        }
     }
+
+    [Fact]
+    public void Any_file_is_understood_or_refused_with_its_name()
+    {
+        string[] words = ["volume:create", "admin_api", "rule:admin_api", ":", ": ", "\n", "\n  ", "- ", "[", "]", "{", "}", "\"", "'", "@", "!", "#", ",", "&a ", "*a", "? ", "<<: ", "|", ">", "---\n", "!!binary ", "\t", "\0"];
+        var text = Gen.Int[0, words.Length - 1].Array[0, 20].Select(which => string.Concat(which.Select(w => words[w])));
+        var folder = Directory.CreateTempSubdirectory("clinker-policy-");
+        try
+        {
+            Gen.OneOf(text, Gen.String[0, 80]).Sample(t =>
+            {
+                var file = Path.Combine(folder.FullName, $"{Environment.CurrentManagedThreadId}.yaml");
+                File.WriteAllText(file, t);
+                try { PolicyFile.Read([file]); }
+                catch (FormatException e) { Assert.Matches("^(policy: |/)", e.Message); }
+            }, iter: Iterations / 4);
+        }
+        finally { folder.Delete(recursive: true); }
+    }
+
+    static long Iterations => Environment.GetEnvironmentVariable("CsCheck_Time") is null ? 20_000 : -1;
 }
