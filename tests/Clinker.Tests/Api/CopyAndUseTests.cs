@@ -69,6 +69,21 @@ public sealed class CopyAndUseTests
     }
 
     [Fact]
+    public async Task What_an_owner_can_mend_he_is_told_whole()
+    {
+        await using var api = await RunningApi.Start();
+        api.Work();
+        var volume = await api.Made();
+        var snapshot = await api.Snapshot(volume);
+        await Until(async () => (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status == "available");
+        await Attached(api, volume, Instance, "host1");
+        await api.Post($"volumes/{volume}/action", """{"os-reset_status": {"status": "available"}}""");
+        Assert.Equal(202, (await api.Post($"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""", "3.40")).Status);
+        await Until(async () => await StatusOf(api, volume) != "reverting");
+        Assert.Equal("revert volume to snapshot: The driver could not revert the volume: a host has the volume.", await Message(api));
+    }
+
+    [Fact]
     public async Task A_host_is_told_what_it_is_to_keep_the_volume_to()
     {
         await using var api = await RunningApi.Start();
