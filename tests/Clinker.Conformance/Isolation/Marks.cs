@@ -20,9 +20,9 @@ static partial class Marks
     /// <summary>What may be a mark or an id in a text.</summary>
     public static IEnumerable<string> In(string text) => Found().Matches(text).Select(m => m.Value);
 
-    /// <summary>An answer without what differs from one to the next: ids, times, keys.</summary>
+    /// <summary>An answer without what differs from one to the next: ids, times, keys, and what was sent, be it in a link.</summary>
     public static string Plain(string text, string sent) => Time().Replace(Key().Replace(
-        Found().Replace(text.Replace(sent, "(sent)", StringComparison.Ordinal), "(id)"), "\"auth_key\":\"\""), "(time)");
+        Found().Replace(text.Replace(sent, "(sent)", StringComparison.Ordinal).Replace(Uri.EscapeDataString(sent), "(sent)", StringComparison.Ordinal), "(id)"), "\"auth_key\":\"\""), "(time)");
 
     [GeneratedRegex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|zq[0-9a-f]{14}")]
     private static partial Regex Found();
