@@ -5,6 +5,7 @@ using Clinker.Cli.Checks;
 using Clinker.Cli.Cloud;
 using Clinker.Cli.Commands;
 using Clinker.Cli.Ini;
+using Clinker.Cli.Users;
 
 namespace Clinker.Cli;
 
@@ -105,6 +106,7 @@ internal static class CommandLine
             Operations.Make(session),
             RawApi.Make(session),
             ConfigCommands.Make(terminal),
+            UserCommands.Make(terminal),
             DoctorCommand.Make(session),
             FirewallCommand.Make(terminal));
         return root;

@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Clinker.Cli;
 
-/// <summary>What .NET has no words for: owners, locks on a directory and syncing one, and a terminal's width.</summary>
+/// <summary>What .NET has no words for: owners, locks on a directory and syncing one, and a terminal's width and its echo.</summary>
 /// <remarks>Plain imports with blittable arguments, because this project has no unsafe code.</remarks>
 internal static class Posix
 {
@@ -14,6 +15,10 @@ internal static class Posix
     const int AtCurrentDirectory = -100;
     const uint BasicStats = 0x7ff;
     const nuint WindowSize = 0x5413; // TIOCGWINSZ
+    const nuint GetMode = 0x5401, SetMode = 0x5404; // TCGETS, TCSETSF: what was typed before does not count
+    const int LocalFlags = 12; // struct termios: after input, output and control flags
+    const byte Echo = 0x8;
+    const int ReadWriteTerminal = 0x2 | 0x100 | 0x80000; // O_RDWR | O_NOCTTY | O_CLOEXEC
 
     /// <summary>A directory held open with an exclusive lock: editors of its files come one after another.</summary>
     public sealed class LockedDirectory : IDisposable
@@ -62,6 +67,37 @@ internal static class Posix
     {
         var size = new byte[8]; // struct winsize: rows, columns, …
         return ioctl(1, WindowSize, size) == 0 && BitConverter.ToUInt16(size, 2) is > 0 and var columns ? columns : null;
+    }
+
+    /// <summary>
+    /// Asks on the terminal that the process belongs to, whatever its standard streams are, and does not show what is typed; null
+    /// when it has none. (getpass would do the same, but can't be interrupted.)
+    /// </summary>
+    public static string? AskHidden(string prompt)
+    {
+        var descriptor = open(Name("/dev/tty"), ReadWriteTerminal);
+        if (descriptor < 0) return null;
+        using var terminal = new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.ReadWrite, bufferSize: 0);
+        var mode = new byte[64];
+        if (ioctl(descriptor, GetMode, mode) != 0) return null;
+        var hidden = (byte[])mode.Clone();
+        hidden[LocalFlags] &= unchecked((byte)~Echo);
+        void Restore(PosixSignalContext? signal) => _ = ioctl(descriptor, SetMode, mode);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Restore);
+        using var end = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Restore);
+        try
+        {
+            _ = ioctl(descriptor, SetMode, hidden);
+            terminal.Write(Encoding.UTF8.GetBytes(prompt));
+            var typed = new List<byte>();
+            for (int next; (next = terminal.ReadByte()) is not (-1 or '\n');) typed.Add((byte)next);
+            terminal.Write("\n"u8);
+            return Encoding.UTF8.GetString([.. typed]);
+        }
+        finally
+        {
+            Restore(null);
+        }
     }
 
     static byte[] Name(string path) => Encoding.UTF8.GetBytes(path + "\0");

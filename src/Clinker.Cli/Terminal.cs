@@ -16,6 +16,9 @@ internal sealed record Terminal
     /// <summary>Columns of the terminal behind <see cref="Out"/>; null where there is none.</summary>
     public Func<int?> Width { get; init; } = () => null;
 
+    /// <summary>Asks for what is not shown while it is typed; null where there is no terminal to ask on.</summary>
+    public Func<string, string?> AskHidden { get; init; } = _ => null;
+
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
     /// <summary>Where relative names start.</summary>
@@ -30,6 +33,7 @@ internal sealed record Terminal
         In = Console.OpenStandardInput,
         ErrorIsTerminal = !Console.IsErrorRedirected,
         Width = Posix.TerminalWidth,
+        AskHidden = Posix.AskHidden,
         Environment = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal),
         Directory = System.Environment.CurrentDirectory,

@@ -11,10 +11,12 @@ using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Server.Api;
+using Clinker.Server.Api.Network;
 using Clinker.Server.Configuration;
 using Clinker.Server.Outside;
 using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
+using Clinker.Server.Users;
 using Clinker.Services;
 using Clinker.Store;
 
@@ -25,8 +27,8 @@ static partial class Composition
 {
     /// <summary>How long a lease lasts without being renewed; a daemon that dies is followed by another after that.</summary>
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    /// <summary>How often policy files are looked at.</summary>
-    static readonly TimeSpan PolicyPause = TimeSpan.FromSeconds(2);
+    /// <summary>How often the files of policy, of users and of certificates are looked at.</summary>
+    static readonly TimeSpan LookPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs the daemon until it is told to stop; gives the exit code.</summary>
     public static async Task<int> Serve(Settings settings, string version)
@@ -114,11 +116,19 @@ static partial class Composition
             work = node.Run(stop.Token);
         }
         var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        using var look = time.CreateTimer(_ => policy.Look(), null, PolicyPause, PolicyPause);
+        var users = settings.UsersFile is { } file ? new UsersSource(file, logs.CreateLogger(typeof(UsersSource).FullName!)) : null;
+        var tls = settings.Network.Tls is { } files ? new TlsSource(files, logs.CreateLogger(typeof(TlsSource).FullName!)) : null;
+        using var look = time.CreateTimer(_ =>
+        {
+            policy.Look();
+            tls?.Look();
+            users?.Look();
+        }, null, LookPause, LookPause);
         var api = settings.Roles.HasFlag(Roles.Api)
-            ? await ApiHost.Start(db, ids, time, logs, Api(settings, db, keystone, glance, metrics, meter, levels) with
+            ? await ApiHost.Start(db, ids, time, logs, Authenticated(Api(settings, db, glance, metrics, meter, levels), keystone, users, time) with
             {
                 Policy = policy,
+                Tls = tls,
                 Audit = audit is null ? null : (call, answer) =>
                 {
                     if (!settings.Audit!.Ignored.Contains(call.Http.Request.Method, StringComparer.OrdinalIgnoreCase)) audit.Put(AuditEvent.Asked(call, answer));
@@ -182,13 +192,19 @@ static partial class Composition
     };
 
     static Clinker.Server.Api.ApiSettings Api(
-        Settings settings, Database db, KeystoneIdentity? keystone, Images? images, Metrics metrics, Meter meter, LogLevels levels)
+        Settings settings, Database db, Images? images, Metrics metrics, Meter meter, LogLevels levels)
     {
         var duration = meter.CreateHistogram<double>("clinker.api.duration", "s", "Time to answer, by route and status.");
         var q = settings.Quotas;
-        var api = new Clinker.Server.Api.ApiSettings
+        return new Clinker.Server.Api.ApiSettings
         {
             Listen = [settings.Api.Listen],
+            TrustedProxies = settings.Network.TrustedProxies,
+            Cors = settings.Network.Cors,
+            AddressRate = settings.Network.AddressRate,
+            ProjectRate = settings.Network.ProjectRate,
+            MaxConnections = settings.Network.MaxConnections,
+            MaxConnectionsPerAddress = settings.Network.MaxConnectionsPerAddress,
             PublicEndpoint = settings.Api.PublicEndpoint?.ToString().TrimEnd('/'),
             MaxLimit = settings.Api.MaxLimit,
             MaxBodyBytes = settings.Api.MaxBodyBytes,
@@ -215,8 +231,14 @@ static partial class Composition
             Answered = (route, status, took) => duration.Record(took.TotalSeconds,
                 new KeyValuePair<string, object?>("route", route), new KeyValuePair<string, object?>("status", status)),
         };
-        return keystone is null ? api : api with { Identity = keystone.Of, HasProject = keystone.HasProject };
     }
+
+    /// <summary>Callers are told as auth_strategy says.</summary>
+    static Clinker.Server.Api.ApiSettings Authenticated(
+        Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone, UsersSource? users, TimeProvider time) =>
+        keystone is not null ? api with { Identity = keystone.Of, HasProject = keystone.HasProject }
+        : users is not null ? api with { Identity = new BasicIdentity(new Passwords(users, time)).Of, HasProject = users.HasProject }
+        : api;
 
     /// <summary>What is asked of the database when metrics are read.</summary>
     static void Instruments(Meter meter, Database db, CancellationToken stop)

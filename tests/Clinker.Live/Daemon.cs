@@ -17,13 +17,19 @@ sealed class Daemon : IAsyncDisposable
     /// <param name="folder">Where its log goes.</param>
     /// <param name="arguments">As on the command line; <c>--port</c> is added.</param>
     public Daemon(string folder, params string[] arguments)
+        : this(folder, null, arguments)
+    {
+    }
+
+    /// <param name="tls">By which it is asked, where it speaks TLS.</param>
+    public Daemon(string folder, SocketsHttpHandler? tls, string[] arguments)
     {
         Port = FreePort();
         log = Path.Combine(folder, $"clinkerd-{Port}.log");
         this.arguments = [.. arguments, "--port", Port.ToString(System.Globalization.CultureInfo.InvariantCulture)];
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 })
+        Http = new HttpClient(tls ?? new SocketsHttpHandler { MaxConnectionsPerServer = 64 })
         {
-            BaseAddress = new Uri($"http://127.0.0.1:{Port}/v3/admin/"),
+            BaseAddress = new Uri($"{(tls is null ? "http" : "https")}://127.0.0.1:{Port}/v3/admin/"),
             Timeout = TimeSpan.FromSeconds(60),
         };
         Http.DefaultRequestHeaders.Add("OpenStack-API-Version", "volume 3.70");

@@ -50,6 +50,8 @@ internal sealed class BlockStorage : IDisposable
             case "none":
                 return (s.Endpoint ?? CloudSettings.EmbeddedEndpoint, null, null);
             case "http_basic":
+                if (s["username"] is null || s["password"] is null)
+                    throw new CliFault("http_basic needs a name and a password: set OS_USERNAME and OS_PASSWORD, or write them into clouds.yaml.");
                 var pair = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{s["username"]}:{s["password"]}"));
                 return (s.Endpoint ?? CloudSettings.EmbeddedEndpoint, "Authorization", "Basic " + pair);
             case "admin_token":

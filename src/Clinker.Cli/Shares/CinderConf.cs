@@ -59,11 +59,15 @@ internal sealed partial class CinderConf
         get
         {
             var (listen, port) = (Value("DEFAULT", "osapi_volume_listen"), Value("DEFAULT", "osapi_volume_listen_port"));
-            if (listen is null && port is null) return null;
+            var tls = Value("DEFAULT", "osapi_volume_use_ssl")?.ToLowerInvariant() is "true" or "yes" or "on" or "1";
+            if (listen is null && port is null && !tls) return null;
             var host = listen is null or "0.0.0.0" or "::" ? "127.0.0.1" : listen;
-            return $"http://{(host.Contains(':') ? $"[{host}]" : host)}:{port ?? "8776"}/v3";
+            return $"{(tls ? "https" : "http")}://{(host.Contains(':') ? $"[{host}]" : host)}:{port ?? "8776"}/v3";
         }
     }
+
+    /// <summary>Where it says that the users of auth_strategy = basic are.</summary>
+    public string? UsersFile => Value("DEFAULT", "http_basic_auth_user_file");
 
     string State => Value("DEFAULT", "state_path") ?? "/var/lib/cinder";
 

@@ -82,7 +82,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         }
         if (KeepsBackups)
         {
-            await Safely("beat", () => BeatBackup(stop));
+            try { await Safely("beat", () => BeatBackup(stop)); }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested) { /* the end: what follows sees it too */ }
             tasks.Add(Every(settings.ReportInterval, "beat", () => BeatBackup(stop), stop));
         }
         foreach (var (queue, driver) in means.Drivers)

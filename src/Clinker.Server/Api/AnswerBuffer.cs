@@ -47,8 +47,21 @@ sealed class AnswerBuffer : IBufferWriter<byte>, IDisposable
 
     public void CopyTo(PipeWriter to)
     {
-        foreach (var (array, length) in full) to.Write(array.AsSpan(0, length));
-        to.Write(current.AsSpan(0, used));
+        foreach (var (array, length) in full) Copy(array.AsSpan(0, length), to);
+        Copy(current.AsSpan(0, used), to);
+    }
+
+    // As BuffersExtensions.Write does, which takes no room for a defect: but it is what a connection has that has ended meanwhile, if none is asked for.
+    static void Copy(ReadOnlySpan<byte> bytes, PipeWriter to)
+    {
+        while (bytes.Length > 0)
+        {
+            var room = to.GetSpan(1);
+            var count = Math.Min(room.Length, bytes.Length);
+            bytes[..count].CopyTo(room);
+            to.Advance(count);
+            bytes = bytes[count..];
+        }
     }
 
     /// <summary>All that is written.</summary>

@@ -1,6 +1,8 @@
 using Clinker.Host;
+using Clinker.Server.Api.Network;
 using Clinker.Server.Routes;
 using Clinker.Store;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
@@ -21,23 +23,33 @@ sealed class ApiHost : IAsyncDisposable
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     readonly KestrelServer kestrel;
+    readonly bool tls;
     bool stopped;
 
-    ApiHost(KestrelServer kestrel) => this.kestrel = kestrel;
+    ApiHost(KestrelServer kestrel, bool tls) => (this.kestrel, this.tls) = (kestrel, tls);
 
     /// <summary>Starts to listen.</summary>
     /// <exception cref="IOException">An address is taken or not ours; the message names it.</exception>
     public static Task<ApiHost> Start(Database db, Ids ids, TimeProvider time, ILoggerFactory logs, ApiSettings settings) =>
-        Start(new Edge(AllRoutes.Table(), db, settings, time, ids, logs), logs);
+        Start(new Edge(AllRoutes.Table(), db, settings, time, ids, logs), time, logs);
 
-    public static async Task<ApiHost> Start(Edge edge, ILoggerFactory logs)
+    static async Task<ApiHost> Start(Edge edge, TimeProvider time, ILoggerFactory logs)
     {
         var settings = edge.Settings;
         var options = new KestrelServerOptions { AddServerHeader = false };
         // The edge reads bodies itself and answers those that are too long in Cinder's form.
         options.Limits.MaxRequestBodySize = null;
         options.Limits.RequestHeadersTimeout = settings.HeadersTimeout;
-        foreach (var address in settings.Listen) options.Listen(address);
+        var limits = new ConnectionLimits(settings.MaxConnections, settings.MaxConnectionsPerAddress, settings.TrustedProxies, time,
+            logs.CreateLogger(typeof(ConnectionLimits).FullName!));
+        var tls = settings.Tls is { } source
+            ? new TlsConnections(source, settings.HandshakeTimeout, logs.CreateLogger(typeof(TlsConnections).FullName!)) : null;
+        foreach (var address in settings.Listen)
+            options.Listen(address, listen =>
+            {
+                listen.Use(next => connection => limits.Serve(connection, next));
+                if (tls is not null) listen.Use(next => connection => tls.Serve(connection, next));
+            });
         var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), logs);
         var kestrel = new KestrelServer(Options.Create(options), sockets, logs);
         try
@@ -49,11 +61,18 @@ sealed class ApiHost : IAsyncDisposable
             kestrel.Dispose();
             throw;
         }
-        return new ApiHost(kestrel);
+        return new ApiHost(kestrel, tls is not null);
     }
 
-    /// <summary>Where it listens first, e.g. <c>http://127.0.0.1:8776</c>; with port 0, with the port that it got.</summary>
-    public string Address => kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    /// <summary>Where it listens first, e.g. <c>https://127.0.0.1:8776</c>; with port 0, with the port that it got.</summary>
+    public string Address
+    {
+        get
+        {
+            var plain = kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.First(); // it does not know of our TLS
+            return tls ? "https" + plain[plain.IndexOf(':', StringComparison.Ordinal)..] : plain;
+        }
+    }
 
     /// <summary>Takes no new connection and waits for running requests; those still running when the token ends are broken off.</summary>
     public async Task Stop(CancellationToken token)

@@ -2,6 +2,7 @@ using System.Net;
 using Clinker.Attachments;
 using Clinker.Outside;
 using Clinker.Quotas;
+using Clinker.Server.Api.Network;
 using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
 using Clinker.Services;
@@ -17,8 +18,29 @@ sealed record ApiSettings
     /// <summary>What links begin with, e.g. <c>https://cloud.example.org/volume</c>; null for what the request names (public_endpoint).</summary>
     public string? PublicEndpoint { get; init; }
 
-    /// <summary>Whether a proxy in front may say how it was called (enable_proxy_headers_parsing).</summary>
-    public bool TrustForwardedHeaders { get; init; }
+    /// <summary>By which certificate it is known; null for plain HTTP (osapi_volume_use_ssl).</summary>
+    public TlsSource? Tls { get; init; }
+
+    /// <summary>How long a TLS handshake may take.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Proxies in front that may say how they were called and by whom (enable_proxy_headers_parsing, trusted_proxies).</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
+
+    /// <summary>Which pages of other sites may use it; null and there is no word of that ([cors]).</summary>
+    public Cors? Cors { get; init; }
+
+    /// <summary>Requests a second from one address; 0 for any number (address_request_rate).</summary>
+    public int AddressRate { get; init; }
+
+    /// <summary>Requests a second of one project; 0 for any number (project_request_rate).</summary>
+    public int ProjectRate { get; init; }
+
+    /// <summary>Open connections; 0 for any number (max_connections).</summary>
+    public int MaxConnections { get; init; }
+
+    /// <summary>Open connections from one address that is no trusted proxy's; 0 for any number (max_connections_per_address).</summary>
+    public int MaxConnectionsPerAddress { get; init; }
 
     /// <summary>The most items in one answer (osapi_max_limit).</summary>
     public int MaxLimit { get; init; } = 1000;

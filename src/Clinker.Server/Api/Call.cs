@@ -1,5 +1,7 @@
+using System.Net;
 using Clinker.Host;
 using Clinker.Operations;
+using Clinker.Server.Api.Network;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
 
@@ -20,6 +22,15 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     public Database Db => means.Db;
     public TimeProvider Time => means.Time;
     public Ids Ids => means.Ids;
+
+    /// <summary>The limit of requests that each project has; null for none.</summary>
+    public RateLimit<string>? ProjectRate => means.ProjectRate;
+
+    /// <summary>How the request was sent, as far as the connection and trusted proxies tell.</summary>
+    public Sent Sent => field ??= Sent.Of(http, means.Settings.TrustedProxies);
+
+    /// <summary>Who sent it: null where the connection has no address.</summary>
+    public IPAddress? ClientAddress => Sent.Client;
 
     /// <summary>Null until it is negotiated.</summary>
     public Microversion? Negotiated { get; set; }
@@ -84,4 +95,8 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
 }
 
 /// <summary>What all calls of an API share.</summary>
-sealed record ApiMeans(Database Db, ApiSettings Settings, TimeProvider Time, Ids Ids);
+sealed record ApiMeans(Database Db, ApiSettings Settings, TimeProvider Time, Ids Ids)
+{
+    public RateLimit<IPAddress>? AddressRate { get; } = Settings.AddressRate > 0 ? new(Settings.AddressRate, Time) : null;
+    public RateLimit<string>? ProjectRate { get; } = Settings.ProjectRate > 0 ? new(Settings.ProjectRate, Time) : null;
+}

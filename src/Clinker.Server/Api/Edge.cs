@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
 using Clinker.Host;
+using Clinker.Server.Api.Network;
 using Clinker.Server.Api.Reference;
 using Clinker.Server.Routes;
 using Clinker.Server.Seeing;
@@ -12,9 +13,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Clinker.Server.Api;
 
 /// <summary>
-/// From a request to its answer, in this order (Cinder's): a request id; the route by path and verb; who is calling; which
-/// microversion, and whether it has the route; the body, whether it is as it must be; the policy rule; the handler; the answer
-/// in that version's shape. Whatever is thrown on the way becomes a fault.
+/// From a request to its answer, in this order (Cinder's): a request id; whether its address asks too often; the route by path and
+/// verb; who is calling, and whether his project asks too often; which microversion, and whether it has the route; the body, whether it
+/// is as it must be; the policy rule; the handler; the answer in that version's shape. Whatever is thrown on the way becomes a fault.
 /// </summary>
 sealed partial class Edge
 {
@@ -74,6 +75,7 @@ sealed partial class Edge
             http.Response.Headers[Microversion.Header] = $"volume {version}";
             http.Response.Headers.Vary = Microversion.Header;
         }
+        if (means.Settings.Cors is { } cors && !Cors.IsPreflight(http.Request)) cors.Mark(http);
         if (call.Endpoint is not null) means.Settings.Audit?.Invoke(call, answer);
         await Send(http, answer);
         var took = Stopwatch.GetElapsedTime(started);
@@ -84,6 +86,13 @@ sealed partial class Edge
     async Task Answer(Call call, AnswerBuffer answer)
     {
         var http = call.Http;
+        if (means.AddressRate is { } ofAddress && call.ClientAddress is { } address)
+            Count(ofAddress, Addresses.Holder(address), "from one address");
+        if (means.Settings.Cors is { } cors && Cors.IsPreflight(http.Request))
+        {
+            cors.AnswerPreflight(http);
+            return;
+        }
         // By now the server has resolved dot segments: what they were meant for is lost, and what lies above must not be taken for it.
         if (Matcher.HasDots(http.Features.Get<IHttpRequestFeature>()!.RawTarget)) throw Refusal.Unrouted();
         var path = http.Request.Path.Value ?? "/";
@@ -106,6 +115,7 @@ sealed partial class Edge
         call.Arg1 = match.Arg1 ?? "";
         if (await means.Settings.Identity(http, match.Project) is not { } caller) return;
         call.Caller = caller;
+        if (means.ProjectRate is { } ofProject) Count(ofProject, caller.ProjectId, "by one project");
         http.Response.Headers["x-compute-request-id"] = call.RequestId;
         Negotiate(call);
         var endpoint = call.Endpoint;
@@ -116,6 +126,11 @@ sealed partial class Edge
         if (call.Route.Rule is { Name: { } rule, OfRow: false }) call.Demand(rule);
         var result = await call.Route.Run(call);
         Write(call, result, call.Status ?? call.Route.Success, answer);
+    }
+
+    static void Count<T>(RateLimit<T> limit, T key, string whose) where T : notnull
+    {
+        if (limit.Take(key) is var wait && wait > TimeSpan.Zero) throw Refusal.TooMany(whose, limit.PerSecond, wait);
     }
 
     static void Negotiate(Call call) => call.Negotiated = Microversion.Negotiate(call.Http.Request.Headers[Microversion.Header]);
@@ -190,7 +205,8 @@ sealed partial class Edge
     void Tell(Call call, TimeSpan took)
     {
         var request = call.Http.Request;
-        var level = HttpMethods.IsGet(request.Method) ? LogLevel.Debug : LogLevel.Information;
+        // What is refused for being too much is not to fill the log.
+        var level = HttpMethods.IsGet(request.Method) || call.Http.Response.StatusCode == 429 ? LogLevel.Debug : LogLevel.Information;
         if (!log.IsEnabled(level)) return;
         using var who = log.BeginScope(Who(call));
         Log.Answered(log, level, request.Method, request.Path.Value ?? "", call.Http.Response.StatusCode, took.TotalMilliseconds,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Clinker.Operations;
 using Microsoft.AspNetCore.Http;
@@ -34,7 +35,7 @@ static class FaultResponses
         404 => "itemNotFound",
         405 => "badMethod",
         409 => "conflictingRequest",
-        413 => "overLimit",
+        413 or 429 => "overLimit",
         415 => "badMediaType",
         501 => "notImplemented",
         503 => "serviceUnavailable",
@@ -56,12 +57,12 @@ static class FaultResponses
                 response.ContentType = "text/plain; charset=UTF-8";
                 Plain(to, $"{refusal.Status} Not Found\n\n{refusal.Message}\n\n   ");
                 return refusal.Status;
-            case Refusal { Authenticate: { } uri } refusal:
-                response.Headers.WWWAuthenticate = $"Keystone uri=\"{uri}\"";
+            case Refusal { Challenge: { } challenge } refusal:
+                response.Headers.WWWAuthenticate = challenge;
                 return Unauthorized(response, refusal, to);
             case Refusal refusal:
                 if (refusal.VersionEcho is { } echo) response.Headers[Microversion.Header] = $"volume {echo}";
-                return Json(response, refusal.Status, refusal.Message, to);
+                return Json(response, refusal.Status, refusal.Message, to, refusal.Details, refusal.RetryAfter);
             case FaultException fault:
                 return Json(response, StatusOf(fault.Fault), toAdmin ? fault.Message : fault.Fault.ForUsers, to);
             case BadHttpRequestException bad:
@@ -76,7 +77,7 @@ static class FaultResponses
         }
     }
 
-    static int Json(HttpResponse response, int status, string message, AnswerBuffer to)
+    static int Json(HttpResponse response, int status, string message, AnswerBuffer to, string? details = null, int? retryAfter = null)
     {
         response.StatusCode = status;
         response.ContentType = "application/json";
@@ -85,10 +86,13 @@ static class FaultResponses
         json.WriteStartObject(NameOf(status));
         json.WriteNumber("code", status);
         json.WriteString("message", message);
-        if (status == 413)
+        if (details is not null) json.WriteString("details", details);
+        if (status == 413) retryAfter = 0;
+        if (retryAfter is { } seconds)
         {
-            json.WriteString("retryAfter", "0");
-            response.Headers.RetryAfter = "0";
+            var text = seconds.ToString(CultureInfo.InvariantCulture);
+            json.WriteString("retryAfter", text);
+            response.Headers.RetryAfter = text;
         }
         json.WriteEndObject();
         json.WriteEndObject();

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Clinker.Server.Api;
 
 /// <summary>
-/// What links begin with: <c>public_endpoint</c>, else what a trusted proxy says, else the Host header
+/// What links begin with: <c>public_endpoint</c>, else how the request was sent
 /// (cinder/api/common.py, ViewBuilder). The project's segment appears only if the request's path had it.
 /// </summary>
 sealed class Hyperlinks
@@ -23,16 +23,8 @@ sealed class Hyperlinks
     public static string Root(Call call)
     {
         if (call.Settings.PublicEndpoint is { } configured) return configured.TrimEnd('/');
-        var request = call.Http.Request;
-        var host = request.Host.Value ?? "";
-        var scheme = request.Scheme;
-        if (call.Settings.TrustForwardedHeaders)
-        {
-            if (Last(request.Headers["X-Forwarded-Host"]) is { } forwarded) host = forwarded;
-            if (Last(request.Headers["X-Forwarded-Proto"]) is { } proto) scheme = proto;
-            if (Last(request.Headers["X-Forwarded-Prefix"]) is { } prefix) return $"{scheme}://{host}{prefix.TrimEnd('/')}";
-        }
-        return $"{scheme}://{host}";
+        var sent = call.Sent;
+        return $"{sent.Scheme}://{sent.Host}{sent.Prefix}";
     }
 
     /// <summary>Where the items of a collection are: <c>volumes</c>.</summary>
@@ -42,9 +34,6 @@ sealed class Hyperlinks
     /// <summary>The next page of a list: the same query with a marker.</summary>
     public string Next(Call call, string collection, string marker) =>
         $"{root}/v3{project}/{collection}?{call.Query.With("marker", marker)}";
-
-    static string? Last(string? header) =>
-        string.IsNullOrWhiteSpace(header) ? null : header[(header.LastIndexOf(',') + 1)..].Trim();
 
     /// <summary>The beginnings of an item's two links, ready to be written a thousand times.</summary>
     public sealed class Place(string self, string bookmark)

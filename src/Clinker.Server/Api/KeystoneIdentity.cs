@@ -95,7 +95,7 @@ sealed class KeystoneIdentity : IDisposable
 
     static Refusal Down() => new(503, "The Keystone service is temporarily unavailable.");
 
-    Refusal Refused() => Refusal.Unauthorized(settings.WwwAuthenticateUri);
+    Refusal Refused() => Refusal.Unauthorized($"Keystone uri=\"{settings.WwwAuthenticateUri}\"");
 
     /// <summary>In lower case: rules mean them so (oslo_policy/_checks.py, RoleCheck).</summary>
     static List<string> Roles(KeystoneJson.Token token) =>

@@ -74,7 +74,8 @@ sealed class Matcher
         return text.Contains('%', StringComparison.Ordinal) ? text.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase) : text;
     }
 
-    static bool IsProject(ReadOnlySpan<char> segment)
+    /// <summary>Whether a path can name a project so.</summary>
+    public static bool IsProject(ReadOnlySpan<char> segment)
     {
         if (segment.Length is 0 or > MaxProject) return false;
         foreach (var c in segment)

@@ -19,12 +19,28 @@ sealed class Refusal(int status, string text) : Exception(text)
     /// <summary>Answer with no body at all.</summary>
     public bool Empty { get; init; }
 
-    /// <summary>Where to get a token: the answer is that of keystonemiddleware.</summary>
-    public string? Authenticate { get; init; }
+    /// <summary>What is asked for, as the header WWW-Authenticate says it: the answer is that of keystonemiddleware.</summary>
+    public string? Challenge { get; init; }
 
-    /// <summary>No token, or none that is good.</summary>
-    /// <param name="uri">Where to get one.</param>
-    public static Refusal Unauthorized(string uri) => new(401, "The request you have made requires authentication.") { Authenticate = uri };
+    /// <summary>Which limit was met, where one of requests was.</summary>
+    public string? Details { get; init; }
+
+    /// <summary>After how many seconds to ask again, where that is known.</summary>
+    public int? RetryAfter { get; init; }
+
+    /// <summary>One request too many (cinder/api/openstack/wsgi.py, OverLimitFault; 429 instead of 413, which is for quotas).</summary>
+    /// <param name="whose">Whose limit it is: "by one project".</param>
+    /// <param name="perSecond">The limit.</param>
+    /// <param name="wait">After how long the next request may come.</param>
+    public static Refusal TooMany(string whose, int perSecond, TimeSpan wait) => new(429, "This request was rate-limited.")
+    {
+        Details = $"Only {perSecond} request(s) can be made {whose} every second.",
+        RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)),
+    };
+
+    /// <summary>Nothing shown that says who is calling, or nothing that is good.</summary>
+    public static Refusal Unauthorized(string challenge, string text = "The request you have made requires authentication.") =>
+        new(401, text) { Challenge = challenge };
 
     /// <summary>No such path or verb.</summary>
     public static Refusal Unrouted() => new(404, "The resource could not be found.") { Plain = true };

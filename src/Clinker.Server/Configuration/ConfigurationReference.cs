@@ -83,8 +83,9 @@ static class ConfigurationReference
         var text = new StringBuilder();
         text.Append(settings.Embedded ? "embedded, no files\n" : $"read: {string.Join(", ", settings.Files)}\n");
         text.Append(CultureInfo.InvariantCulture, $"roles: {settings.Roles}\n");
-        if (settings.Roles.HasFlag(Roles.Api)) text.Append(CultureInfo.InvariantCulture, $"API: http://{settings.Api.Listen}\n");
+        if (settings.Roles.HasFlag(Roles.Api)) text.Append(CultureInfo.InvariantCulture, $"API: {(settings.Network.Tls is null ? "http" : "https")}://{settings.Api.Listen}\n");
         if (settings.Keystone is { } keystone) text.Append(CultureInfo.InvariantCulture, $"identity: {keystone.AuthUrl}\n");
+        if (settings.UsersFile is { } users) text.Append(CultureInfo.InvariantCulture, $"users: {users}\n");
         text.Append(CultureInfo.InvariantCulture, $"database: {settings.Database}\n");
         foreach (var backend in settings.Backends)
             text.Append(CultureInfo.InvariantCulture, $"backend: {backend.Host}@{backend.Name}, {backend.Driver}\n");

@@ -116,6 +116,29 @@ static partial class Kinds
         return null;
     });
 
+    public static readonly Kind<IReadOnlyList<IPNetwork>> Networks = new("addresses and networks (10.0.0.0/8), separated by commas",
+        (string text, out IReadOnlyList<IPNetwork> value) =>
+        {
+            var networks = new List<IPNetwork>();
+            value = networks;
+            foreach (var item in Items(text))
+            {
+                if (IPNetwork.TryParse(item, out var network)) networks.Add(network);
+                else if (IPAddress.TryParse(item, out var address)) networks.Add(new(address, address.GetAddressBytes().Length * 8));
+                else return $"\"{item}\" is none";
+            }
+            return null;
+        });
+
+    /// <summary>As a browser says which site a page is of: nothing behind host and port.</summary>
+    public static readonly Kind<IReadOnlyList<string>> Origins = new("*, or sites as https://host or https://host:port, separated by commas",
+        (string text, out IReadOnlyList<string> value) =>
+            (value = Items(text)).FirstOrDefault(i => i != "*" && !OriginPattern().IsMatch(i)) is { } other ? $"\"{other}\" is none" : null);
+
+    /// <summary>Names of headers, or of methods.</summary>
+    public static readonly Kind<IReadOnlyList<string>> Tokens = new("names, separated by commas", (string text, out IReadOnlyList<string> value) =>
+        (value = Items(text)).FirstOrDefault(i => !TokenPattern().IsMatch(i)) is { } other ? $"\"{other}\" is none" : null);
+
     public static readonly Kind<Uri> Url = new("a URL: http://… or https://…", (string text, out Uri value) =>
         Uri.TryCreate(text, UriKind.Absolute, out value!) && value.Scheme is "http" or "https" && value.Host.Length > 0 ? null : "");
 
@@ -153,5 +176,7 @@ static partial class Kinds
     }
 
     [GeneratedRegex(@"\A[^@#\s]+\z")] private static partial Regex HostPartPattern();
+    [GeneratedRegex(@"\Ahttps?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?\z")] private static partial Regex OriginPattern();
+    [GeneratedRegex(@"\A[A-Za-z0-9!#$%&'*+.^_`|~-]+\z")] private static partial Regex TokenPattern();
     [GeneratedRegex(@"\A[^/%\0\s]*%s[^/%\0\s]*\z")] private static partial Regex NameTemplatePattern();
 }

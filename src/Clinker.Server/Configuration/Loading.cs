@@ -1,5 +1,6 @@
 using System.Net;
 using Clinker.Server.Policies;
+using Clinker.Server.Users;
 
 namespace Clinker.Server.Configuration;
 
@@ -88,14 +89,17 @@ static class Loading
     {
         var state = from.Get(Options.StatePath)!;
         var listen = new IPEndPoint(from.Get(Options.Listen) ?? IPAddress.Loopback, from.Get(Options.ListenPort));
-        var keystone = from.Get(Options.AuthStrategy) == "keystone";
-        if (line.Roles.HasFlag(Roles.Api) && !keystone && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
+        var strategy = from.Get(Options.AuthStrategy);
+        var keystone = strategy == "keystone";
+        if (line.Roles.HasFlag(Roles.Api) && strategy == "none" && !IPAddress.IsLoopback(listen.Address) && !line.InsecureAnywhere)
             from.Wrong(Options.Listen, null,
                 $"without authentication ({Options.AuthStrategy.Key} = none) whoever reaches {listen.Address} may do everything: listen on 127.0.0.1 and let a proxy with "
-                + "authentication stand before it, write auth_strategy = keystone, or start with --insecure-anywhere if the network is closed");
+                + "authentication stand before it, write auth_strategy = keystone or basic, or start with --insecure-anywhere if the network is closed");
 
         if (!keystone && from.IsSet(Options.AuthUrl))
-            from.Note($"[{Sections.Keystone}] has no effect, since {Options.AuthStrategy.Key} is not keystone: whoever reaches the API is an administrator");
+            from.Note($"[{Sections.Keystone}] has no effect, since {Options.AuthStrategy.Key} is not keystone"
+                + (strategy == "none" ? ": whoever reaches the API is an administrator" : ""));
+        var users = from.Get(Options.UsersFile);
 
         var (report, down) = (from.Get(Options.ReportInterval), from.Get(Options.ServiceDownTime));
         if (down <= report && from.Problems.Count == 0)
@@ -115,7 +119,9 @@ static class Loading
             MyIp = from.Get(Options.MyIp)!,
             StatePath = state,
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
+            Network = NetworkReading.Of(from, line.Roles),
             Keystone = keystone && (line.Roles.HasFlag(Roles.Api) || from.IsSet(Options.GlanceServers)) ? KeystoneReading.Of(from) : null,
+            UsersFile = line.Roles.HasFlag(Roles.Api) && strategy == "basic" && users is not null ? Users(from, users, listen.Address) : null,
             Policy = Policy(from, line),
             Database = from.Get(Options.Connection)!,
             Zones = new(zone, from.Get(Options.DefaultZone) ?? zone, from.Get(Options.ZoneFallback)),
@@ -169,6 +175,20 @@ static class Loading
         if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
             from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
         return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
+    }
+
+    static string Users(Reading from, string file, IPAddress listen)
+    {
+        var wrong = new List<string>();
+        UsersFile.Read(file, wrong);
+        foreach (var why in wrong) from.Wrong($"{Options.UsersFile.Key}: {why}");
+#pragma warning disable CA1416 // the daemon is built for Linux alone
+        if (wrong.Count == 0 && File.GetUnixFileMode(file).HasFlag(UnixFileMode.OtherRead))
+#pragma warning restore CA1416
+            from.Note($"{Options.UsersFile.Key}: everybody on this machine can read {file}: chmod o= {file}");
+        if (!IPAddress.IsLoopback(listen) && !from.Get(Options.UseSsl))
+            from.Note($"{Options.AuthStrategy.Key} = basic at {listen} without TLS: passwords can be read on their way; write {Options.UseSsl.Key} = true, or let a proxy with TLS stand before it");
+        return file;
     }
 
     static PolicyPlace Policy(Reading from, CommandLine line)

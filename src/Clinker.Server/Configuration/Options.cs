@@ -48,9 +48,18 @@ static class Options
     public static readonly Option<Uri> PublicEndpoint = Add(Default, "public_endpoint", Kinds.Url, null,
         "What links in answers start with, where a proxy stands before the API.", defaultMeans: "what the request was sent to");
 
+    public static readonly Option<bool> UseSsl = Add(Default, "osapi_volume_use_ssl", Kinds.Bool, "false",
+        "Whether the API speaks TLS (1.2 and 1.3, HTTP/1.1 and HTTP/2) instead of plain HTTP; [ssl] says with which certificate.");
+
     public static readonly Option<string> AuthStrategy = Add(Default, "auth_strategy", Authentication, "none",
-        "Who may call. keystone: whoever has a valid token; [keystone_authtoken] says of which Keystone. none and noauth are the same: "
-        + "whoever reaches the port is an administrator. Cinder's default is keystone.");
+        "Who may call. keystone: whoever has a valid token; [keystone_authtoken] says of which Keystone. basic (or http_basic): whoever "
+        + "http_basic_auth_user_file names, by his password. none and noauth are the same: whoever reaches the port is an administrator. "
+        + "Cinder's default is keystone.");
+
+    public static readonly Option<string> UsersFile = Add(Default, "http_basic_auth_user_file", Kinds.FullPath, "/etc/cinder/htpasswd",
+        "With auth_strategy = basic: the users, their projects and their roles, as clinker user writes them. A line for each: "
+        + "name:hash:project=role,role;project=role, with a hash by bcrypt as htpasswd -nB makes it. Read anew when it changes; a wrong one "
+        + "is told in the log, and the users of before stay.");
 
     public static readonly Option<string> PolicyFile = Add(Sections.Policy, "policy_file", BelowEtc, "policy.yaml",
         "Who may do what, where that is not as it is by default: a YAML (or JSON) mapping of rules, in the language of oslo.policy. Read anew "
@@ -62,10 +71,63 @@ static class Options
     public static readonly Option<int> MaxBody = Add("oslo_middleware", "max_request_body_size", Kinds.Int(1), "114688",
         "The most bytes a request's body may have.", old: [(Default, "osapi_max_request_body_size"), (Default, "max_request_body_size")]);
 
+    public static readonly Option<bool> ProxyHeaders = Add(Sections.Middleware, "enable_proxy_headers_parsing", Kinds.Bool, "false",
+        "Whether a proxy before the API may say how it was called and by whom, in Forwarded (RFC 7239) or X-Forwarded-For, -Proto and -Host, and in "
+        + "X-Forwarded-Prefix. Cinder believes that of everybody; here [clinker] trusted_proxies says of whom.");
+
     public static readonly Option<IReadOnlyDictionary<string, IReadOnlyList<string>>> ResourceFilters = Add(Default,
         "resource_query_filters_file", FilterFile.Kind, null,
         "A JSON file that says what users may filter lists by, from 3.31 on: an object with a list of names for each resource. A resource "
         + "that it does not name can't be filtered at all.", defaultMeans: "what Cinder ships; no file is read");
+
+    // The network
+
+    public static readonly Option<string> CertFile = Add(Sections.Ssl, "cert_file", Kinds.FullPath, null,
+        "PEM: the API's certificate, and behind it those between it and an authority, which are sent along. It, the key and ca_file are read anew when they "
+        + "change; wrong ones are told in the log, and those of before stay in use.", old: [(Default, "ssl_cert_file")]);
+
+    public static readonly Option<string> KeyFile = Add(Sections.Ssl, "key_file", Kinds.FullPath, null,
+        "PEM: its private key, without a password.", old: [(Default, "ssl_key_file")]);
+
+    public static readonly Option<string> CaFile = Add(Sections.Ssl, "ca_file", Kinds.FullPath, null,
+        "PEM: authorities. With it, only who shows a certificate of one of them can connect.", defaultMeans: "nobody is asked for a certificate",
+        old: [(Default, "ssl_ca_file")]);
+
+    public static readonly Option<IReadOnlyList<string>> AllowedOrigin = Add(Sections.Cors, "allowed_origin", Kinds.Origins, null,
+        "Whose pages a browser may let use the API. * is everybody's, without cookies and client certificates then.", defaultMeans: "nobody's");
+
+    public static readonly Option<bool> AllowCredentials = Add(Sections.Cors, "allow_credentials", Kinds.Bool, "true",
+        "Whether those that allowed_origin names may use cookies and client certificates of the user. Tokens in X-Auth-Token are not meant.");
+
+    public static readonly Option<IReadOnlyList<string>> ExposeHeaders = Add(Sections.Cors, "expose_headers", Kinds.Tokens,
+        "X-Auth-Token,X-Subject-Token,X-Service-Token,X-OpenStack-Request-ID,OpenStack-API-Version", "The headers of answers that such a page may read.");
+
+    public static readonly Option<int> MaxAge = Add(Sections.Cors, "max_age", Kinds.Int(0), "3600",
+        "For how many seconds a browser may remember what it may send.");
+
+    public static readonly Option<IReadOnlyList<string>> AllowMethods = Add(Sections.Cors, "allow_methods", Kinds.Tokens, "GET,PUT,POST,DELETE,PATCH,HEAD",
+        "The methods that such a page may use.");
+
+    public static readonly Option<IReadOnlyList<string>> AllowHeaders = Add(Sections.Cors, "allow_headers", Kinds.Tokens,
+        "X-Auth-Token,X-Identity-Status,X-Roles,X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID,X-Trace-Info,X-Trace-HMAC,OpenStack-API-Version",
+        "The headers that it may send.");
+
+    public static readonly Option<IReadOnlyList<IPNetwork>> TrustedProxies = Add(Sections.Clinker, "trusted_proxies", Kinds.Networks, "127.0.0.0/8,::1",
+        "The proxies that are believed with enable_proxy_headers_parsing: those before the API, and those before them. Who calls is the last address in "
+        + "X-Forwarded-For that is none of these.");
+
+    public static readonly Option<int> AddressRate = Add(Sections.Clinker, "address_request_rate", Rate, "0",
+        "The most requests a second from one address (of IPv6: from one /64), and the most at once after a second of quiet; more are answered with 429. "
+        + "0: any number.");
+
+    public static readonly Option<int> ProjectRate = Add(Sections.Clinker, "project_request_rate", Rate, "0",
+        "The same for each project, whoever asks in it. Each daemon counts by itself. 0: any number.");
+
+    public static readonly Option<int> MaxConnections = Add(Sections.Clinker, "max_connections", Kinds.Int(0), "10000",
+        "The most connections that are open; one more is closed at once. 0: any number.");
+
+    public static readonly Option<int> MaxConnectionsPerAddress = Add(Sections.Clinker, "max_connections_per_address", Kinds.Int(0), "0",
+        "The most from one address (of IPv6: from one /64) that is none of trusted_proxies. 0: any number.");
 
     // Keystone
 
@@ -332,15 +394,14 @@ static class Options
     public static readonly Option<IReadOnlyList<string>> DirectoryPaths = Add(Option.Backend, "directory_paths", Kinds.FullPaths, null,
         "directory: where volumes lie; each is a pool. Has to be written for this driver.");
 
-    static Kind<string> Authentication => new("none, noauth, keystone", (string text, out string value) =>
+    static Kind<string> Authentication => new("none, noauth, keystone, basic, http_basic", (string text, out string value) =>
     {
         value = "none";
         return text switch
         {
             "none" or "noauth" => null,
             "keystone" => (value = text) is null ? "" : null,
-            "basic" or "http_basic" =>
-                $"{text} is not available yet. Write none, keep the API on a loopback address, and let only those reach it who may do everything",
+            "basic" or "http_basic" => (value = "basic") is null ? "" : null,
             _ => "",
         };
     });
@@ -348,6 +409,8 @@ static class Options
     static Option<T> Keystone<T>(string key, Kind<T> kind, string? @default, string means,
         string? defaultMeans = null, bool secret = false, (string? Section, string Key)[]? old = null) =>
         Add(Sections.Keystone, key, kind, @default, means, defaultMeans, secret, old);
+
+    static Kind<int> Rate => Kinds.Int(0, 1_000_000);
 
     static Kind<string> BelowEtc => new("an absolute path, or a name in /etc/cinder", (string text, out string value) =>
         (value = Path.Combine("/etc/cinder", text)).Contains('\0', StringComparison.Ordinal) || text.Length == 0 ? "" : null);

@@ -168,6 +168,11 @@ static class Sections
     public const string Keystone = "keystone_authtoken";
     public const string Policy = "oslo_policy";
     public const string Audit = "audit";
+    public const string Ssl = "ssl";
+    public const string Cors = "cors";
+    /// <summary>What Cinder has no options for.</summary>
+    public const string Clinker = "clinker";
 
-    public static bool Known(string section) => section is Default or BackendDefaults or Database or Middleware or Keystone or Policy or Audit;
+    public static bool Known(string section) =>
+        section is Default or BackendDefaults or Database or Middleware or Keystone or Policy or Audit or Ssl or Cors or Clinker;
 }

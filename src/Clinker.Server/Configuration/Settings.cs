@@ -29,8 +29,11 @@ sealed record Settings
     /// <summary>An absolute path.</summary>
     public required string StatePath { get; init; }
     public required ApiSettings Api { get; init; }
-    /// <summary>Null: whoever reaches the API is an administrator, or there is no API.</summary>
+    public required NetworkSettings Network { get; init; }
+    /// <summary>Null: there is none. Without <see cref="UsersFile"/> too, whoever reaches the API is an administrator.</summary>
     public required KeystoneSettings? Keystone { get; init; }
+    /// <summary>The users file, as an absolute path; null where callers are not told by their passwords, or there is no API.</summary>
+    public required string? UsersFile { get; init; }
     /// <summary>Where it is said who may do what.</summary>
     public required PolicyPlace Policy { get; init; }
     public required DatabaseUrl Database { get; init; }

@@ -1,3 +1,5 @@
+using Clinker.Server.Configuration;
+
 namespace Clinker.Server.Policies;
 
 /// <summary>The rules in force, read anew when their files change; a wrong file is told of, and what was in force before stays so.</summary>
@@ -25,8 +27,7 @@ sealed partial class PolicySource(Policy first, Func<IReadOnlyList<string>> file
         catch (FormatException e) { Log.Wrong(log, e.Message); }
     }
 
-    /// <summary>Changes when a file comes, goes or is written.</summary>
-    static string Stamp(IReadOnlyList<string> files) => string.Concat(files.Select(f => new FileInfo(f)).Select(f => $"{f.FullName}\n{f.LastWriteTimeUtc.Ticks}\n{(f.Exists ? f.Length : -1)}\n"));
+    static string Stamp(IReadOnlyList<string> files) => string.Concat(files.Select(FileStamp.Of));
 
     static partial class Log
     {

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net;
 using System.Text;
 using System.Text.Json;
 using Clinker.Operations;
@@ -41,7 +40,7 @@ static class AuditEvent
             json.WriteString("request_id", call.RequestId);
             if (call.GlobalId is { } global) json.WriteString("global_request_id", global);
             json.WriteStartObject("host");
-            json.WriteString("address", Address(http.Connection.RemoteIpAddress));
+            json.WriteString("address", call.ClientAddress?.ToString() ?? Unknown);
             if (http.Request.Headers.UserAgent.ToString() is { Length: > 0 } agent) json.WriteString("agent", agent);
             json.WriteEndObject();
             json.WriteEndObject();
@@ -110,8 +109,6 @@ static class AuditEvent
         json.WriteString("id", host);
         json.WriteEndObject();
     }
-
-    static string Address(IPAddress? address) => address is null ? Unknown : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 
     /// <summary>CADF's action, with what Cinder calls it behind where it is none of the four.</summary>
     public static string Action(Api.Route route)

@@ -156,7 +156,7 @@ public sealed class EdgeTests
     {
         foreach (var trusted in (bool[])[false, true])
         {
-            await using var api = await RunningApi.Start(new() { TrustForwardedHeaders = trusted });
+            await using var api = await RunningApi.Start(new() { TrustedProxies = trusted ? [System.Net.IPNetwork.Parse("127.0.0.0/8")] : [] });
             var answer = await api.Send("GET", "/", headers: [("X-Forwarded-Host", "cloud.example.org"), ("X-Forwarded-Proto", "https")]);
             var self = answer.Json.GetProperty("versions")[0].GetProperty("links")[1].GetProperty("href").GetString();
             Assert.Equal(trusted ? "https://cloud.example.org/v3/" : api.Address + "/v3/", self);

@@ -11,6 +11,7 @@ using Clinker.Server.Seeing;
 using Clinker.Services;
 using Clinker.Store;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -39,7 +40,7 @@ sealed class RunningApi : IAsyncDisposable
     public const string Project = "a1b2c3";
 
     public ApiHost Host { get; }
-    readonly HttpClient client = new();
+    readonly HttpClient client;
 
     public Database Db { get; }
     public FakeTimeProvider Time { get; }
@@ -59,8 +60,9 @@ sealed class RunningApi : IAsyncDisposable
     Worker? worker;
     Task working = Task.CompletedTask;
 
-    RunningApi(ApiHost host, Database db, FakeTimeProvider time)
+    RunningApi(ApiHost host, Database db, FakeTimeProvider time, HttpMessageHandler? handler)
     {
+        client = new(handler ?? new HttpClientHandler());
         Host = host;
         Db = db;
         Time = time;
@@ -68,7 +70,9 @@ sealed class RunningApi : IAsyncDisposable
     }
 
     /// <param name="health">What /healthcheck looks at.</param>
-    public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null)
+    /// <param name="handler">By which it is asked.</param>
+    public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null,
+        HttpMessageHandler? handler = null, ILoggerFactory? logs = null)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
@@ -78,9 +82,9 @@ sealed class RunningApi : IAsyncDisposable
             await tx.Types.EnsureDefault(ids.New());
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
-        var host = await ApiHost.Start(db, ids, time, NullLoggerFactory.Instance,
+        var host = await ApiHost.Start(db, ids, time, logs ?? NullLoggerFactory.Instance,
             (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
-        return new(host, db, time);
+        return new(host, db, time, handler);
     }
 
     /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role,role</c>.</summary>

@@ -87,5 +87,6 @@ public sealed class SharesTests
         var conf = Conf("[database]\nconnection = postgresql://one/x\n", "[Database]\nconnection = '${DEFAULT.url}/$$x'\n[DEFAULT]\nurl = postgresql://two\nosapi_volume_listen = ::\nosapi_volume_listen_port=1\n");
         Assert.Equal("postgresql://two/$x", conf.Database);
         Assert.Equal("http://127.0.0.1:1/v3", conf.Endpoint);
+        Assert.Equal("https://127.0.0.1:8776/v3", Conf("[DEFAULT]\nosapi_volume_use_ssl = True\n", "").Endpoint);
     }
 }

@@ -20,6 +20,13 @@ internal sealed class Run : IDisposable
 
     public string Directory { get; }
     public string Input { get; set; } = "";
+
+    /// <summary>What is typed when it is asked for unseen; then there is no terminal.</summary>
+    public Queue<string> Typed { get; set; } = new();
+
+    /// <summary>With which words it was asked for.</summary>
+    public List<string> Asked { get; } = [];
+
     public string Out => output.ToString();
     public string Error => error.ToString();
 
@@ -28,6 +35,12 @@ internal sealed class Run : IDisposable
         Out = output,
         Error = error,
         In = () => new MemoryStream(Encoding.UTF8.GetBytes(Input)),
+        AskHidden = prompt =>
+        {
+            if (!Typed.TryDequeue(out var typed)) return null;
+            Asked.Add(prompt);
+            return typed;
+        },
         Environment = environment,
         Directory = Directory,
     };

@@ -149,8 +149,7 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("auth_strategy = basic", "basic is not available yet")]
-    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth, keystone")]
+    [InlineData("auth_strategy = Kerberos", "accepted: none, noauth, keystone, basic, http_basic")]
     [InlineData("osapi_volume_listen = 0.0.0.0", "whoever reaches 0.0.0.0 may do everything")]
     [InlineData("osapi_volume_listen = $my_ip", "whoever reaches 10.0.0.7 may do everything")]
     [InlineData("enabled_backends = lvm", "there is no section [lvm]")]

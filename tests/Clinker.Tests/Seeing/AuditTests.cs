@@ -20,6 +20,7 @@ public sealed class AuditTests
         {
             Identity = async (http, project) => http.Request.Headers["X-Auth-Token"] == "bad" ? throw Refusal.Unauthorized("http://keystone") : await RunningApi.ByToken(http, project),
             Host = "h1",
+            TrustedProxies = [System.Net.IPNetwork.Parse("127.0.0.0/8")],
             Audit = (call, answer) => events.Add(JsonDocument.Parse(AuditEvent.Asked(call, answer)).RootElement),
         });
         return (api, events);
@@ -32,12 +33,12 @@ public sealed class AuditTests
     {
         var (api, events) = await Start();
         await using var _ = api;
-        var made = await api.Send("POST", "volumes", """{"volume": {"size": 1, "name": "secret-name"}}""", token: $"alice:{RunningApi.Project}:member", headers: ("User-Agent", "a \"client\""));
+        var made = await api.Send("POST", "volumes", """{"volume": {"size": 1, "name": "secret-name"}}""", token: $"alice:{RunningApi.Project}:member", headers: [("User-Agent", "a \"client\""), ("X-Forwarded-For", "198.51.100.7")]);
         var e = Assert.Single(events);
         Assert.Equal("http://schemas.dmtf.org/cloud/audit/1.0/event", Of(e, "typeURI"));
         Assert.Equal(("create", "pending", "202"), (Of(e, "action"), Of(e, "outcome"), Of(e, "reason", "reasonCode")));
         Assert.Equal(("alice", RunningApi.Project), (Of(e, "initiator", "id"), Of(e, "initiator", "project_id")));
-        Assert.Equal(("127.0.0.1", "a \"client\""), (Of(e, "initiator", "host", "address"), Of(e, "initiator", "host", "agent")));
+        Assert.Equal(("198.51.100.7", "a \"client\""), (Of(e, "initiator", "host", "address"), Of(e, "initiator", "host", "agent")));
         Assert.Equal(made.Header("x-openstack-request-id"), Of(e, "initiator", "request_id"));
         Assert.Equal(("service/storage/block/volumes", made.Json.GetProperty("volume").GetProperty("id").GetString()), (Of(e, "target", "typeURI"), Of(e, "target", "id")));
         Assert.Equal(("cinder", "h1"), (Of(e, "observer", "name"), Of(e, "observer", "id")));
