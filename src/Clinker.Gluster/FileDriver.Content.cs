@@ -32,7 +32,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.")) { NothingDone = true };
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
         var spec = Recorded(volume, work) with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
         await Filled(await Untouched(volume.Pool, volume.ProviderLocation, work), Verb, spec, fill, work);
     }
@@ -193,7 +193,7 @@ public abstract partial class FileDriver
         {
             var now = await Reading(file => Libc.Facts(file));
             if ((now.Written, now.Size, now.Inode) != (opened.Written, opened.Size, opened.Inode))
-                throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} was written to while it was read: is it in use?").Thrown();
+                throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} was written to while it was read: is it in use?") { NamesNothing = true }.Thrown();
         }
 
         Task<T> Reading<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>

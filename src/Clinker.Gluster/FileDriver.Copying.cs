@@ -32,7 +32,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "revert the volume";
         if (MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.")) { NothingDone = true };
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
         var from = await SourceOf(volume, snapshot, work);
         var spec = Spec(volume, work) with
         {
@@ -140,7 +140,7 @@ public abstract partial class FileDriver
         });
 
         FaultException Changed(Exception? cause) => new Fault.DriverFailed(
-            on.Verb, $"{layout.Final(from.Spec)} was written to while it was copied: is it in use?").Thrown(cause);
+            on.Verb, $"{layout.Final(from.Spec)} was written to while it was copied: is it in use?") { NamesNothing = true }.Thrown(cause);
     }
 
     SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb)
@@ -155,5 +155,5 @@ public abstract partial class FileDriver
     bool Reflinks(Place place) => place.Reflinks && options.Provisioning == Provisioning.Thin;
 
     static FaultException NotAtOneMoment(string verb) => new Fault.DriverFailed(
-        verb, "it is attached, and this storage can't copy a file at one moment while it is written to. Detach it first.").Thrown();
+        verb, "it is attached, and this storage can't copy a file at one moment while it is written to. Detach it first.") { NamesNothing = true }.Thrown();
 }

@@ -15,7 +15,7 @@ public abstract partial class FileDriver
         var place = await Untouched(volume.Pool, volume.ProviderLocation, work);
         var spec = Recorded(volume with { SizeGb = sizeGb }, work);
         if (spec.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.")) { NothingDone = true };
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await work.StillHeld();
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
         using var dir = await Act(on, _ => place.Open());

@@ -48,7 +48,8 @@ public sealed class BackendDown(ITestOutputHelper output)
         var volume = await world.Create();
         await world.RunUntilQuiet();
         Assert.Equal("error", await world.StatusOf(volume));
-        Assert.Contains("brick 2 is away", Assert.Single(await world.Messages()));
+        Assert.EndsWith("The backend is down.", Assert.Single(await world.Messages()));
+        Assert.Contains("brick 2 is away", await world.WhyOf(volume));
         await world.Hold("never placed");
     }
 
@@ -77,7 +78,8 @@ public sealed class BackendDown(ITestOutputHelper output)
         Assert.InRange(world.Now - began, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(4));
         Assert.Equal("error", await world.StatusOf(volume));
         Assert.Equal("failed", (await world.OperationOf(volume)).Status);
-        Assert.Contains("is down: brick 2 is away", Assert.Single(await world.Messages()));
+        Assert.EndsWith("The backend is down.", Assert.Single(await world.Messages()));
+        Assert.Contains("is down: brick 2 is away", await world.WhyOf(volume));
         await world.Hold("did nothing"); // its room is free again, though the backend is still away
     }
 
@@ -92,7 +94,8 @@ public sealed class BackendDown(ITestOutputHelper output)
         world.Mend();
         await world.RunUntilQuiet();
         Assert.Equal("error", await world.StatusOf(volume));
-        Assert.Contains("brick 2 is away", Assert.Single(await world.Messages()));
+        Assert.EndsWith("The backend is down.", Assert.Single(await world.Messages()));
+        Assert.Contains("brick 2 is away", await world.WhyOf(volume));
         await world.Hold("undone late");
     }
 
@@ -184,7 +187,8 @@ public sealed class BackendDown(ITestOutputHelper output)
         await world.Delete(volume);
         await world.RunUntilQuiet();
         Assert.Equal("error_deleting", await world.StatusOf(volume));
-        Assert.Contains("brick 2 is away", Assert.Single(await world.Messages()));
+        Assert.EndsWith("The backend is down.", Assert.Single(await world.Messages()));
+        Assert.Contains("brick 2 is away", await world.WhyOf(volume));
         await world.Hold("could not delete");
 
         world.Mend();

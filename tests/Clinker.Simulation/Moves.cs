@@ -106,8 +106,8 @@ public sealed class Moves
         await world.RunOnly(World.Second);
         await world.Hold("not moved");
         Assert.Equal("available 1 old error", await world.Outcome());
-        Assert.Equal([$"migrate volume: The driver could not move the volume: no daemon serves both {World.Queue}, where it lies, and {World.Second}."],
-            await world.Messages());
+        Assert.Equal(["migrate volume: The driver could not move the volume."], await world.Messages());
+        Assert.Equal($"The driver could not move the volume: no daemon serves both {World.Queue}, where it lies, and {World.Second}.", await world.WhyOf(volume));
     }
 
     [Fact]
@@ -152,7 +152,8 @@ public sealed class Moves
         await world.RunUntilQuiet();
         await world.Hold("a volume with snapshots stays");
         Assert.Equal("available 1 old of t; available 1 old", await world.Outcome());
-        Assert.Contains("a volume with snapshots can't be moved", Assert.Single(await world.Messages()), StringComparison.Ordinal);
+        Assert.EndsWith("No valid backend was found.", Assert.Single(await world.Messages()), StringComparison.Ordinal);
+        Assert.Contains("a volume with snapshots can't be moved", await world.WhyOf(volume), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -178,11 +179,12 @@ public sealed class Moves
         await using var world = await World.New(separate: false);
         await world.AddBackend();
         world.FailsForGood = "create: publish";
-        await world.Create();
+        var volume = await world.Create();
         await world.RunUntilQuiet();
         await world.Hold("nowhere");
         Assert.Equal("error 1", await world.Outcome());
-        Assert.Equal(["create volume from backend storage: The driver could not create: publish: it always does here"], await world.Messages());
+        Assert.Equal(["create volume from backend storage: The driver could not create: publish."], await world.Messages());
+        Assert.Equal("The driver could not create: publish: it always does here", await world.WhyOf(volume));
         Assert.Equal(3, await world.Db.Read(tx => tx.Number($"select count(*) from journal where event = 'given up'")));
     }
 

@@ -42,7 +42,8 @@ public sealed class Stuck
         operation = await world.OperationOf(volume);
         Assert.Equal("failed", operation.Status);
         Assert.Equal("error", await world.StatusOf(volume));
-        Assert.Contains("it always does here", Assert.Single(await world.Messages()));
+        Assert.Contains("it always does here", await world.WhyOf(volume));
+        Assert.Single(await world.Messages());
         Assert.False(await world.Db.Read(tx => tx.Operations.Held(Source)));
         Assert.False(await Resume(world, volume));
         await world.Hold("resumed");

@@ -195,6 +195,10 @@ sealed partial class World : IAsyncDisposable
         Db.Read(async tx => (await tx.Operations.List(new() { Filters = [new("about_id", Op.Equal, volume.Id)], Limit = 1 })).Single());
 
     /// <summary>What the user was told, newest first.</summary>
+    /// <summary>Why the newest operation on a volume failed, as admins read it.</summary>
+    public async Task<string?> WhyOf(Volume volume) => Fault.WordsOf((await OperationOf(volume)).Fault);
+
+    /// <summary>What the project is told.</summary>
     public Task<List<string>> Messages() => Db.Read(async tx => (await tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 100 })).ConvertAll(m => m.Text));
 
     /// <summary>All rows that work changes, and all files, as a text.</summary>

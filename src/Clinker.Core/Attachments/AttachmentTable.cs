@@ -67,7 +67,7 @@ public readonly struct AttachmentTable(Tx tx)
     /// <exception cref="FaultException">Missing: the marker is no attachment.</exception>
     public async Task<List<Attachment>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "attachment", query, Missing);
         return await tx.Query($"select {All} from attachment{ListSql.Page(query, "attachment", tx.Dialect)}", Read);
     }
 

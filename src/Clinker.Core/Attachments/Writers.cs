@@ -37,7 +37,7 @@ static class Writers
     /// <exception cref="FaultException">DriverFailed: a host has it; nothing was done.</exception>
     public static async Task DemandNone(Saga saga, string volumeId, string verb)
     {
-        if (await Any(saga, volumeId)) throw new FaultException(new Fault.DriverFailed(verb, "a host has the volume.")) { NothingDone = true };
+        if (await Any(saga, volumeId)) throw new FaultException(new Fault.DriverFailed(verb, "a host has the volume.") { NamesNothing = true }) { NothingDone = true };
     }
 
     /// <summary>A volume that the operation holds and is to copy, as it is now: it may have come into use since that was accepted.</summary>

@@ -92,7 +92,7 @@ public readonly struct BackupTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no backup.</exception>
     public async Task<Listed<Backup>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "backup", query, id => new Fault.NotFound("Backup", id).Thrown());
         return await ListSql.Listed(tx, AllAndDependents, "backup", query, Read);
     }
 

@@ -130,7 +130,7 @@ public sealed record CreateBackup(
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
         await tx.Backups.Settle(BackupId, Creating, Error);
-        await tx.Backups.SetFailed(BackupId, fault.Message);
+        await tx.Backups.SetFailed(BackupId, fault.ForUsers);
         await tx.Messages.Add(row, "VOLUME_BACKUP", BackupId, MessageAction.CreateBackup, fault);
         await PutBack(tx, row);
     }

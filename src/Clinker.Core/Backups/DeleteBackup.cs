@@ -54,7 +54,7 @@ public sealed record DeleteBackup(string BackupId) : Operation
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
         await tx.Backups.Settle(BackupId, Deleting, ErrorDeleting);
-        await tx.Backups.SetFailReason(BackupId, fault.Message);
+        await tx.Backups.SetFailReason(BackupId, fault.ForUsers);
         await tx.Messages.Add(row, "VOLUME_BACKUP", BackupId, MessageAction.DeleteBackup, fault);
     }
 }

@@ -54,6 +54,6 @@ public sealed record ImportBackup(string BackupId) : Operation
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
         await tx.Backups.Settle(BackupId, Creating, Error);
-        await tx.Backups.SetFailed(BackupId, fault.Message);
+        await tx.Backups.SetFailed(BackupId, fault.ForUsers);
     }
 }

@@ -54,7 +54,7 @@ public readonly struct GroupSnapshotTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no group snapshot.</exception>
     public async Task<List<GroupSnapshot>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "group_snapshot", query, id => new Fault.NotFound("GroupSnapshot", id).Thrown());
         return await tx.Query($"select {AllAndType} from group_snapshot{ListSql.Page(query, "group_snapshot", tx.Dialect)}", Read);
     }
 

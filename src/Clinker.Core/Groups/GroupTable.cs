@@ -80,7 +80,7 @@ public readonly struct GroupTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no group.</exception>
     public async Task<List<Group>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "volume_group", query, id => new Fault.NotFound("Group", id).Thrown());
         return await tx.Query($"select {AllAndType} from volume_group{ListSql.Page(query, "volume_group", tx.Dialect)}", Read);
     }
 

@@ -80,7 +80,7 @@ public readonly struct MessageTable(Tx tx)
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,
             _ => "001",
         };
-        return Insert(operation.Id, operation.ProjectId ?? "", operation.RequestId, resourceType, resourceId, action, detail, fault.Message);
+        return Insert(operation.Id, operation.ProjectId ?? "", operation.RequestId, resourceType, resourceId, action, detail, fault.ForUsers);
     }
 
     /// <summary>Tells the owner of an encrypted volume that it can't be given up.</summary>
@@ -105,8 +105,7 @@ public readonly struct MessageTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no message.</exception>
     public async Task<List<Message>> List(ListQuery query)
     {
-        if (query.Marker is { } marker && await tx.Number($"select count(*) from message where id = {marker}") == 0)
-            throw new Fault.NotFound("Message", marker).Thrown();
+        await ListSql.DemandMarker(tx, "message", query, id => new Fault.NotFound("Message", id).Thrown());
         return await tx.Query($"select {All} from message{ListSql.Page(query, "message", tx.Dialect)}", Read);
     }
 

@@ -5,8 +5,9 @@ namespace Clinker.Operations;
 
 /// <summary>
 /// What went wrong, told to somebody. A closed set: it is data that goes into the journal, into user messages and, by one
-/// switch at the edge (Server/Api/FaultResponses.cs), into an HTTP status. Its words are for the user; causes go to the log.
+/// switch at the edge (Server/Api/FaultResponses.cs), into an HTTP status. Causes go to the log.
 /// </summary>
+/// <param name="Message">For admins, in the journal and the log: it may name backends, hosts and paths. Users read <see cref="ForUsers"/>.</param>
 [JsonDerivedType(typeof(NotFound), "not-found")]
 [JsonDerivedType(typeof(Missing), "missing")]
 [JsonDerivedType(typeof(Invalid), "invalid")]
@@ -24,6 +25,15 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(Bug), "bug")]
 public abstract record Fault(string Message)
 {
+    /// <summary>What users are told: nothing of how the cloud is made, nor of what others have in it.</summary>
+    [JsonIgnore] public string ForUsers => NamesNothing ? Message : Veiled ?? Message;
+
+    /// <summary>That this one's <see cref="Message"/> is for everybody, although its kind may name what is not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool NamesNothing { get; init; }
+
+    /// <summary>What is said instead to users; null where the message names nothing.</summary>
+    protected virtual string? Veiled => null;
+
     /// <summary>Whether the same act may succeed later without anybody changing anything.</summary>
     [JsonIgnore] public virtual bool Transient => false;
 
@@ -76,22 +86,35 @@ public abstract record Fault(string Message)
     public sealed record NoValidBackend(string Why, bool MayPass = false) : Fault($"No valid backend was found. {Why}")
     {
         public override bool Transient => MayPass;
+
+        protected override string Veiled => "No valid backend was found.";
     }
 
     /// <summary>The backend or its share does not answer now.</summary>
     public sealed record BackendDown(string Backend, string Why) : Fault($"Backend {Backend} is down: {Why}")
     {
         public override bool Transient => true;
+
+        protected override string Veiled => "The backend is down.";
     }
 
     /// <summary>The share has no room left for this act (ENOSPC, EDQUOT).</summary>
-    public sealed record ShareFull(string Share) : Fault($"Share {Share} is full.");
+    public sealed record ShareFull(string Share) : Fault($"Share {Share} is full.")
+    {
+        protected override string Veiled => "The backend is full.";
+    }
 
     /// <summary>The driver could not do it, and trying again would not help.</summary>
-    public sealed record DriverFailed(string Verb, string Why) : Fault($"The driver could not {Verb}: {Why}");
+    public sealed record DriverFailed(string Verb, string Why) : Fault($"The driver could not {Verb}: {Why}")
+    {
+        protected override string Veiled => $"The driver could not {Verb}.";
+    }
 
     /// <summary>The host that was to do it has stopped and did not come back in time.</summary>
-    public sealed record HostGone(string Host) : Fault($"Host {Host} is down and did not take the work in time.");
+    public sealed record HostGone(string Host) : Fault($"Host {Host} is down and did not take the work in time.")
+    {
+        protected override string Veiled => "The host that was to do it is down and did not take the work in time.";
+    }
 
     /// <summary>503: no service is up that keeps backups.</summary>
     public sealed record NoBackupService() : Fault("Service not found for creating backup.");
@@ -103,7 +126,10 @@ public abstract record Fault(string Message)
     }
 
     /// <summary>500 with a text: the operator has to mend the configuration.</summary>
-    public sealed record Misconfigured(string Why) : Fault(Why);
+    public sealed record Misconfigured(string Why) : Fault(Why)
+    {
+        protected override string Veiled => "The service is misconfigured; its operator can find out how.";
+    }
 
     /// <summary>A defect of ours: nothing of it for the user but where the log tells it.</summary>
     public sealed record Bug(string? RequestId) : Fault($"An unexpected error occurred; the log tells it under request {RequestId}.");

@@ -79,7 +79,7 @@ public readonly struct SnapshotTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no snapshot.</exception>
     public async Task<Listed<Snapshot>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "snapshot", query, id => new Fault.NotFound("Snapshot", id).Thrown());
         return await ListSql.Listed(tx, All, "snapshot", query, Read);
     }
 

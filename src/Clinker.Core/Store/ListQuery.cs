@@ -49,7 +49,7 @@ public sealed record ListQuery
     /// <summary>Skip so many after the marker.</summary>
     public int Offset { get; init; }
 
-    /// <summary>The id of the row after which to begin; an unknown one is NotFound.</summary>
+    /// <summary>The id of the row after which to begin; an unknown one is NotFound, and so is another project's.</summary>
     public string? Marker { get; init; }
 
     /// <summary>Whether to count all matches too, as if there were neither limit, offset nor marker.</summary>

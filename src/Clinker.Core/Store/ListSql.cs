@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Clinker.Operations;
 
 namespace Clinker.Store;
 
@@ -26,6 +27,18 @@ static class ListSql
     {
         var page = await tx.Query($"select {columns} from {Sql.Raw(table)}{Page(query, table, tx.Dialect)}", read);
         return new(page, query.WithCount ? await tx.Number($"select count(*) from {Sql.Raw(table)}{Where(query, tx.Dialect)}") : null);
+    }
+
+    /// <summary>
+    /// The row after which a page begins must be there, in the project whose rows are asked for: of another one's not even its place
+    /// in the order is told.
+    /// </summary>
+    /// <exception cref="FaultException">What <paramref name="missing"/> makes of the marker.</exception>
+    public static async Task DemandMarker(Tx tx, string table, ListQuery query, Func<string, FaultException> missing)
+    {
+        if (query.Marker is not { } marker) return;
+        var its = new ListQuery { ProjectId = query.ProjectId, Filters = [new("id", Op.Equal, marker)] };
+        if (await tx.Number($"select count(*) from {Sql.Raw(table)}{Where(its, tx.Dialect)}") == 0) throw missing(marker);
     }
 
     /// <summary>Condition, order and limit of one page.</summary>

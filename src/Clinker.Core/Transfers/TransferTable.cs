@@ -91,7 +91,7 @@ public readonly struct TransferTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no transfer.</exception>
     public async Task<List<Transfer>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "transfer", query, id => new Fault.NotFound("Transfer", id).Thrown());
         return await tx.Query($"select {All} from transfer{ListSql.Page(query, "transfer", tx.Dialect)}", Read);
     }
 

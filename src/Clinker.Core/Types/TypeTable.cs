@@ -77,7 +77,10 @@ public readonly struct TypeTable(Tx tx)
     }
 
     public async Task<bool> InUse(string id) =>
-        0 < await tx.Number($"select count(*) from (select 1 from volume where volume_type_id = {id} or retyping_to = {id} limit 1) v");
+        0 < await tx.Number($"""
+            select count(*) from (select 1 from volume where volume_type_id = {id} or retyping_to = {id}
+              union all select 1 from snapshot where volume_type_id = {id} limit 1) v
+            """);
 
     /// <summary>Whether groups may have volumes of this type.</summary>
     public async Task<bool> InGroups(string id)

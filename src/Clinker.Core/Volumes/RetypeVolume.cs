@@ -61,7 +61,7 @@ public sealed record RetypeVolume(string VolumeId, string TypeId, bool MayMove, 
         {
             if (moved is not null) await Moving.Switch(tx, saga.Row, volume, pool, FileId, moved);
             await tx.Quotas.GiveBackType(volume, volume.VolumeTypeId);
-            foreach (var its in await tx.Snapshots.Of(VolumeId))
+            foreach (var its in (await tx.Snapshots.Of(VolumeId)).Where(s => s.ProjectId == volume.ProjectId))
                 if (await tx.Snapshots.Find(its.Id, @lock: true) is { } snapshot) await tx.Quotas.MoveType(snapshot, TypeId);
             await tx.Volumes.SetType(VolumeId, TypeId, VolumeType.IsMultiattach(await tx.Types.SpecsOf(TypeId)));
             await LetGo(tx, saga.Row);

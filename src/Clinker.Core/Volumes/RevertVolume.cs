@@ -27,7 +27,8 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
     public static async Task Accept(Tx tx, string volumeId, string? snapshotId, string operationId, string? requestId)
     {
         var now = await tx.Volumes.Get(volumeId, @lock: true); // from here on no snapshot of it is begun
-        var newest = (await tx.Snapshots.Of(volumeId)).FirstOrDefault()
+        // A former owner may have kept some: what is in them is no business of this one.
+        var newest = (await tx.Snapshots.Of(volumeId)).Find(s => s.ProjectId == now.ProjectId)
             ?? throw new Fault.Invalid($"Volume {volumeId} doesn't have any snapshots.").Thrown();
         if (snapshotId != newest.Id)
             throw new Fault.Invalid(

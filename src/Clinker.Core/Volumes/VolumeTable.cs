@@ -174,11 +174,14 @@ public readonly struct VolumeTable(Tx tx)
     /// <summary>The type that it is being given, whose quota it has too; null: none.</summary>
     public Task SetRetyping(string id, string? typeId) => tx.Execute($"update volume set retyping_to = {typeId} where id = {id}");
 
-    /// <summary>It is of another type from now on, and its snapshots with it.</summary>
+    /// <summary>It is of another type from now on, and its project's snapshots with it: those that a former owner has kept stay as they are.</summary>
     public async Task SetType(string id, string typeId, bool multiattach)
     {
         await tx.Execute($"update volume set volume_type_id = {typeId}, multiattach = {multiattach}, retyping_to = null where id = {id}");
-        await tx.Execute($"update snapshot set volume_type_id = {typeId} where volume_id = {id}");
+        await tx.Execute($"""
+            update snapshot set volume_type_id = {typeId}
+            where volume_id = {id} and project_id = (select v.project_id from volume v where v.id = {id})
+            """);
     }
 
     /// <summary>Rewrites name, description and metadata.</summary>
@@ -199,7 +202,7 @@ public readonly struct VolumeTable(Tx tx)
     /// <exception cref="FaultException">NotFound: the marker is no volume.</exception>
     public async Task<Listed<Volume>> List(ListQuery query)
     {
-        if (query.Marker is { } marker) await Get(marker);
+        await ListSql.DemandMarker(tx, "volume", query, id => new Fault.NotFound("Volume", id).Thrown());
         return await ListSql.Listed(tx, All, "volume", query, Read);
     }
 

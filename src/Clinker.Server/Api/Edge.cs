@@ -59,7 +59,7 @@ sealed partial class Edge
         catch (Exception e)
         {
             answer.Clear();
-            var status = FaultResponses.Write(http, e, answer);
+            var status = FaultResponses.Write(http, e, answer, toAdmin: call.Caller is { IsAdmin: true });
             if (status >= 500 && e is not Refusal) // whoever refuses with such a status tells the log once, not for each request
             {
                 using var who = log.BeginScope(Who(call));

@@ -43,7 +43,8 @@ static class FaultResponses
     };
 
     /// <summary>Writes the answer for whatever was thrown, and gives its status.</summary>
-    public static int Write(HttpContext http, Exception thrown, AnswerBuffer to)
+    /// <param name="toAdmin">Whoever is none reads nothing of backends and hosts.</param>
+    public static int Write(HttpContext http, Exception thrown, AnswerBuffer to, bool toAdmin)
     {
         var response = http.Response;
         switch (thrown)
@@ -63,7 +64,7 @@ static class FaultResponses
                 if (refusal.VersionEcho is { } echo) response.Headers[Microversion.Header] = $"volume {echo}";
                 return Json(response, refusal.Status, refusal.Message, to, refusal.Details, refusal.RetryAfter);
             case FaultException fault:
-                return Json(response, StatusOf(fault.Fault), fault.Message, to);
+                return Json(response, StatusOf(fault.Fault), toAdmin ? fault.Message : fault.Fault.ForUsers, to);
             case BadHttpRequestException bad:
                 return Json(response, bad.StatusCode, bad.StatusCode switch
                 {

@@ -39,7 +39,7 @@ static class Attachments
 
     /// <summary>The attachment, if the caller may know that it exists, with its volume's row kept when it is to change.</summary>
     /// <exception cref="FaultException">Missing.</exception>
-    static async Task<(Attachment Attachment, Volume Volume)> Visible(Tx tx, Call call, string id, bool @lock = false)
+    public static async Task<(Attachment Attachment, Volume Volume)> Visible(Tx tx, Call call, string id, bool @lock = false)
     {
         var found = await tx.Attachments.Get(id);
         if (!call.IsAdmin && found.ProjectId != call.Caller.ProjectId) throw AttachmentTable.Missing(id);

@@ -32,7 +32,7 @@ static class QuotaSets
     {
         call.Demand("volume_extension:quotas:show", id);
         var withUsage = call.Query.Flag("usage");
-        return await call.Db.Read(async tx => new QuotaSet("quota_set", await QuotaKeys.Read(tx), id,
+        return await call.Db.Read(async tx => new QuotaSet("quota_set", await QuotaKeys.Read(tx, call), id,
             (await tx.Quotas.LimitsOf(id, call.Settings.Quotas)).Of, withUsage ? await tx.Quotas.Usage(id) : null));
     }
 
@@ -40,7 +40,7 @@ static class QuotaSets
     {
         call.Demand("volume_extension:quotas:show", id);
         return call.Db.Read(async tx =>
-            new QuotaSet("quota_set", await QuotaKeys.Read(tx), id, (await tx.Quotas.Defaults(call.Settings.Quotas)).Of));
+            new QuotaSet("quota_set", await QuotaKeys.Read(tx, call), id, (await tx.Quotas.Defaults(call.Settings.Quotas)).Of));
     }
 
     static Task<QuotaSet> Update(Call call, string id, IReadOnlyDictionary<string, string> want)
@@ -49,7 +49,7 @@ static class QuotaSets
             throw Fault.Invalid.Input($"quota_set_name has {Python.Length(id)} characters, more than 255.").Thrown();
         return call.Db.Commit(async tx =>
         {
-            var keys = await QuotaKeys.Read(tx);
+            var keys = await QuotaKeys.Read(tx, call);
             var limits = new Dictionary<string, long>();
             var unknown = new List<string>();
             foreach (var (key, value) in want)
@@ -92,7 +92,7 @@ static class QuotaClassSets
         api.Put("quota_class_set_update", "/os-quota-class-sets/{id}", Form, Update, rule: "volume_extension:quota_classes:update");
     }
 
-    static Task<QuotaSet> Show(Call call, string id) => call.Db.Read(async tx => await Of(tx, call, await QuotaKeys.Read(tx), id, id));
+    static Task<QuotaSet> Show(Call call, string id) => call.Db.Read(async tx => await Of(tx, call, await QuotaKeys.Read(tx, call), id, id));
 
     static Task<QuotaSet> Update(Call call, string id, IReadOnlyDictionary<string, int> want)
     {
@@ -100,7 +100,7 @@ static class QuotaClassSets
             throw Fault.Invalid.Input($"quota_class_name has {Python.Length(id)} characters, more than 255.").Thrown();
         return call.Db.Commit(async tx =>
         {
-            var keys = await QuotaKeys.Read(tx);
+            var keys = await QuotaKeys.Read(tx, call);
             var unknown = want.Keys.Where(k => keys.ResourceOf(k) is null).ToList();
             if (unknown.Count > 0) throw Fault.Invalid.Input($"Bad key(s) in quota class set: {string.Join(", ", unknown)}").Thrown();
             await tx.Quotas.SetOfClass(id, want.ToDictionary(w => keys.ResourceOf(w.Key)!, w => (long)w.Value));
@@ -127,10 +127,10 @@ sealed class QuotaKeys
         keys = resources.ToDictionary(r => r.Value, r => r.Key);
     }
 
-    /// <summary>By name: those of every volume type that there is too.</summary>
-    public static async Task<QuotaKeys> Read(Tx tx) => new([
+    /// <summary>By name: those of every volume type that the caller may see too.</summary>
+    public static async Task<QuotaKeys> Read(Tx tx, Call call) => new([
         .. QuotaResource.All.Select(r => (r, r)),
-        .. (await tx.Types.List(null)).SelectMany(t =>
+        .. (await tx.Types.List(call.IsAdmin ? null : call.ProjectId)).SelectMany(t =>
             QuotaResource.ByType.Select(r => ($"{r}_{t.Name}", QuotaResource.OfType(r, t.Id)))),
     ]);
 

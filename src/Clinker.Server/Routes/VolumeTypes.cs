@@ -57,7 +57,7 @@ static class VolumeTypes
 
     static async Task<VolumeType> Configured(Tx tx, Call call) => await tx.Types.FindByName(call.Settings.DefaultType)
         ?? throw new Fault.Misconfigured(
-            $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.").Thrown();
+            $"The request cannot be fulfilled as the default volume type {call.Settings.DefaultType} cannot be found.") { NamesNothing = true }.Thrown();
 
     public static bool SeesAll(Call call) => call.Allows(Sensitive);
 

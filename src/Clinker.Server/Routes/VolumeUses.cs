@@ -76,7 +76,7 @@ static class VolumeUses
         {
             var volume = await Volumes.Visible(tx, call, id);
             foreach (var rule in rules) call.Demand(rule, volume.ProjectId, volume.UserId);
-            return await Named(tx, volume, what.AttachmentId);
+            return await Named(tx, call, volume, what.AttachmentId);
         });
         await Attachments.DemandUnused(call, seen);
         var done = await call.Db.Commit(async tx =>
@@ -112,7 +112,7 @@ static class VolumeUses
         {
             var volume = await Volumes.Visible(tx, call, id);
             call.Demand(Rules + "terminate_connection", volume.ProjectId, volume.UserId);
-            return call.Caller.FromService ? null : await Named(tx, volume, null);
+            return call.Caller.FromService ? null : await Named(tx, call, volume, null);
         });
         await Attachments.DemandUnused(call, seen);
         if (connector is not null)
@@ -126,11 +126,11 @@ static class VolumeUses
 
     /// <summary>The attachment that a request is about; null when there is none.</summary>
     /// <exception cref="FaultException">Missing, Invalid: there is none of that id; Conflict: none is named, and there are several.</exception>
-    static async Task<Attachment?> Named(Tx tx, Volume volume, string? attachmentId)
+    static async Task<Attachment?> Named(Tx tx, Call call, Volume volume, string? attachmentId)
     {
         if (!string.IsNullOrEmpty(attachmentId))
         {
-            var named = await tx.Attachments.Get(attachmentId);
+            var (named, _) = await Attachments.Visible(tx, call, attachmentId);
             return named.VolumeId == volume.Id ? named : throw Fault.Invalid.Input("Mismatched volume and attachment").Thrown();
         }
         var all = await tx.Attachments.Of(volume.Id);

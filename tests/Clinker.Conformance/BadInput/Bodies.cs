@@ -56,7 +56,7 @@ sealed record BodySchema(string Sample, int? Answer, IReadOnlyList<Place> Places
     static string Below(Place place, string name) => place.Path == "$" ? name : $"{place.Path}.{name}";
 
     /// <summary>The sample with a value, given as raw text, in a place.</summary>
-    byte[] With(string path, byte[] json, string? key = null)
+    public byte[] With(string path, byte[] json, string? key = null)
     {
         if (path == "$") return json;
         var root = JsonNode.Parse(Sample)!.AsObject();

@@ -4,13 +4,16 @@ using System.Text;
 namespace Clinker.Conformance.Roles;
 
 /// <summary>An identity service for which everybody is who his token says: <c>user:project:role,role</c>, without a project for the system. What a real one does is tested with that.</summary>
-sealed class Tokens : IAsyncDisposable
+sealed partial class Tokens : IAsyncDisposable
 {
     readonly HttpListener listener = new();
     readonly Task serving;
 
+    public int Port { get; }
+
     public Tokens(int port)
     {
+        Port = port;
         listener.Prefixes.Add($"http://127.0.0.1:{port}/"); // what a listener refuses itself may cost the next request on that connection
         listener.Start();
         serving = Serve();

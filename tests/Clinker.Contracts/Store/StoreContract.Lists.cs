@@ -49,6 +49,17 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task No_page_begins_after_a_row_of_another_project()
+    {
+        var (own, other) = (await Inserted(Some.Volume("p")), await Inserted(Some.Volume("q")));
+        Assert.Empty((await Page("p", own.Id)).Items);
+        Assert.Equal(new Fault.NotFound("Volume", other.Id), await Refused(() => Page("p", other.Id)));
+        Assert.Single((await Page(null, own.Id)).Items.Concat((await Page(null, other.Id)).Items));
+
+        Task<Listed<Volume>> Page(string? project, string marker) => Db.Read(tx => tx.Volumes.List(new() { ProjectId = project, Marker = marker }));
+    }
+
+    [Fact]
     public async Task Snapshots_are_walked_by_every_column()
     {
         for (var i = 0; i < RowsOfList; i++)

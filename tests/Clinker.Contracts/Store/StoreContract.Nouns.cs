@@ -142,7 +142,7 @@ public abstract partial class StoreContract
         for (var i = 0; i < 2; i++)
             await Db.Commit(tx => tx.Messages.Add(row, "VOLUME", "v", MessageAction.ScheduleAllocateVolume, fault));
         var message = Assert.Single(await Db.Read(tx => tx.Messages.List(new ListQuery { ProjectId = "p", Limit = 10 })));
-        Assert.Equal((row.Id, "p", "req-1", "VOLUME", "v", "VOLUME_VOLUME_001_003", "ERROR", "schedule allocate volume: No valid backend was found. All are full."),
+        Assert.Equal((row.Id, "p", "req-1", "VOLUME", "v", "VOLUME_VOLUME_001_003", "ERROR", "schedule allocate volume: No valid backend was found."),
             (message.Id, message.ProjectId, message.RequestId, message.ResourceType, message.ResourceId, message.EventId, message.Level, message.Text));
         Assert.Equal(TimeSpan.FromDays(30), message.ExpiresAt - message.CreatedAt);
         Assert.Equal(message, await Db.Read(tx => tx.Messages.Find(row.Id, "p")));

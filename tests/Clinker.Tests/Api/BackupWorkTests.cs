@@ -54,7 +54,9 @@ public sealed class BackupWorkTests
         Assert.Equal(("newer", "available"), (api.Shares.Find(volume)!.Content, await api.Settled($"backups/{id}")));
         var message = (await api.Get("messages", "3.5")).Json.GetProperty("messages")[0];
         Assert.Equal(("VOLUME_VOLUME_BACKUP_015_026", id), (message.GetProperty("event_id").GetString(), message.GetProperty("resource_uuid").GetString()));
-        Assert.Contains(name, message.GetProperty("user_message").GetString(), StringComparison.Ordinal);
+        Assert.Equal("restore backup: The driver could not read the backup.", message.GetProperty("user_message").GetString());
+        var operation = (await api.Get($"operations/{message.GetProperty("id").GetString()}")).Json.GetProperty("operation");
+        Assert.Contains(name, operation.GetProperty("fault").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -51,7 +51,7 @@ public sealed class CopyAndUseTests
     }
 
     [Theory, InlineData(false), InlineData(true)]
-    public async Task A_snapshot_of_a_volume_in_use_ends_as_the_backend_can_and_says_why(bool can)
+    public async Task A_snapshot_of_a_volume_in_use_ends_as_the_backend_can_and_says_what_it_can_not(bool can)
     {
         await using var api = await RunningApi.Start();
         api.Shares.SnapshotsAttached = can;
@@ -63,9 +63,24 @@ public sealed class CopyAndUseTests
         await Until(async () => (status = (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status) != "creating");
         Assert.Equal(can ? "available" : "error", status);
         if (can) return;
-        Assert.Equal("create snapshot: The driver could not take snapshots of volumes in use: backend b1 can't.", await Message(api));
+        Assert.Equal("create snapshot: The driver could not take snapshots of volumes in use.", await Message(api));
         Assert.Null(api.Shares.Find(snapshot));
         Assert.Equal("in-use", await StatusOf(api, volume));
+    }
+
+    [Fact]
+    public async Task What_an_owner_can_mend_he_is_told_whole()
+    {
+        await using var api = await RunningApi.Start();
+        api.Work();
+        var volume = await api.Made();
+        var snapshot = await api.Snapshot(volume);
+        await Until(async () => (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status == "available");
+        await Attached(api, volume, Instance, "host1");
+        await api.Post($"volumes/{volume}/action", """{"os-reset_status": {"status": "available"}}""");
+        Assert.Equal(202, (await api.Post($"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""", "3.40")).Status);
+        await Until(async () => await StatusOf(api, volume) != "reverting");
+        Assert.Equal("revert volume to snapshot: The driver could not revert the volume: a host has the volume.", await Message(api));
     }
 
     [Fact]

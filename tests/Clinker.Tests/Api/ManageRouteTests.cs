@@ -70,7 +70,7 @@ public sealed class ManageRouteTests
     [InlineData("large", "", "VolumeSizeExceedsAvailableQuota", "_006")]
     [InlineData("lvol0", """, "availability_zone": "az2" """, "it is in zone nova, wanted is az2", "_003")]
     [InlineData("lvol0", """, "volume_type": "elsewhere" """, "it has no magic", "_003")]
-    public async Task What_can_not_be_managed_stays_and_its_owner_is_told_why(string name, string more, string why, string detail)
+    public async Task What_can_not_be_managed_stays_and_its_owner_is_told(string name, string more, string why, string detail)
     {
         await using var api = await Working(new QuotaLimits(Gigabytes: 10));
         await api.Post("types", """{"volume_type": {"name": "elsewhere", "extra_specs": {"magic": "<is> True"}}}""");
@@ -81,7 +81,9 @@ public sealed class ManageRouteTests
         Assert.Equal("error", Text(await Settled(api, id), "status"));
         Assert.Equal(VolumeStatus.ErrorManaging, await StatusOf(api, id));
         var message = (await api.Get("messages", "3.3")).Json.GetProperty("messages").EnumerateArray().Single();
-        Assert.Contains(why, Text(message, "user_message"), StringComparison.Ordinal);
+        var operation = (await api.Get($"operations/{Text(message, "id")}")).Json.GetProperty("operation");
+        Assert.Contains(why, Text(operation, "fault"), StringComparison.Ordinal);
+        Assert.DoesNotContain("h1@b1", Text(message, "user_message"), StringComparison.Ordinal);
         Assert.StartsWith("manage volume: ", Text(message, "user_message"), StringComparison.Ordinal);
         Assert.EndsWith(detail, Text(message, "event_id"), StringComparison.Ordinal);
         Assert.Equal(["empty", "large", "lvol0"], api.Shares.Others.Select(f => f.File).Order());
@@ -245,7 +247,8 @@ public sealed class ManageRouteTests
         api.Shares.Put("p1", "lvol0", new(2, "data"));
         var managed = await api.Post("os-snapshot-manage", $$"""{"snapshot": {"volume_id": "{{volume}}", "ref": {"source-name": "lvol0"} } }""");
         Assert.Equal("error", Text(await Settled(api, IdOf(managed, "snapshot"), "snapshot"), "status"));
-        Assert.Contains("lvol0 has 2 GiB, its volume only 1.", (await api.Get("messages", "3.3")).Text, StringComparison.Ordinal);
+        Assert.Contains("lvol0 has 2 GiB, its volume only 1.", (await api.Get("operations")).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("lvol0", (await api.Get("messages", "3.3")).Text, StringComparison.Ordinal);
         Assert.Equal("data", api.Shares.Get("p1", "lvol0")!.Content);
         Assert.Empty(await api.Db.Read(tx => tx.Quotas.Recount()));
         Assert.Equal(404, (await api.Post("os-snapshot-manage",

@@ -24,6 +24,6 @@ sealed class MemoryContent(MemoryFile file, Func<Task> touch, Func<bool> stale) 
     }
 
     public override ValueTask Close() => torn || stale()
-        ? throw new Fault.DriverFailed("read the volume", "it was written to meanwhile: is it in use?").Thrown()
+        ? throw new Fault.DriverFailed("read the volume", "it was written to meanwhile: is it in use?") { NamesNothing = true }.Thrown()
         : ValueTask.CompletedTask;
 }
