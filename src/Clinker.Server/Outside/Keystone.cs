@@ -22,6 +22,9 @@ sealed partial class Keystone : IDisposable
     /// <summary>After Keystone has refused the daemon's password, it is not told it again at once: that locks users out.</summary>
     static readonly TimeSpan RefusedPause = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long others wait for the one question that finds out whether Keystone is back.</summary>
+    static readonly TimeSpan TrialPatience = TimeSpan.FromSeconds(1);
+
     const int MaxConnections = 32;
 
     readonly KeystoneSettings settings;
@@ -31,6 +34,7 @@ sealed partial class Keystone : IDisposable
     readonly Lock gate = new();
     Task<OwnToken>? own;
     Uri? api;
+    TaskCompletionSource? trial;
     int down;
 
     public Keystone(KeystoneSettings settings, TimeProvider time, ILogger log)
@@ -79,9 +83,13 @@ sealed partial class Keystone : IDisposable
         return answer.StatusCode != HttpStatusCode.NotFound;
     }
 
-    /// <summary>Asks, and tells the log when Keystone goes away and comes back: once, not for each who is turned away.</summary>
+    /// <summary>
+    /// Asks, and tells the log when Keystone goes away and comes back: once, not for each who is turned away. While it is away one
+    /// question at a time has all of the deadline; whoever comes meanwhile is told soon.
+    /// </summary>
     async Task<HttpResponseMessage> Asked(string path, Action<HttpRequestMessage> with)
     {
+        var mine = Volatile.Read(ref down) != 0 ? await Trial() : null;
         try
         {
             var answer = await Ask(path, with);
@@ -93,6 +101,35 @@ sealed partial class Keystone : IDisposable
             if (Interlocked.Exchange(ref down, 1) == 0) Log.DoesNotAnswer(log, e.Message);
             throw;
         }
+        finally
+        {
+            if (mine is not null)
+            {
+                lock (gate) trial = null;
+                mine.SetResult();
+            }
+        }
+    }
+
+    /// <summary>What is to be ended by whoever finds out whether Keystone is back; null for who has waited for that, and it is.</summary>
+    /// <exception cref="KeystoneDown">It is not, or not yet.</exception>
+    async Task<TaskCompletionSource?> Trial()
+    {
+        Task others;
+        lock (gate)
+        {
+            if (trial is null) return trial = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            others = trial.Task;
+        }
+        try
+        {
+            await others.WaitAsync(TrialPatience, time);
+        }
+        catch (TimeoutException e)
+        {
+            throw new KeystoneDown("Keystone still does not answer", e);
+        }
+        return Volatile.Read(ref down) == 0 ? null : throw new KeystoneDown("Keystone still does not answer");
     }
 
     /// <summary>Asks as the daemon's user; the answer is 200 or 404.</summary>

@@ -422,8 +422,27 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         Assert.Equal(200, await Status(known));
         keystone.Time.Advance(TimeSpan.FromSeconds(6));
         Assert.All(await Task.WhenAll(waiting), s => Assert.Equal(503, s));
+
+        // It is known to be away now: one question finds out whether it still is, and whoever comes meanwhile is told after a second.
+        var before = keystone.Validations;
+        var trial = Status(keystone.Give("reader"));
+        await SmallKeystone.Until(() => keystone.Validations == before + 1);
+        var others = Enumerable.Range(0, 20).Select(_ => Status(keystone.Give("reader"))).ToList();
+        while (!others.TrueForAll(o => o.IsCompleted))
+        {
+            keystone.Time.Advance(TimeSpan.FromMilliseconds(40)); // slowly, so that all of them have come long before the trial's time is over
+            await Task.Delay(40);
+        }
+        Assert.All(await Task.WhenAll(others), s => Assert.Equal(503, s));
+        Assert.Equal(before + 1, keystone.Validations);
+        Assert.False(trial.IsCompleted);
+
+        // Those who wait for it when it comes back are let in by it.
+        others = [.. Enumerable.Range(0, 20).Select(_ => Status(keystone.Give("reader")))];
         keystone.Held.SetResult();
         keystone.Held = null;
+        Assert.Equal(200, await trial);
+        Assert.All(await Task.WhenAll(others), s => Assert.Equal(200, s));
         Assert.Equal(200, await Status(keystone.Give("reader")));
     }
 
