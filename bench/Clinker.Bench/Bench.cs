@@ -26,6 +26,7 @@ sealed class Bench(string kind, Scale scale, string only)
                     report.Add($"size of {name}", "MB", [new FileInfo(Site.Executable(name)).Length / 1e6], Bar.AtMost(40));
             if (Asked("idle")) await Idle();
             if (Asked("writes") || Asked("shows")) await Live();
+            if (Asked("copies")) await Copied();
             if (kind == "embedded")
             {
                 if (Asked("lists") || Asked("starts")) await Filled();
@@ -92,6 +93,15 @@ sealed class Bench(string kind, Scale scale, string only)
         {
             throw new InvalidDataException($"{e.Message}\nThe daemon's last words:\n{daemon.LastWords()}", e);
         }
+    }
+
+    /// <summary>A daemon that moves data.</summary>
+    async Task Copied()
+    {
+        await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
+        using var daemon = Daemon.Start(site);
+        await new Copies(site, daemon, report, scale).Run();
+        await daemon.Stop();
     }
 
     /// <summary>Databases with many rows.</summary>

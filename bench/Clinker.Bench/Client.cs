@@ -126,9 +126,11 @@ sealed class Requests(int port, string? token = null, string project = "admin")
 
     public byte[] Create { get; } = Of(port, token, "POST", $"/v3/{project}/volumes", """{"volume": {"size": 1, "name": "bench", "description": null, "metadata": {}}}""");
 
+    public byte[] Post(string path, string body) => Of(port, token, "POST", project + path, body);
+
     public byte[] Get(string path) => Of(port, token, "GET", project + path);
 
-    public byte[] Delete(string id) => Of(port, token, "DELETE", $"{project}/volumes/{id}");
+    public byte[] Delete(string path) => Of(port, token, "DELETE", project + path);
 
     static byte[] Of(int port, string? token, string method, string path, string? body = null) => Encoding.UTF8.GetBytes(
         $"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nOpenStack-API-Version: volume 3.70\r\n"

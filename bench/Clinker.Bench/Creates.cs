@@ -79,7 +79,7 @@ sealed class Creates(Daemon daemon, Report report, Scale scale)
             foreach (var id in ids) Expect(watcher.Ask(requests.Get($"/volumes/{id}")), "available");
 
             began = Stopwatch.GetTimestamp();
-            for (var i = 0; i < clients.Length; i++) clients[i].Send(requests.Delete(ids[i]));
+            for (var i = 0; i < clients.Length; i++) clients[i].Send(requests.Delete("/volumes/" + ids[i]));
             foreach (var client in clients) client.Receive().Must(202);
             WaitForNone(watcher, "deleting");
             gone.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
@@ -120,7 +120,7 @@ sealed class Creates(Daemon daemon, Report report, Scale scale)
 
         var (count, start) = (ids.Count, Stopwatch.GetTimestamp());
         var before = daemon.CpuSeconds();
-        var rate = Load.Together(daemon.Port, Clients, () => ids.TryTake(out var id) ? requests.Delete(id) : null, 202);
+        var rate = Load.Together(daemon.Port, Clients, () => ids.TryTake(out var id) ? requests.Delete("/volumes/" + id) : null, 202);
         WaitForNone(watcher, "deleting");
         report.Add($"deletes accepted by {Clients} clients", "1/s", [rate]);
         report.Add("deletes done while so accepted", "1/s", [count / Stopwatch.GetElapsedTime(start).TotalSeconds]);
@@ -143,7 +143,7 @@ sealed class Creates(Daemon daemon, Report report, Scale scale)
 
     void DeleteOne(Client client, string id)
     {
-        client.Ask(requests.Delete(id)).Must(202);
+        client.Ask(requests.Delete("/volumes/" + id)).Must(202);
         Load.Until(client, requests.Get($"/volumes/{id}"), answer => answer.Status == 404 || Expect(answer, "deleting") && false);
     }
 

@@ -16,7 +16,7 @@ sealed class Daemon : IDisposable
     readonly World world;
     readonly CancellationTokenSource stopping = new();
     TaskCompletionSource arrived = new();
-    TaskCompletionSource? turn;
+    readonly Queue<TaskCompletionSource> turns = []; // of work that does several things at once
     Task work = Task.CompletedTask;
 
     /// <param name="owner">Unlike that of any other daemon, as in <see cref="Operations.Worker"/>.</param>
@@ -71,7 +71,7 @@ sealed class Daemon : IDisposable
     public int Points { get; private set; }
 
     /// <summary>Whether it is held at a point now.</summary>
-    public bool IsHeld => turn is not null;
+    public bool IsHeld => turns.Count > 0;
 
     public bool IsIdle => work.IsCompleted;
 
@@ -88,10 +88,10 @@ sealed class Daemon : IDisposable
     public async Task Step()
     {
         arrived = new();
-        if (turn is { } held)
+        if (turns.TryDequeue(out var held))
         {
-            turn = null;
             held.SetResult();
+            if (IsHeld) return; // at another of the points that it had come to
         }
         else if (work.IsCompleted) work = RunDue();
         await Task.WhenAny(arrived.Task, work);
@@ -115,7 +115,8 @@ sealed class Daemon : IDisposable
     {
         var point = Points++;
         if (!Stepping && point != HoldAt) return;
-        var mine = turn = new();
+        var mine = new TaskCompletionSource();
+        turns.Enqueue(mine);
         arrived.TrySetResult();
         await mine.Task;
     }

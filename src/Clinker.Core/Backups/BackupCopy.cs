@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using Clinker.Drivers;
 using Clinker.Operations;
@@ -22,27 +23,43 @@ static class BackupCopy
         var known = parent is not null && parent.ChunkBytes == store.ChunkBytes ? parent.Chunks.ToDictionary(c => c.Offset) : [];
         var chunks = new List<BackupChunk>();
         var objects = 0;
-        var buffer = new byte[store.ChunkBytes];
-        for (var at = await content.NextData(0); at is { } data && data < content.Length;)
+        var puts = new Queue<Task>();
+        try
         {
-            work.Token.ThrowIfCancellationRequested();
-            var offset = data - data % store.ChunkBytes;
-            var piece = buffer.AsMemory(0, (int)Math.Min(store.ChunkBytes, content.Length - offset));
-            await content.Read(offset, piece);
-            if (piece.Span.ContainsAnyExcept((byte)0))
+            for (var at = await content.NextData(0); at is { } data && data < content.Length;)
             {
-                var sha256 = BackupIndex.Hash(piece.Span);
-                if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256) chunks.Add(before);
+                work.Token.ThrowIfCancellationRequested();
+                var offset = data - data % store.ChunkBytes;
+                var buffer = ArrayPool<byte>.Shared.Rent(store.ChunkBytes);
+                var piece = buffer.AsMemory(0, (int)Math.Min(store.ChunkBytes, content.Length - offset));
+                await content.Read(offset, piece);
+                var sha256 = piece.Span.ContainsAnyExcept((byte)0) ? BackupIndex.Hash(piece.Span) : null;
+                if (sha256 is null) ArrayPool<byte>.Shared.Return(buffer);
+                else if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256)
+                {
+                    chunks.Add(before);
+                    ArrayPool<byte>.Shared.Return(buffer);
+                }
                 else
                 {
                     var name = new ObjectName(place, $"{offset / store.ChunkBytes:d10}");
                     var (bytes, compression) = Packed(piece, store.Compress);
-                    await store.Put(name, bytes, work);
+                    puts.Enqueue(Put(name, bytes, buffer));
                     chunks.Add(new(offset, piece.Length, sha256, name.ToString(), compression));
-                    if (++objects % ObjectsPerProgress == 0) await progress(objects);
+                    if (puts.Count >= AtOnce)
+                    {
+                        await puts.Dequeue();
+                        if (++objects % ObjectsPerProgress == 0) await progress(objects);
+                    }
                 }
+                at = await content.NextData(offset + piece.Length);
             }
-            at = await content.NextData(offset + piece.Length);
+            for (; puts.Count > 0; objects++) await puts.Dequeue();
+        }
+        finally
+        {
+            // Nothing of it goes on when this has ended.
+            await Task.WhenAll(puts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await content.Close();
         var index = new BackupIndex
@@ -60,16 +77,38 @@ static class BackupCopy
             Chunks = chunks,
         };
         return new(objects, await index.Write(store, place, work));
+
+        async Task Put(ObjectName name, ReadOnlyMemory<byte> bytes, byte[] buffer)
+        {
+            await store.Put(name, bytes, work);
+            ArrayPool<byte>.Shared.Return(buffer); // not when it has failed: an act that was given up may still read it
+        }
     }
 
     /// <summary>What a volume is to be filled with.</summary>
     public static Fill Restore(BackupStore store, Backup backup) => async (write, token) =>
     {
         var index = await BackupIndex.Read(store, backup, token);
-        foreach (var chunk in index.Chunks)
+        var loads = new Queue<(long Offset, Task<ReadOnlyMemory<byte>> Bytes)>();
+        try
         {
-            token.ThrowIfCancellationRequested();
-            await write(chunk.Offset, await Load(store, index, chunk, token));
+            foreach (var chunk in index.Chunks)
+            {
+                token.ThrowIfCancellationRequested();
+                loads.Enqueue((chunk.Offset, Load(store, index, chunk, token)));
+                if (loads.Count >= AtOnce) await Next();
+            }
+            while (loads.Count > 0) await Next();
+        }
+        finally
+        {
+            await Task.WhenAll(loads.Select(Task (l) => l.Bytes)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task Next()
+        {
+            var (offset, bytes) = loads.Dequeue();
+            await write(offset, await bytes);
         }
     };
 
@@ -84,12 +123,32 @@ static class BackupCopy
 
     const int ObjectsPerProgress = 64;
 
+    /// <summary>How many objects are on their way at once.</summary>
+    const int AtOnce = 4;
+
+    /// <summary>By how much of a piece it is told whether to compress the rest: media and what is encrypted would cost much and give nothing.</summary>
+    const int SampleBytes = 64 * 1024;
+
     static (ReadOnlyMemory<byte> Bytes, string Compression) Packed(ReadOnlyMemory<byte> plain, bool compress)
     {
-        if (!compress) return (plain, BackupChunk.Plain);
-        using var packed = new MemoryStream(plain.Length / 2);
-        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(plain.Span);
+        if (!compress || (plain.Length > 4 * SampleBytes && !Shrinks(plain.Slice(plain.Length / 2, SampleBytes)) && !Shrinks(plain[..SampleBytes])))
+            return (plain, BackupChunk.Plain);
+        using var packed = Deflated(plain);
         return packed.Length < plain.Length ? (packed.GetBuffer().AsMemory(0, (int)packed.Length), BackupChunk.Zlib) : (plain, BackupChunk.Plain);
+    }
+
+    /// <summary>Whether a twentieth at least is saved.</summary>
+    static bool Shrinks(ReadOnlyMemory<byte> sample)
+    {
+        using var packed = Deflated(sample);
+        return packed.Length < sample.Length - sample.Length / 20;
+    }
+
+    static MemoryStream Deflated(ReadOnlyMemory<byte> plain)
+    {
+        var packed = new MemoryStream(plain.Length / 2);
+        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(plain.Span);
+        return packed;
     }
 
     /// <summary>Never more than <paramref name="length"/> bytes, whatever is packed; null when it is none or is longer.</summary>
