@@ -99,6 +99,8 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         return true;
     }, work.Token);
 
+    public override Task<T> Compute<T>(Func<T> work) => Task.Run(work);
+
     static SafeFileHandle Made(SafeFileHandle root, BackupPlace backup)
     {
         if (MakeDirectory(root, backup.Container, OwnerOnlyDirectory)) VolumeFiles.SyncNames(root);

@@ -23,7 +23,7 @@ static class BackupCopy
         var known = parent is not null && parent.ChunkBytes == store.ChunkBytes ? parent.Chunks.ToDictionary(c => c.Offset) : [];
         var chunks = new List<BackupChunk>();
         var objects = 0;
-        var puts = new Queue<Task>();
+        var pieces = new Queue<Task<BackupChunk?>>();
         try
         {
             for (var at = await content.NextData(0); at is { } data && data < content.Length;)
@@ -33,33 +33,16 @@ static class BackupCopy
                 var buffer = ArrayPool<byte>.Shared.Rent(store.ChunkBytes);
                 var piece = buffer.AsMemory(0, (int)Math.Min(store.ChunkBytes, content.Length - offset));
                 await content.Read(offset, piece);
-                var sha256 = piece.Span.ContainsAnyExcept((byte)0) ? BackupIndex.Hash(piece.Span) : null;
-                if (sha256 is null) ArrayPool<byte>.Shared.Return(buffer);
-                else if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256)
-                {
-                    chunks.Add(before);
-                    ArrayPool<byte>.Shared.Return(buffer);
-                }
-                else
-                {
-                    var name = new ObjectName(place, $"{offset / store.ChunkBytes:d10}");
-                    var (bytes, compression) = Packed(piece, store.Compress);
-                    puts.Enqueue(Put(name, bytes, buffer));
-                    chunks.Add(new(offset, piece.Length, sha256, name.ToString(), compression));
-                    if (puts.Count >= AtOnce)
-                    {
-                        await puts.Dequeue();
-                        if (++objects % ObjectsPerProgress == 0) await progress(objects);
-                    }
-                }
+                pieces.Enqueue(Piece(offset, piece, buffer));
+                if (pieces.Count >= AtOnce) await Next();
                 at = await content.NextData(offset + piece.Length);
             }
-            for (; puts.Count > 0; objects++) await puts.Dequeue();
+            while (pieces.Count > 0) await Next();
         }
         finally
         {
             // Nothing of it goes on when this has ended.
-            await Task.WhenAll(puts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(pieces.Select(Task (p) => p)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await content.Close();
         var index = new BackupIndex
@@ -78,10 +61,28 @@ static class BackupCopy
         };
         return new(objects, await index.Write(store, place, work));
 
-        async Task Put(ObjectName name, ReadOnlyMemory<byte> bytes, byte[] buffer)
+        async Task Next()
         {
-            await store.Put(name, bytes, work);
+            if (await pieces.Dequeue() is not { } chunk) return;
+            chunks.Add(chunk);
+            if (!ReferenceEquals(chunk, known.GetValueOrDefault(chunk.Offset)) && ++objects % ObjectsPerProgress == 0) await progress(objects);
+        }
+
+        // Null for zeroes.
+        async Task<BackupChunk?> Piece(long offset, ReadOnlyMemory<byte> piece, byte[] buffer)
+        {
+            var name = new ObjectName(place, $"{offset / store.ChunkBytes:d10}");
+            var (chunk, bytes) = await store.Compute(() =>
+            {
+                if (!piece.Span.ContainsAnyExcept((byte)0)) return default;
+                var sha256 = BackupIndex.Hash(piece.Span);
+                if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256) return (before, default);
+                var (packed, compression) = Packed(piece, store.Compress);
+                return ((BackupChunk?)new BackupChunk(offset, piece.Length, sha256, name.ToString(), compression), packed);
+            });
+            if (!bytes.IsEmpty) await store.Put(name, bytes, work);
             ArrayPool<byte>.Shared.Return(buffer); // not when it has failed: an act that was given up may still read it
+            return chunk;
         }
     }
 
@@ -115,10 +116,14 @@ static class BackupCopy
     static async Task<ReadOnlyMemory<byte>> Load(BackupStore store, BackupIndex index, BackupChunk chunk, CancellationToken token)
     {
         var name = ObjectName.Parse(chunk.Object)!.Value; // the index was looked through
-        var bytes = await store.Get(name, index.ChunkBytes, token) ?? throw BackupIndex.Damaged(name, "is not there");
-        if (chunk.Compression == BackupChunk.Zlib) bytes = Unpacked(bytes, chunk.Length) ?? throw BackupIndex.Damaged(name, "can't be decompressed");
-        if (bytes.Length != chunk.Length || BackupIndex.Hash(bytes) != chunk.Sha256) throw BackupIndex.Damaged(name, "is not what was written");
-        return bytes;
+        var stored = await store.Get(name, index.ChunkBytes, token) ?? throw BackupIndex.Damaged(name, "is not there");
+        return await store.Compute(() =>
+        {
+            var bytes = chunk.Compression == BackupChunk.Zlib
+                ? Unpacked(stored, chunk.Length) ?? throw BackupIndex.Damaged(name, "can't be decompressed")
+                : stored;
+            return bytes.Length == chunk.Length && BackupIndex.Hash(bytes) == chunk.Sha256 ? bytes : throw BackupIndex.Damaged(name, "is not what was written");
+        });
     }
 
     const int ObjectsPerProgress = 64;

@@ -37,6 +37,9 @@ public abstract class BackupStore : IAsyncDisposable
     /// </summary>
     public abstract Task Remove(BackupPlace place, Work work);
 
+    /// <summary>Does what costs time without waiting for anything: where a store's objects take time as well, beside them.</summary>
+    public virtual Task<T> Compute<T>(Func<T> work) => Task.FromResult(work());
+
     public virtual ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
