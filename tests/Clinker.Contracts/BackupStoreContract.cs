@@ -51,6 +51,16 @@ public abstract class BackupStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Objects_are_put_and_got_at_once()
+    {
+        var names = Enumerable.Range(0, 20).Select(i => new ObjectName(i % 2 == 0 ? Place : Other, $"{i:d10}")).ToList();
+        await Task.WhenAll(names.Select((name, i) => Store.Put(name, Enumerable.Repeat((byte)i, 100_000).ToArray(), Of())));
+        var got = await Task.WhenAll(names.Select(name => Store.Get(name, 100_000, CancellationToken.None)));
+        Assert.All(got.Index(), o => Assert.Equal(Enumerable.Repeat((byte)o.Index, 100_000), o.Item!));
+        Assert.Equal(20, Count);
+    }
+
+    [Fact]
     public async Task One_that_is_longer_than_it_may_be_is_a_fault()
     {
         var name = new ObjectName(Place, "0000000001");

@@ -1,6 +1,8 @@
 using System.Text;
+using Clinker.Drivers.Memory;
 using Clinker.Gluster;
 using Clinker.Host;
+using Clinker.Operations;
 using Clinker.Volumes;
 using Xunit;
 
@@ -57,6 +59,32 @@ public sealed class BackupWorkTests
         Assert.Equal("restore backup: The driver could not read the backup.", message.GetProperty("user_message").GetString());
         var operation = (await api.Get($"operations/{message.GetProperty("id").GetString()}")).Json.GetProperty("operation");
         Assert.Contains(name, operation.GetProperty("fault").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_several_objects_on_their_way_none_goes_on_when_one_has_failed_and_the_backup_has_ended()
+    {
+        await using var api = await RunningApi.Start();
+        await api.BackupService();
+        var volume = await api.Made();
+        var (gate, puts) = (new TaskCompletionSource(), 0);
+        api.Work(backups: new MemoryBackups(api.Objects, point => point != "put object: make" ? Task.CompletedTask
+            : Interlocked.Increment(ref puts) switch
+            {
+                1 => gate.Task,
+                2 => throw new Fault.DriverFailed("write the backup", "the disk is broken.").Thrown(),
+                _ => Task.CompletedTask,
+            })
+        { ChunkBytes = 4 });
+        api.Shares.Write(volume, "aaaabbbbccccddddeeeeffffgggg");
+        var id = await api.Backup(volume);
+        await SmallKeystone.Until(() => Volatile.Read(ref puts) == 4); // so many at once
+        await Task.Delay(50);
+        Assert.Equal("creating", (await api.Get($"backups/{id}")).Json.GetProperty("backup").GetProperty("status").GetString());
+        gate.SetResult();
+        Assert.Equal("error", await api.Settled($"backups/{id}"));
+        Assert.Equal(5, puts); // one more for the first, none for the second
+        Assert.Empty(api.Objects.All);
     }
 
     [Fact]
