@@ -101,7 +101,7 @@ static partial class Composition
             foreach (var scratch in (string[])[settings.Images.Conversion.Directory, Path.GetTempPath()])
                 if (Scratch.Sweep(scratch) is > 0 and var swept) Log.Swept(log, swept, scratch);
         await using var backups = settings.Backups is { } kept
-            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compress = kept.Compress }
+            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compression = kept.Compression }
             : null;
         using var audit = settings.Audit is { } written ? new AuditLog(written.File, time, meter, logs.CreateLogger(typeof(AuditLog).FullName!)) : null;
         var means = new Means(db, drivers, Scheduling(settings), Lease)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Compression;
 using Clinker.Drivers;
 using Clinker.Operations;
+using ZstdSharp;
 
 namespace Clinker.Backups;
 
@@ -77,7 +78,7 @@ static class BackupCopy
                 if (!piece.Span.ContainsAnyExcept((byte)0)) return default;
                 var sha256 = BackupIndex.Hash(piece.Span);
                 if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256) return (before, default);
-                var (packed, compression) = Packed(piece, store.Compress);
+                var (packed, compression) = Packed(piece, store.Compression);
                 return ((BackupChunk?)new BackupChunk(offset, piece.Length, sha256, name.ToString(), compression), packed);
             });
             if (!bytes.IsEmpty) await store.Put(name, bytes, work);
@@ -119,9 +120,12 @@ static class BackupCopy
         var stored = await store.Get(name, index.ChunkBytes, token) ?? throw BackupIndex.Damaged(name, "is not there");
         return await store.Compute(() =>
         {
-            var bytes = chunk.Compression == BackupChunk.Zlib
-                ? Unpacked(stored, chunk.Length) ?? throw BackupIndex.Damaged(name, "can't be decompressed")
-                : stored;
+            var bytes = chunk.Compression switch
+            {
+                BackupChunk.Zlib => Inflated(stored, chunk.Length) ?? throw BackupIndex.Damaged(name, "can't be decompressed"),
+                BackupChunk.Zstd => Unzstd(stored, chunk.Length) ?? throw BackupIndex.Damaged(name, "can't be decompressed"),
+                _ => stored,
+            };
             return bytes.Length == chunk.Length && BackupIndex.Hash(bytes) == chunk.Sha256 ? bytes : throw BackupIndex.Damaged(name, "is not what was written");
         });
     }
@@ -131,33 +135,38 @@ static class BackupCopy
     /// <summary>How many objects are on their way at once.</summary>
     const int AtOnce = 4;
 
+    /// <summary>The quickest: what is backed up waits for it.</summary>
+    const int ZstdLevel = 1;
+
     /// <summary>By how much of a piece it is told whether to compress the rest: media and what is encrypted would cost much and give nothing.</summary>
     const int SampleBytes = 64 * 1024;
 
-    static (ReadOnlyMemory<byte> Bytes, string Compression) Packed(ReadOnlyMemory<byte> plain, bool compress)
+    static (ReadOnlyMemory<byte> Bytes, string Compression) Packed(ReadOnlyMemory<byte> plain, BackupCompression how)
     {
-        if (!compress || (plain.Length > 4 * SampleBytes && !Shrinks(plain.Slice(plain.Length / 2, SampleBytes)) && !Shrinks(plain[..SampleBytes])))
+        if (how == BackupCompression.None || (plain.Length > 4 * SampleBytes && !Shrinks(plain.Slice(plain.Length / 2, SampleBytes)) && !Shrinks(plain[..SampleBytes])))
             return (plain, BackupChunk.Plain);
-        using var packed = Deflated(plain);
-        return packed.Length < plain.Length ? (packed.GetBuffer().AsMemory(0, (int)packed.Length), BackupChunk.Zlib) : (plain, BackupChunk.Plain);
+        var packed = Compressed(plain, how);
+        return packed.Length < plain.Length ? (packed, how == BackupCompression.Zstd ? BackupChunk.Zstd : BackupChunk.Zlib) : (plain, BackupChunk.Plain);
+
+        // Whether a twentieth at least is saved.
+        bool Shrinks(ReadOnlyMemory<byte> sample) => Compressed(sample, how).Length < sample.Length - sample.Length / 20;
     }
 
-    /// <summary>Whether a twentieth at least is saved.</summary>
-    static bool Shrinks(ReadOnlyMemory<byte> sample)
+    static ReadOnlyMemory<byte> Compressed(ReadOnlyMemory<byte> plain, BackupCompression how)
     {
-        using var packed = Deflated(sample);
-        return packed.Length < sample.Length - sample.Length / 20;
-    }
-
-    static MemoryStream Deflated(ReadOnlyMemory<byte> plain)
-    {
-        var packed = new MemoryStream(plain.Length / 2);
-        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(plain.Span);
-        return packed;
+        if (how == BackupCompression.Zstd)
+        {
+            using var zstd = new Compressor(ZstdLevel);
+            var packed = new byte[Compressor.GetCompressBound(plain.Length)];
+            return packed.AsMemory(0, zstd.Wrap(plain.Span, packed));
+        }
+        var deflated = new MemoryStream(plain.Length / 2);
+        using (var zlib = new ZLibStream(deflated, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(plain.Span);
+        return deflated.GetBuffer().AsMemory(0, (int)deflated.Length);
     }
 
     /// <summary>Never more than <paramref name="length"/> bytes, whatever is packed; null when it is none or is longer.</summary>
-    static byte[]? Unpacked(byte[] packed, int length)
+    static byte[]? Inflated(byte[] packed, int length)
     {
         var plain = new byte[length];
         try
@@ -166,5 +175,17 @@ static class BackupCopy
             return zlib.ReadAtLeast(plain, length, throwOnEndOfStream: false) == length && zlib.ReadByte() < 0 ? plain : null;
         }
         catch (InvalidDataException) { return null; }
+    }
+
+    /// <inheritdoc cref="Inflated"/>
+    static byte[]? Unzstd(byte[] packed, int length)
+    {
+        var plain = new byte[length];
+        try
+        {
+            using var zstd = new Decompressor();
+            return zstd.Unwrap(packed, plain) == length ? plain : null;
+        }
+        catch (ZstdException) { return null; }
     }
 }

@@ -58,7 +58,7 @@ sealed record BackupIndex
             foreach (var chunk in Chunks)
             {
                 if (chunk.Offset < behind || chunk.Length is <= 0 || chunk.Length > ChunkBytes || chunk.Offset > Length - chunk.Length) return false;
-                if (chunk.Compression is not (BackupChunk.Plain or BackupChunk.Zlib) || ObjectName.Parse(chunk.Object) is null) return false;
+                if (chunk.Compression is not (BackupChunk.Plain or BackupChunk.Zlib or BackupChunk.Zstd) || ObjectName.Parse(chunk.Object) is null) return false;
                 behind = chunk.Offset + chunk.Length;
             }
             return true;
@@ -85,10 +85,10 @@ sealed record BackupIndex
 /// <param name="Length">Before it was compressed.</param>
 /// <param name="Sha256">Likewise, in lower-case hexadecimal digits.</param>
 /// <param name="Object"><c>container/backup id/name</c>.</param>
-/// <param name="Compression"><see cref="Plain"/> or <see cref="Zlib"/> (RFC 1950).</param>
+/// <param name="Compression"><see cref="Plain"/>, <see cref="Zlib"/> (RFC 1950) or <see cref="Zstd"/> (RFC 8878).</param>
 sealed record BackupChunk(long Offset, int Length, string Sha256, string Object, string Compression)
 {
-    public const string Plain = "none", Zlib = "zlib";
+    public const string Plain = "none", Zlib = "zlib", Zstd = "zstd";
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -15,8 +15,8 @@ public abstract class BackupStore : IAsyncDisposable
     /// <summary>Where a backup goes that names no container.</summary>
     public string Container { get; init; } = "backups";
 
-    /// <summary>Whether objects are deflated where that makes them smaller.</summary>
-    public bool Compress { get; init; } = true;
+    /// <summary>How objects are compressed where that makes them smaller.</summary>
+    public BackupCompression Compression { get; init; } = BackupCompression.Zlib;
 
     /// <summary>How much of a volume is in an object: the least that an increment holds anew.</summary>
     public int ChunkBytes { get; init; } = 4 * 1024 * 1024;
@@ -45,6 +45,16 @@ public abstract class BackupStore : IAsyncDisposable
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;
     }
+}
+
+/// <summary>By which algorithm objects are compressed.</summary>
+public enum BackupCompression
+{
+    None,
+    /// <summary>RFC 1950.</summary>
+    Zlib,
+    /// <summary>RFC 8878.</summary>
+    Zstd,
 }
 
 /// <summary>Where the objects of one backup are.</summary>

@@ -174,7 +174,7 @@ static class Loading
             from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
         if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
             from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
-        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression == "zlib");
+        return driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0 ? null : new(path!, container!, compression);
     }
 
     static string Users(Reading from, string file, IPAddress listen)

@@ -1,4 +1,5 @@
 using System.Net;
+using Clinker.Drivers;
 
 namespace Clinker.Server.Configuration;
 
@@ -317,7 +318,7 @@ static class Options
     public static readonly Option<string> BackupContainer = Add(Default, "backup_container", ContainerName, "backups",
         "The directory below that for backups which name no container of their own.");
 
-    public static readonly Option<string> BackupCompression = Add(Default, "backup_compression_algorithm", Compression, "zlib",
+    public static readonly Option<BackupCompression> BackupCompression = Add(Default, "backup_compression_algorithm", Compression, "zlib",
         "How the pieces of backups are compressed, where that makes them smaller.");
 
     // Logs
@@ -434,14 +435,16 @@ static class Options
     static Kind<string> ContainerName => new("letters, digits, and . _ - between them", (string text, out string value) =>
         Drivers.BackupPlace.IsContainer(value = text) ? null : "");
 
-    static Kind<string> Compression => new("zlib, none (also off, no)", (string text, out string value) =>
+    static Kind<BackupCompression> Compression => new("zlib, zstd, none (also off, no)", (string text, out BackupCompression value) =>
     {
-        value = text.ToLowerInvariant() is "none" or "off" or "no" ? "none" : "zlib";
-        return text.ToLowerInvariant() switch
+        (value, var why) = text.ToLowerInvariant() switch
         {
-            "zlib" or "gzip" or "none" or "off" or "no" => null,
-            _ => "",
+            "zlib" or "gzip" => (Drivers.BackupCompression.Zlib, null),
+            "zstd" => (Drivers.BackupCompression.Zstd, null),
+            "none" or "off" or "no" => (Drivers.BackupCompression.None, (string?)null),
+            _ => (default, ""),
         };
+        return why;
     });
 
     static Option<int> Quota(string key, string @default, string means) => Add(Default, key, Kinds.Int(-1), @default, means + " -1: no limit.");

@@ -144,8 +144,8 @@ abstract record BackendSettings(string Name, string Host)
 /// <summary>Where backups are kept.</summary>
 /// <param name="Path">A directory, as an absolute path.</param>
 /// <param name="Container">What is in it for those that name none.</param>
-/// <param name="Compress">Whether objects are deflated.</param>
-sealed record BackupSettings(string Path, string Container, bool Compress);
+/// <param name="Compression">Of objects.</param>
+sealed record BackupSettings(string Path, string Container, Drivers.BackupCompression Compression);
 
 /// <summary>What came of the command line and the files.</summary>
 abstract record Start

@@ -20,7 +20,7 @@ public sealed class EmbeddedTests
         Assert.Equal(("stor1", "directory"), (backend.Host, backend.Name));
         Assert.Equal(["/home/ann/.local/state/clinker/volumes"], backend.Paths);
         Assert.Equal((Roles.All, (string?)null), (settings.Roles, settings.Logs.Directory));
-        Assert.Equal(new BackupSettings("/home/ann/.local/state/clinker/backups", "backups", Compress: true), settings.Backups);
+        Assert.Equal(new BackupSettings("/home/ann/.local/state/clinker/backups", "backups", Clinker.Drivers.BackupCompression.Zlib), settings.Backups);
         Assert.Empty(settings.Notes);
     }
 

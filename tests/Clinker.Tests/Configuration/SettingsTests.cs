@@ -19,14 +19,14 @@ public sealed class SettingsTests
     {
         const string Start = "[DEFAULT]\nvolume_driver = memory\nstate_path = /s\n";
         Assert.Null(Given.Of(Start).Backups);
-        Assert.Equal(new BackupSettings("/s/backup", "backups", Compress: true),
+        Assert.Equal(new BackupSettings("/s/backup", "backups", Clinker.Drivers.BackupCompression.Zlib),
             Given.Of(Start + "backup_driver = cinder.backup.drivers.posix.PosixBackupDriver\n").Backups);
-        Assert.Equal(new BackupSettings("/b", "c", Compress: false),
+        Assert.Equal(new BackupSettings("/b", "c", Clinker.Drivers.BackupCompression.None),
             Given.Of(Start + "backup_driver = directory\nbackup_posix_path = /b/\nbackup_container = c\nbackup_compression_algorithm = none\n").Backups);
         Assert.Contains("mount the share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\n")), StringComparison.Ordinal);
         Assert.Contains("accepted: cinder.backup.drivers.posix", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")), StringComparison.Ordinal);
         Assert.Contains("accepted: letters", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_container = a/b\n")), StringComparison.Ordinal);
-        Assert.Contains("accepted: zlib, none", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_compression_algorithm = zstd\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: zlib, zstd, none", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_compression_algorithm = bzip2\n")), StringComparison.Ordinal);
         using var given = new Given();
         var file = given.Write("c.conf", Start + "backup_driver = directory\n");
         Assert.Null(given.Settings("--role", "api,scheduler", "--config-file", file).Backups);
