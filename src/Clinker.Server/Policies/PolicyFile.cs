@@ -1,4 +1,5 @@
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace Clinker.Server.Policies;
@@ -39,9 +40,11 @@ static class PolicyFile
         var yaml = new YamlStream();
         try
         {
-            using var text = new StreamReader(file);
-            yaml.Load(text);
+            var text = File.ReadAllText(file);
+            DemandPlain(text);
+            yaml.Load(new StringReader(text));
         }
+        catch (FormatException e) { throw new FormatException($"{file}, {e.Message}", e); }
         catch (YamlException e) { throw new FormatException($"{file}, line {e.Start.Line}: {e.Message}", e); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new FormatException($"{file} can't be read: {e.Message}", e); }
         // The library says so of some texts that are no YAML, and of those that refer to themselves.
@@ -61,6 +64,29 @@ static class PolicyFile
             yield return (name, check);
         }
     }
+
+    /// <summary>
+    /// Looks at the text before a tree is made of it: one that holds itself (by an alias), or is nested without end, would take the stack
+    /// and with it the daemon.
+    /// </summary>
+    static void DemandPlain(string text)
+    {
+        var depth = 0;
+        for (var events = new Parser(new StringReader(text)); events.MoveNext();)
+            switch (events.Current)
+            {
+                case AnchorAlias or NodeEvent { Anchor.IsEmpty: false }:
+                    throw new FormatException($"line {events.Current.Start.Line}: anchors and aliases (& and *) are not read.");
+                case MappingStart or SequenceStart when ++depth > MostNested:
+                    throw new FormatException($"line {events.Current.Start.Line}: it is nested too deeply.");
+                case MappingEnd or SequenceEnd:
+                    depth--;
+                    break;
+            }
+    }
+
+    /// <summary>A mapping of lists of lists has three.</summary>
+    const int MostNested = 8;
 
     static Check Parse(YamlNode value) => value switch
     {

@@ -97,6 +97,8 @@ public sealed class PolicyFileTests : IDisposable
     [InlineData("a: rule:b\nb: rule:a", "refers to itself")]
     [InlineData("a: rule:a", "refers to itself")]
     [InlineData("- a", "a mapping of rules is expected")]
+    [InlineData("a: &x [*x]", "line 1: anchors and aliases (& and *) are not read.")]
+    [InlineData("a: [[[[[[[[[b]]]]]]]]]", "line 1: it is nested too deeply.")]
     [InlineData("a: {b: c}", "a rule is text")]
     [InlineData("a: [[[b]]]", "holds checks")]
     [InlineData("a: 'http://example.org'", "asks another server")]
@@ -105,6 +107,11 @@ public sealed class PolicyFileTests : IDisposable
     [InlineData("context_is_admin: role:root or rule:admin_api", "says who is_admin is, and refers to admin_api")]
     public void A_wrong_file_is_refused_and_said_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => Read(text)).Message, StringComparison.Ordinal);
+
+    /// <summary>Whoever goes down with it falls.</summary>
+    [Fact]
+    public void A_file_nested_without_end_is_refused() =>
+        Assert.Contains("nested too deeply", Assert.Throws<FormatException>(() => Read("a: " + new string('[', 1_000_000))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Files_of_folders_come_later_and_the_last_one_counts()
