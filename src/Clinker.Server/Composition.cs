@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.Metrics;
+using System.Net.Security;
 using System.Runtime.InteropServices;
 using System.Text;
 using Clinker.Drivers;
@@ -58,7 +59,7 @@ static partial class Composition
                 Log.Ended(log);
                 return 0;
             }
-            catch (Exception e) when (e is FaultException or IOException)
+            catch (Exception e) when (e is FaultException or IOException or FormatException)
             {
                 Log.CannotServe(log, e.Message);
                 return 1;
@@ -85,9 +86,11 @@ static partial class Composition
             await tx.GroupTypes.EnsureReserved(ids.New());
         });
         var drivers = settings.Backends.ToDictionary(b => $"{b.Host}@{b.Name}", b => Driver(b, settings, time, logs));
-        var policy = new PolicySource(PolicyFile.Read(settings.Policy.Found()), settings.Policy.Found, logs.CreateLogger(typeof(PolicySource).FullName!));
-        var users = settings.UsersFile is { } file ? new UsersSource(file, logs.CreateLogger(typeof(UsersSource).FullName!)) : null;
-        var tls = settings.Network.Tls is { } files ? new TlsSource(files, logs.CreateLogger(typeof(TlsSource).FullName!)) : null;
+        var policy = new Watched<Policy>("The rules", settings.Policy.Found, PolicyFile.Read, log);
+        var users = settings.UsersFile is { } file
+            ? new Watched<IReadOnlyDictionary<string, User>>("The users", () => [file], _ => UsersFile.Read(file), log) : null;
+        var tls = settings.Network.Tls is { } files
+            ? new Watched<SslServerAuthenticationOptions>("The certificate and its key", () => files.All, _ => files.Options(), log) : null;
         using var look = time.CreateTimer(_ =>
         {
             policy.Look();
@@ -234,11 +237,14 @@ static partial class Composition
     }
 
     /// <summary>Callers are told as auth_strategy says.</summary>
-    static Clinker.Server.Api.ApiSettings Authenticated(
-        Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone, UsersSource? users, PolicySource policy, TimeProvider time) =>
-        keystone is not null ? api with { Identity = keystone.Of, HasProject = keystone.HasProject }
-        : users is not null ? api with { Identity = new BasicIdentity(new Passwords(users, time), policy).Of, HasProject = users.HasProject }
-        : api;
+    static Clinker.Server.Api.ApiSettings Authenticated(Clinker.Server.Api.ApiSettings api, KeystoneIdentity? keystone,
+        Watched<IReadOnlyDictionary<string, User>>? users, Watched<Policy> policy, TimeProvider time)
+    {
+        if (keystone is not null) return api with { Identity = keystone.Of, HasProject = keystone.HasProject };
+        if (users is null) return api;
+        var basic = new BasicIdentity(users, new Passwords(users, time), policy);
+        return api with { Identity = basic.Of, HasProject = basic.HasProject };
+    }
 
     /// <summary>What is asked of the database when metrics are read.</summary>
     static void Instruments(Meter meter, Database db, CancellationToken stop)

@@ -127,7 +127,7 @@ public sealed class OpenNetwork(ITestOutputHelper output) : IAsyncLifetime
             (await daemon.Http.GetAsync(new Uri("/v3", UriKind.Relative))).Dispose();
         }
         File.WriteAllText(Path.Combine(folder, "key.pem"), authority.Issue("localhost").Key);
-        for (var waited = Stopwatch.StartNew(); !daemon.Log.Contains("The certificate of before stays in use", StringComparison.Ordinal); await Task.Delay(200))
+        for (var waited = Stopwatch.StartNew(); !daemon.Log.Contains("The certificate and its key of before stay in force", StringComparison.Ordinal); await Task.Delay(200))
             Assert.True(waited.Elapsed < TimeSpan.FromSeconds(20), daemon.Log);
         (await daemon.Http.GetAsync(new Uri("/v3", UriKind.Relative))).EnsureSuccessStatusCode().Dispose();
         Assert.Equal("02", shown[^1]);

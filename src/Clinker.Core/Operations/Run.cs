@@ -18,7 +18,7 @@ public sealed record Means(
     public ImageCopies? Images { get; init; }
     /// <summary>Where backups are kept; null where none is configured.</summary>
     public BackupStore? Backups { get; init; }
-    /// <summary>Told of each operation that has ended here: done, or failed by a fault and undone. A daemon that dies may not come to it.</summary>
+    /// <summary>Told of each operation that has ended here: done, or failed by a fault and undone. Must not throw. A daemon that dies may not come to it.</summary>
     public Action<OperationRow, Fault?>? Ended { get; init; }
 }
 

@@ -1,8 +1,10 @@
 using System.Net;
+using System.Net.Security;
 using Clinker.Attachments;
 using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Server.Api.Network;
+using Clinker.Server.Configuration;
 using Clinker.Server.Policies;
 using Clinker.Server.Seeing;
 using Clinker.Services;
@@ -19,7 +21,7 @@ sealed record ApiSettings
     public string? PublicEndpoint { get; init; }
 
     /// <summary>By which certificate it is known; null for plain HTTP (osapi_volume_use_ssl).</summary>
-    public TlsSource? Tls { get; init; }
+    public Watched<SslServerAuthenticationOptions>? Tls { get; init; }
 
     /// <summary>How long a TLS handshake may take.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -101,7 +103,7 @@ sealed record ApiSettings
     public Identity Identity { get; init; } = Identities.None;
 
     /// <summary>Who may do what ([oslo_policy]).</summary>
-    public PolicySource Policy { get; init; } = PolicySource.Defaults;
+    public Watched<Policy> Policy { get; init; } = new(Policies.Policy.Default);
 
     /// <summary>Whether the identity service knows a project; without one, all are known. May throw <see cref="Refusal"/> 503.</summary>
     public Func<string, ValueTask<bool>> HasProject { get; init; } = _ => new(true);

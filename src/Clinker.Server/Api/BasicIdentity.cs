@@ -1,4 +1,5 @@
 using System.Text;
+using Clinker.Server.Configuration;
 using Clinker.Server.Policies;
 using Clinker.Server.Users;
 using Microsoft.AspNetCore.Http;
@@ -7,7 +8,7 @@ namespace Clinker.Server.Api;
 
 /// <summary>Callers by name and password (RFC 7617), with the projects and roles that the users file gives them.</summary>
 /// <param name="policy">It says who is an admin (context_is_admin).</param>
-sealed class BasicIdentity(Passwords passwords, PolicySource policy)
+sealed class BasicIdentity(Watched<IReadOnlyDictionary<string, User>> users, Passwords passwords, Watched<Policy> policy)
 {
     const string Challenge = "Basic realm=\"Block Storage API\", charset=\"UTF-8\"";
 
@@ -25,6 +26,9 @@ sealed class BasicIdentity(Passwords passwords, PolicySource policy)
         var caller = new Caller(of.ProjectId, user.Name, of.Roles, IsAdmin: false);
         return policy.Current.MakesAdmin(caller) ? caller with { IsAdmin = true } : caller;
     }
+
+    /// <summary>Whether somebody has a place in this project.</summary>
+    public ValueTask<bool> HasProject(string id) => new(users.Current.Values.Any(u => u.Projects.Any(p => p.ProjectId == id)));
 
     static (string Name, string Password)? Credentials(string header)
     {

@@ -15,12 +15,12 @@ namespace Clinker.Server.Api;
 sealed class KeystoneIdentity : IDisposable
 {
     readonly KeystoneSettings settings;
-    readonly PolicySource policy;
+    readonly Watched<Policy> policy;
     readonly Keystone keystone;
     readonly Tokens tokens;
 
     /// <param name="policy">It says who is an admin (context_is_admin).</param>
-    public KeystoneIdentity(KeystoneSettings settings, PolicySource policy, TimeProvider time, ILogger log)
+    public KeystoneIdentity(KeystoneSettings settings, Watched<Policy> policy, TimeProvider time, ILogger log)
     {
         this.settings = settings;
         this.policy = policy;

@@ -29,7 +29,7 @@ static class NetworkReading
             if (!from.IsSet(option)) from.Wrong(option, null, $"it has to be written with {Options.UseSsl.Key} = true");
         if (certificate is null || key is null) return null;
         var files = new TlsFiles(certificate, key, authorities);
-        try { files.Options(files.Read()); }
+        try { files.Options(); }
         catch (IOException e) { from.Wrong($"[{Sections.Ssl}] {e.Message}"); }
         return files;
     }

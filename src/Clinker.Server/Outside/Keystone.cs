@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Clinker.Server.Configuration;
 
@@ -53,12 +52,7 @@ sealed partial class Keystone : IDisposable
             handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
         }
-        else if (settings.Authorities is { } authorities)
-        {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.AddRange(authorities);
-            handler.SslOptions.CertificateChainPolicy = policy;
-        }
+        else if (settings.Authorities is { } authorities) handler.SslOptions.CertificateChainPolicy = CertificateFile.Trusting(authorities);
     }
 
     /// <summary>What a token says, or null when it is none that is good.</summary>

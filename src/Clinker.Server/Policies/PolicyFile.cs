@@ -66,8 +66,8 @@ static class PolicyFile
     }
 
     /// <summary>
-    /// Looks at the text before a tree is made of it: one that holds itself (by an alias), or is nested without end, would take the stack
-    /// and with it the daemon.
+    /// Looks at the text before a tree is made of it: one with aliases for keys, or that is nested without end, would take the stack and
+    /// with it the daemon.
     /// </summary>
     static void DemandPlain(string text)
     {

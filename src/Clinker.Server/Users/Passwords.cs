@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Clinker.Host;
 using Clinker.Server.Api;
+using Clinker.Server.Configuration;
 using Clinker.Server.Outside;
 
 namespace Clinker.Server.Users;
@@ -14,7 +15,7 @@ namespace Clinker.Server.Users;
 /// password does not fit is not remembered.
 /// </summary>
 #pragma warning disable CA1001 // No wait handle hangs on the semaphore: there is nothing to dispose of.
-sealed class Passwords(UsersSource users, TimeProvider time)
+sealed class Passwords(Watched<IReadOnlyDictionary<string, User>> users, TimeProvider time)
 #pragma warning restore CA1001
 {
     /// <summary>bcrypt sees no more of a password (in UTF-8).</summary>

@@ -15,6 +15,15 @@ static partial class UsersFile
     const int MaxName = 255;
 
     /// <summary>The users by name.</summary>
+    /// <exception cref="FormatException">All that is wrong.</exception>
+    public static IReadOnlyDictionary<string, User> Read(string path)
+    {
+        var wrong = new List<string>();
+        var users = Read(path, wrong);
+        return wrong.Count == 0 ? users : throw new FormatException(string.Join("; ", wrong));
+    }
+
+    /// <summary>The users by name.</summary>
     /// <param name="wrong">What is wrong is added here, each with the file and its line; with anything there, no one should be let in by this.</param>
     public static IReadOnlyDictionary<string, User> Read(string path, List<string> wrong)
     {

@@ -58,12 +58,6 @@ static class AttachmentCalls
 
     public static string? Text(JsonElement of, string member) => of.GetProperty(member).GetString();
 
-    public static async Task Until(Func<Task<bool>> so)
-    {
-        for (var i = 0; i < 2000 && !await so(); i++) await Task.Delay(5);
-        Assert.True(await so());
-    }
-
     /// <summary>Time passes until something is done: whose turn has not come is tried again after a while.</summary>
     public static async Task Passing(RunningApi api, Task until)
     {

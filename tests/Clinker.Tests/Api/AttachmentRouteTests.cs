@@ -310,7 +310,7 @@ public sealed class AttachmentRouteTests
         var kept = await api.Made();
         await Create(api, kept);
         Assert.Equal(202, (await api.Post($"volumes/{kept}/action", """{"os-force_delete": {}}""")).Status);
-        await Until(async () => (await api.Get($"volumes/{kept}")).Status == 404);
+        await Soon.Until(async () => (await api.Get($"volumes/{kept}")).Status == 404);
         Assert.Equal(id, Text(Assert.Single(Items(await api.Get("attachments", Newest))), "id"));
 
         async Task Refused()

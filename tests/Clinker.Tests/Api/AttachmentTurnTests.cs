@@ -14,8 +14,8 @@ public sealed class AttachmentTurnTests
         var (first, second) = (await api.Made(), await api.Made());
         var connector = """, "connector": {"host": "host1"}""";
         var late = Create(api, first, more: connector);
-        await Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", first))));
-        await Until(() => { api.Time.Advance(TimeSpan.FromSeconds(5)); return Task.FromResult(late.IsCompleted); });
+        await Soon.Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", first))));
+        await Soon.Until(() => { api.Time.Advance(TimeSpan.FromSeconds(5)); return Task.FromResult(late.IsCompleted); });
         Assert.Equal(503, (await late).Status);
         using (var client = new HttpClient())
         {
@@ -26,12 +26,12 @@ public sealed class AttachmentTurnTests
             };
             request.Headers.Add("OpenStack-API-Version", "volume 3.71");
             var sent = client.SendAsync(request, gone.Token);
-            await Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", second))));
+            await Soon.Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", second))));
             await gone.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sent);
         }
         api.Work();
-        await Until(async () => await StatusOf(api, first) == "attaching" && await StatusOf(api, second) == "attaching");
+        await Soon.Until(async () => await StatusOf(api, first) == "attaching" && await StatusOf(api, second) == "attaching");
         Assert.Equal(2, api.Shares.Exports.Count);
     }
 
@@ -42,10 +42,10 @@ public sealed class AttachmentTurnTests
         var volume = await api.Made();
         var id = Text(await Create(api, volume), "id");
         var connecting = api.Put($"attachments/{id}", Connector("host1"), Newest);
-        await Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", volume))));
+        await Soon.Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", volume))));
         api.Time.Advance(TimeSpan.FromSeconds(1));
         var deleting = api.Delete($"attachments/{id}", Newest);
-        await Until(async () => await StatusOf(api, volume) == "detaching");
+        await Soon.Until(async () => await StatusOf(api, volume) == "detaching");
         api.Work();
         await Passing(api, deleting);
         Assert.Equal(200, (await deleting).Status);

@@ -79,7 +79,7 @@ public sealed class BackupWorkTests
         { ChunkBytes = 4 });
         api.Shares.Write(volume, "aaaabbbbccccddddeeeeffffgggg");
         var id = await api.Backup(volume);
-        await SmallKeystone.Until(() => Volatile.Read(ref puts) == 4); // so many at once
+        await Soon.Until(() => Volatile.Read(ref puts) == 4); // so many at once
         await Task.Delay(50);
         Assert.Equal("creating", (await api.Get($"backups/{id}")).Json.GetProperty("backup").GetProperty("status").GetString());
         gate.SetResult();

@@ -1,7 +1,10 @@
 using System.Text;
 using Clinker.Server.Api;
+using Clinker.Server.Configuration;
 using Clinker.Server.Policies;
 using Clinker.Server.Users;
+using Clinker.Tests.Policies;
+using Clinker.Tests.Users;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -28,8 +31,8 @@ public sealed class BasicIdentityTests : IAsyncLifetime
 
     readonly string file = Path.GetTempFileName();
     readonly FakeTimeProvider time = new();
-    readonly SmallKeystone.Lines log = new();
-    UsersSource users = null!;
+    readonly LogLines log = new();
+    Watched<IReadOnlyDictionary<string, User>> users = null!;
     Passwords passwords = null!;
     RunningApi api = null!;
     int written;
@@ -37,9 +40,10 @@ public sealed class BasicIdentityTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Write(Everybody);
-        users = new UsersSource(file, log);
+        users = UsersFileTests.Watching(file, log);
         passwords = new Passwords(users, time);
-        api = await RunningApi.Start(new() { Identity = new BasicIdentity(passwords, PolicySource.Defaults).Of, HasProject = users.HasProject });
+        var identity = new BasicIdentity(users, passwords, new(Policy.Default));
+        api = await RunningApi.Start(new() { Identity = identity.Of, HasProject = identity.HasProject });
     }
 
     public async ValueTask DisposeAsync()
@@ -222,9 +226,8 @@ public sealed class BasicIdentityTests : IAsyncLifetime
     [Fact]
     public async Task A_deployment_may_say_who_is_an_admin()
     {
-        var rules = new PolicySource(
-            Policy.Default.With(new Dictionary<string, Check> { ["context_is_admin"] = CheckParser.Parse("role:cook") }), () => [], NullLogger.Instance);
-        await using var other = await RunningApi.Start(new() { Identity = new BasicIdentity(passwords, rules).Of, Policy = rules });
+        var rules = PolicyRouteTests.Only(("context_is_admin", "role:cook"));
+        await using var other = await RunningApi.Start(new() { Identity = new BasicIdentity(users, passwords, rules).Of, Policy = rules });
         foreach (var (pair, status) in new[] { ("zoe:zoe-pw", 200), ("eve:eve-pw", 403) })
             Assert.Equal(status, (await other.Send("GET", "/v3/os-services", headers: ("Authorization", Basic(pair)))).Status);
     }

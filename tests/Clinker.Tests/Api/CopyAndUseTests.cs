@@ -22,7 +22,7 @@ public sealed class CopyAndUseTests
         var id = Text(await Create(api, volume), "id");
         Assert.Equal("reserved", await StatusOf(api, volume));
         var connecting = api.Put($"attachments/{id}", Connector("host1"), Newest);
-        await Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", volume))));
+        await Soon.Until(async () => await api.Db.Read(tx => tx.Operations.AnyLive(new("volume", volume))));
         api.Work();
         await Passing(api, connecting);
         Assert.Equal((200, "attaching"), ((await connecting).Status, Text(await connecting, "status")));
@@ -60,7 +60,7 @@ public sealed class CopyAndUseTests
         await Attached(api, volume, Instance, "host1");
         var snapshot = await api.Snapshot(volume, more: """, "force": true""");
         string? status = null;
-        await Until(async () => (status = (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status) != "creating");
+        await Soon.Until(async () => (status = (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status) != "creating");
         Assert.Equal(can ? "available" : "error", status);
         if (can) return;
         Assert.Equal("create snapshot: The driver could not take snapshots of volumes in use.", await Message(api));
@@ -75,11 +75,11 @@ public sealed class CopyAndUseTests
         api.Work();
         var volume = await api.Made();
         var snapshot = await api.Snapshot(volume);
-        await Until(async () => (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status == "available");
+        await Soon.Until(async () => (await api.Db.Read(tx => tx.Snapshots.Find(snapshot)))!.Status == "available");
         await Attached(api, volume, Instance, "host1");
         await api.Post($"volumes/{volume}/action", """{"os-reset_status": {"status": "available"}}""");
         Assert.Equal(202, (await api.Post($"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""", "3.40")).Status);
-        await Until(async () => await StatusOf(api, volume) != "reverting");
+        await Soon.Until(async () => await StatusOf(api, volume) != "reverting");
         Assert.Equal("revert volume to snapshot: The driver could not revert the volume: a host has the volume.", await Message(api));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Clinker.Server.Api;
 using Clinker.Server.Policies;
+using Clinker.Tests.Policies;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -111,7 +112,7 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         keystone.Held = new();
         var token = keystone.Give("reader");
         var all = Enumerable.Range(0, 20).Select(_ => Status(token)).ToList();
-        await SmallKeystone.Until(() => keystone.Validations == 1);
+        await Soon.Until(() => keystone.Validations == 1);
         keystone.Held.SetResult();
         Assert.All(await Task.WhenAll(all), s => Assert.Equal(200, s));
         Assert.Equal(1, keystone.Validations);
@@ -127,9 +128,6 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
     }
 
     const string OfSystem = """{"system": {"all": true}}""", OfDomain = """{"domain": {"id": "hall", "name": "Hall"}}""", OfNothing = "{}";
-
-    static PolicySource Only(params (string Name, string Text)[] rules) => new(
-        Policy.Default.With(rules.ToDictionary(r => r.Name, r => CheckParser.Parse(r.Text))), () => [], NullLogger.Instance);
 
     [Fact]
     public async Task An_admin_of_the_system_sees_to_everybody_s_things_and_makes_none_of_his_own()
@@ -184,7 +182,7 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         await using var other = await RunningApi.Start(new()
         {
             Identity = identity.Of,
-            Policy = Only(
+            Policy = PolicyRouteTests.Only(
                 ("volume_extension:services:index", "role:admin and domain_id:hall"), ("volume_extension:hosts", "role:reader and system_scope:all"),
                 ("volume:create", "user_domain_id:hall and project_domain_id:hall")),
         });
@@ -204,7 +202,7 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
     [Fact]
     public async Task A_deployment_may_say_who_is_an_admin()
     {
-        var rules = Only(("context_is_admin", "role:cloud_admin or (role:auditor and system_scope:all)"));
+        var rules = PolicyRouteTests.Only(("context_is_admin", "role:cloud_admin or (role:auditor and system_scope:all)"));
         using var own = keystone.Identity(policy: rules);
         await using var other = await RunningApi.Start(new() { Identity = own.Of, Policy = rules });
         async Task<int> Services(string token) => (await other.Get("/v3/os-services", "3.71", token)).Status;
@@ -411,8 +409,8 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         keystone.Held = new();
         var waiting = Enumerable.Range(0, 128).Select(_ => Status(keystone.Give("reader"))).ToList();
         // At most 32 connections: the rest of the 128 wait here.
-        await SmallKeystone.Until(() => keystone.Validations >= 1 + 32);
-        await SmallKeystone.Until(() => waiting.Count(t => !t.IsCompleted) == 128);
+        await Soon.Until(() => keystone.Validations >= 1 + 32);
+        await Soon.Until(() => waiting.Count(t => !t.IsCompleted) == 128);
         // One more is turned away, once all of them have come so far; before that it would wait with them.
         for (var one = 0; one != 503;)
         {
@@ -426,7 +424,7 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         // It is known to be away now: one question finds out whether it still is, and whoever comes meanwhile is told after a second.
         var before = keystone.Validations;
         var trial = Status(keystone.Give("reader"));
-        await SmallKeystone.Until(() => keystone.Validations == before + 1);
+        await Soon.Until(() => keystone.Validations == before + 1);
         var others = Enumerable.Range(0, 20).Select(_ => Status(keystone.Give("reader"))).ToList();
         while (!others.TrueForAll(o => o.IsCompleted))
         {

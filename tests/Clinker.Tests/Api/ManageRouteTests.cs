@@ -27,7 +27,7 @@ public sealed class ManageRouteTests
     static async Task<JsonElement> Settled(RunningApi api, string id, string kind = "volume")
     {
         JsonElement row = default;
-        await Until(async () => Text(row = (await api.Get($"{kind}s/{id}", Newest)).Json.GetProperty(kind), "status") is "available" or "error");
+        await Soon.Until(async () => Text(row = (await api.Get($"{kind}s/{id}", Newest)).Json.GetProperty(kind), "status") is "available" or "error");
         return row;
     }
 

@@ -24,7 +24,7 @@ sealed class SmallKeystone : IAsyncDisposable
     readonly ConcurrentDictionary<string, JsonObject> tokens = new();
     readonly ConcurrentBag<string> own = [];
     readonly CancellationTokenSource stop = new();
-    readonly Lines lines = new();
+    readonly LogLines lines = new();
     Task serving = Task.CompletedTask;
     int validations, signIns;
 
@@ -83,8 +83,8 @@ sealed class SmallKeystone : IAsyncDisposable
         """).Keystone);
 
     /// <summary>The identity of an API that asks here.</summary>
-    public KeystoneIdentity Identity(Func<KeystoneSettings, KeystoneSettings>? but = null, PolicySource? policy = null) =>
-        new(but?.Invoke(Settings()) ?? Settings(), policy ?? PolicySource.Defaults, Time, lines);
+    public KeystoneIdentity Identity(Func<KeystoneSettings, KeystoneSettings>? but = null, Watched<Policy>? policy = null) =>
+        new(but?.Invoke(Settings()) ?? Settings(), policy ?? new(Policy.Default), Time, lines);
 
     /// <summary>Gives a token that is good for an hour.</summary>
     public string Give(string roles, string? project = RunningApi.Project, string? name = null, TimeSpan? life = null, Action<JsonObject>? but = null)
@@ -126,11 +126,6 @@ sealed class SmallKeystone : IAsyncDisposable
     {
         listener.Stop();
         await serving;
-    }
-
-    public static async Task Until(Func<bool> what)
-    {
-        for (var waited = System.Diagnostics.Stopwatch.StartNew(); !what(); await Task.Delay(5)) Assert.True(waited.Elapsed < TimeSpan.FromSeconds(20));
     }
 
     async Task Serve()
@@ -191,18 +186,5 @@ sealed class SmallKeystone : IAsyncDisposable
         if (listener.IsListening) await Down();
         listener.Close();
         stop.Dispose();
-    }
-
-    /// <summary>What is logged, as lines.</summary>
-    internal sealed class Lines : ILogger
-    {
-        public ConcurrentQueue<string> All { get; } = new();
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            All.Enqueue($"{logLevel} {formatter(state, exception)} {exception}");
     }
 }

@@ -37,7 +37,7 @@ public sealed class ManageTests : IAsyncLifetime
             "block", "storage", "volume", "manageable", "list", "h1@b1#p1", "-f", "csv", "--quote", "none")).Split('\n', 2)[1].Replace("\r", "", StringComparison.Ordinal)
             .Replace("{'source-name': 'lvol0'}", "source-name='lvol0'", StringComparison.Ordinal));
         var id = (await Said("volume", "create", "--remote-source", "source-name=lvol0", "--host", "h1@b1#p1", "-f", "value", "-c", "id", "n")).Trim();
-        await AttachmentCalls.Until(async () => await AttachmentCalls.StatusOf(api, id) == "available");
+        await Soon.Until(async () => await AttachmentCalls.StatusOf(api, id) == "available");
         Assert.Contains(id, await Said("block", "storage", "volume", "manageable", "list", "h1@b1#p1", "--long"), StringComparison.Ordinal);
         await Said("volume", "delete", "--remote", "n");
         Assert.Null(await AttachmentCalls.StatusOf(api, id));
@@ -50,7 +50,7 @@ public sealed class ManageTests : IAsyncLifetime
         var volume = await api.Made();
         api.Shares.Put("p1", "lvol1", new(1, "old"));
         var id = (await Said("volume", "snapshot", "create", "--volume", volume, "--remote-source", "source-name=lvol1", "-f", "value", "-c", "id", "s")).Trim();
-        await AttachmentCalls.Until(async () => (await api.Db.Read(tx => tx.Snapshots.Get(id))).Status == "available");
+        await Soon.Until(async () => (await api.Db.Read(tx => tx.Snapshots.Get(id))).Status == "available");
         Assert.Contains($"volume-{volume}", await Said("block", "storage", "snapshot", "manageable", "list", "h1@b1#p1"), StringComparison.Ordinal);
         await Said("volume", "snapshot", "delete", "--remote", id);
         Assert.Null(await api.Db.Read(tx => tx.Snapshots.Find(id)));

@@ -5,6 +5,7 @@ using Clinker.Server.Api;
 using Clinker.Server.Policies;
 using Clinker.Server.Users;
 using Clinker.Tests.Api;
+using Clinker.Tests.Users;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -46,7 +47,7 @@ public sealed class UserTests : IDisposable
         Assert.Equal(0, await Add("bob", "b", "--project", "office", "--role", "Admin", "--role", "storage-user"));
         Assert.Equal(("web=member", "office=admin,storage-user"), (Projects("ann"), Projects("bob")));
         Assert.Equal("", run.Out + run.Error);
-        var passwords = new Passwords(new UsersSource(run.Path("htpasswd"), NullLogger.Instance), TimeProvider.System);
+        var passwords = new Passwords(UsersFileTests.Watching(run.Path("htpasswd"), NullLogger.Instance), TimeProvider.System);
         Assert.NotNull(await passwords.Find("ann", "pässword", default));
         Assert.Null(await passwords.Find("ann", "b", default));
         Assert.Equal(Own | UnixFileMode.GroupRead, File.GetUnixFileMode(run.Path("htpasswd")));
@@ -156,8 +157,8 @@ public sealed class UserTests : IDisposable
     {
         Assert.Equal(0, await Add("ann", "päss:word", "--project", "web"));
         Assert.Equal(0, await Add("bob", "b", "--project", "shop"));
-        var users = new UsersSource(run.Path("htpasswd"), NullLogger.Instance);
-        await using var api = await RunningApi.Start(new() { Identity = new BasicIdentity(new Passwords(users, TimeProvider.System), PolicySource.Defaults).Of });
+        var users = UsersFileTests.Watching(run.Path("htpasswd"), NullLogger.Instance);
+        await using var api = await RunningApi.Start(new() { Identity = new BasicIdentity(users, new Passwords(users, TimeProvider.System), new(Policy.Default)).Of });
         using var ann = new Run(("OS_AUTH_TYPE", "http_basic"), ("OS_USERNAME", "ann"), ("OS_PASSWORD", "päss:word"), ("OS_ENDPOINT", $"{api.Address}/v3/web"));
         Assert.Equal(0, await ann.Clinker("volume", "create", "--size", "1", "v"));
         Assert.Equal(0, await ann.Clinker("volume", "list", "-f", "value", "-c", "Name"));

@@ -23,17 +23,6 @@ public sealed class LaneTests : IDisposable
         return given.IsCancellationRequested;
     }
 
-    /// <summary>Waits for threads, which the turned clock knows nothing of.</summary>
-    static async Task Until(Func<bool> so)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!so())
-        {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10));
-            await Task.Delay(1, Token);
-        }
-    }
-
     [Fact]
     public async Task Acts_run_beside_each_other_up_to_the_bound_and_give_back_what_they_got()
     {
@@ -71,13 +60,13 @@ public sealed class LaneTests : IDisposable
         var lane = new Lane("t", 2, time);
         var toldSo = new TaskCompletionSource<bool>();
         var act = lane.Run(given => { var r = Hang(given); toldSo.SetResult(given.IsCancellationRequested); return r; }, Deadline, Token);
-        await Until(() => begun == 1);
+        await Soon.Until(() => begun == 1);
         time.Advance(Deadline);
         await Assert.ThrowsAsync<TimeoutException>(() => act);
         Assert.Equal(1, lane.Stuck);
         hang.Set();
         Assert.True(await toldSo.Task);
-        await Until(() => lane.Stuck == 0);
+        await Soon.Until(() => lane.Stuck == 0);
     }
 
     [Fact]
@@ -85,7 +74,7 @@ public sealed class LaneTests : IDisposable
     {
         var lane = new Lane("t", 3, time);
         var acts = Enumerable.Range(0, 5).Select(_ => lane.Run(Hang, Deadline, Token)).ToList();
-        await Until(() => begun == 3);
+        await Soon.Until(() => begun == 3);
         Assert.Null(lane.HungFor);
         time.Advance(Deadline);
         foreach (var act in acts) await Assert.ThrowsAsync<TimeoutException>(() => act);
@@ -94,14 +83,14 @@ public sealed class LaneTests : IDisposable
 
         var probe = lane.Run(Hang, Deadline, Token, probe: true);
         Assert.False(probe.IsCompleted);
-        await Until(() => begun == 4);
+        await Soon.Until(() => begun == 4);
         time.Advance(Deadline);
         await Assert.ThrowsAsync<TimeoutException>(() => probe);
         Assert.Equal(4, lane.Stuck);
         Assert.True(lane.Run(_ => true, Deadline, Token, probe: true).IsFaulted); // one is out already: no more threads
 
         hang.Set();
-        await Until(() => lane.Stuck == 0);
+        await Soon.Until(() => lane.Stuck == 0);
         Assert.Null(lane.HungFor);
         Assert.True(await lane.Run(_ => true, Deadline, Token));
     }
@@ -111,7 +100,7 @@ public sealed class LaneTests : IDisposable
     {
         var lane = new Lane("t", 2, time);
         var slow = lane.Run(Hang, Deadline, Token);
-        await Until(() => begun == 1);
+        await Soon.Until(() => begun == 1);
         time.Advance(TimeSpan.FromSeconds(1));
         Assert.True(await lane.Run(_ => true, Deadline, Token));
         time.Advance(Deadline);
@@ -154,7 +143,7 @@ public sealed class LaneTests : IDisposable
     {
         var lane = new Lane("t", 1, time);
         var running = lane.Run(Hang, Deadline, Token);
-        await Until(() => begun == 1);
+        await Soon.Until(() => begun == 1);
         var waiting = lane.Run(_ => true, Deadline, Token);
         lane.Close();
         await Assert.ThrowsAsync<TimeoutException>(() => waiting);

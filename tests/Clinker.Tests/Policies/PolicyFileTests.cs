@@ -1,4 +1,5 @@
 using Clinker.Server.Api;
+using Clinker.Server.Configuration;
 using Clinker.Server.Policies;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -97,6 +98,7 @@ public sealed class PolicyFileTests : IDisposable
     [InlineData("a: rule:b\nb: rule:a", "refers to itself")]
     [InlineData("a: rule:a", "refers to itself")]
     [InlineData("- a", "a mapping of rules is expected")]
+    [InlineData("*x : a\n*x : b", "line 1: anchors and aliases (& and *) are not read.")] // two aliases as keys are compared without end
     [InlineData("a: &x [*x]", "line 1: anchors and aliases (& and *) are not read.")]
     [InlineData("a: [[[[[[[[[b]]]]]]]]]", "line 1: it is nested too deeply.")]
     [InlineData("a: {b: c}", "a rule is text")]
@@ -126,7 +128,7 @@ public sealed class PolicyFileTests : IDisposable
     [Fact]
     public void A_change_is_seen_and_a_wrong_one_leaves_what_was()
     {
-        var source = new PolicySource(Policy.Default, new PolicyPlace(File, Folder).Found, NullLogger.Instance);
+        var source = new Watched<Policy>("The rules", new PolicyPlace(File, Folder).Found, PolicyFile.Read, NullLogger.Instance);
         Is("member");
         Change("volume:create: role:one", 1, "one");
         Change("volume:create: role:two", 2, "two");

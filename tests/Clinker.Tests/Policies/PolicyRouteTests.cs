@@ -1,3 +1,4 @@
+using Clinker.Server.Configuration;
 using Clinker.Server.Policies;
 using Clinker.Tests.Api;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,8 +9,9 @@ namespace Clinker.Tests.Policies;
 /// <summary>Rules of a deployment, as who calls notices them.</summary>
 public sealed class PolicyRouteTests
 {
-    static PolicySource Only(params (string Name, string Text)[] rules) => new(
-        Policy.Default.With(rules.ToDictionary(r => r.Name, r => CheckParser.Parse(r.Text))), () => [], NullLogger.Instance);
+    /// <summary>The defaults with these in their place.</summary>
+    internal static Watched<Policy> Only(params (string Name, string Text)[] rules) =>
+        new(Policy.Default.With(rules.ToDictionary(r => r.Name, r => CheckParser.Parse(r.Text))));
 
     [Fact]
     public async Task What_only_its_maker_may_do_others_of_the_project_may_not()

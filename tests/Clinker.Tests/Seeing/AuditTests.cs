@@ -75,11 +75,18 @@ public sealed class AuditTests
         var id = await api.Made();
         var answer = await api.Delete($"volumes/{id}");
         Assert.Equal("gone", await api.Settled($"volumes/{id}"));
-        await SmallKeystone.Until(() => { lock (rows) return rows.Count > 0; });
+        await Soon.Until(() => { lock (rows) return rows.Count > 0; });
         var e = rows.Single();
         Assert.Equal(("delete/DeleteVolume", "success"), (Of(e, "action"), Of(e, "outcome")));
         Assert.Equal(answer.Header("x-openstack-request-id"), Of(e, "initiator", "request_id"));
         Assert.Equal(("service/storage/block/volume", id), (Of(e, "target", "typeURI"), Of(e, "target", "id")));
+
+        // Nobody keeps backups here.
+        var backup = await api.Backup(await api.Made());
+        Assert.Equal("error", await api.Settled($"backups/{backup}"));
+        await Soon.Until(() => { lock (rows) return rows.Count > 1; });
+        Assert.Equal(("create/CreateBackup", "failure", "NoBackupService", backup),
+            (Of(rows[1], "action"), Of(rows[1], "outcome"), Of(rows[1], "reason", "reasonCode"), Of(rows[1], "target", "id")));
     }
 
     [Fact]
@@ -115,11 +122,11 @@ public sealed class AuditTests
             using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Meter == meter && instrument.Name == "clinker.audit.lost") l.EnableMeasurementEvents(instrument); } };
             listener.SetMeasurementEventCallback<long>((_, n, _, _) => Interlocked.Add(ref lost, n));
             listener.Start();
-            var told = new SmallKeystone.Lines();
+            var told = new LogLines();
             using (var full = new AuditLog("/dev/full", TimeProvider.System, meter, told))
             {
                 for (var i = 0; i < 10; i++) full.Put("{}\n"u8.ToArray());
-                await SmallKeystone.Until(() => Interlocked.Read(ref lost) == 10);
+                await Soon.Until(() => Interlocked.Read(ref lost) == 10);
             }
             Assert.Contains("/dev/full can't be written", Assert.Single(told.All), StringComparison.Ordinal);
             Assert.Contains("[audit] log_file", Assert.Throws<IOException>(() => new AuditLog("/proc/audit.log", TimeProvider.System, meter, NullLogger.Instance)).Message, StringComparison.Ordinal);

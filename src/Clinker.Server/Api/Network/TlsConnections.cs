@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Clinker.Server.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,7 +16,7 @@ namespace Clinker.Server.Api.Network;
 /// without a host.)
 /// </summary>
 /// <param name="patience">How long a handshake may take.</param>
-sealed partial class TlsConnections(TlsSource source, TimeSpan patience, ILogger log)
+sealed partial class TlsConnections(Watched<SslServerAuthenticationOptions> source, TimeSpan patience, ILogger log)
 {
     public async Task Serve(ConnectionContext connection, ConnectionDelegate next)
     {

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Clinker.Server.Configuration;
 
 namespace Clinker.Server.Api.Network;
 
@@ -11,25 +12,24 @@ namespace Clinker.Server.Api.Network;
 /// <param name="Authorities">ca_file: only whose certificate is of one of these may connect; null: anybody.</param>
 sealed record TlsFiles(string Certificate, string Key, string? Authorities)
 {
-    /// <summary>What they hold, to be compared with what they held.</summary>
-    /// <exception cref="IOException">One can't be read; the message names it.</exception>
-    public (string Certificate, string Key, string? Authorities) Read() =>
-        (Text(Certificate), Text(Key), Authorities is null ? null : Text(Authorities));
+    /// <summary>Their names.</summary>
+    public IReadOnlyList<string> All => Authorities is null ? [Certificate, Key] : [Certificate, Key, Authorities];
 
-    /// <summary>What handshakes need, of what the files hold.</summary>
-    /// <exception cref="IOException">They don't hold what they should, or do not belong together; the message names the file.</exception>
-    public SslServerAuthenticationOptions Options((string Certificate, string Key, string? Authorities) held)
+    /// <summary>What handshakes need, of what the files hold now.</summary>
+    /// <exception cref="IOException">They can't be read, don't hold what they should, or do not belong together; the message names the file.</exception>
+    public SslServerAuthenticationOptions Options()
     {
-        var chain = Certificates(Certificate, held.Certificate);
-        var certificate = Own(held.Certificate, held.Key);
+        var text = Text(Certificate);
+        var chain = Certificates(Certificate, text);
+        var certificate = Own(text, Text(Key));
         return new SslServerAuthenticationOptions
         {
             // Offline: what is sent is what is in the file; nothing is fetched.
             ServerCertificateContext = SslStreamCertificateContext.Create(certificate, [.. chain.Skip(1)], offline: true),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
-            ClientCertificateRequired = held.Authorities is not null,
-            CertificateChainPolicy = held.Authorities is null ? null : Trusting(Certificates(Authorities!, held.Authorities)),
+            ClientCertificateRequired = Authorities is not null,
+            CertificateChainPolicy = Authorities is null ? null : CertificateFile.Trusting(Certificates(Authorities, Text(Authorities))),
         };
     }
 
@@ -48,18 +48,6 @@ sealed record TlsFiles(string Certificate, string Key, string? Authorities)
         try { certificates.ImportFromPem(text); }
         catch (CryptographicException e) { throw new IOException($"{file}: a certificate in it can't be read", e); }
         return certificates.Count > 0 ? certificates : throw new IOException($"{file}: there is no certificate in it");
-    }
-
-    static X509ChainPolicy Trusting(X509Certificate2Collection authorities)
-    {
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true,
-        };
-        policy.CustomTrustStore.AddRange(authorities);
-        return policy;
     }
 
     static string Text(string file)

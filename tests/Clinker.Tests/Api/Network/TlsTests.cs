@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Clinker.Server.Api;
 using Clinker.Server.Api.Network;
+using Clinker.Server.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -27,7 +28,13 @@ public sealed class TlsTests : IDisposable
         File.WriteAllText(Key, pair.Key);
     }
 
-    TlsSource Source(bool clients = false) => new(new TlsFiles(Certificate, Key, clients ? Authorities : null), lines);
+    /// <summary>As the daemon does.</summary>
+    Watched<SslServerAuthenticationOptions> Source(bool clients = false)
+    {
+        var files = new TlsFiles(Certificate, Key, clients ? Authorities : null);
+        return new("The certificate and its key", () => files.All, _ => files.Options(), lines);
+    }
+
 
     /// <summary>A client that trusts the authority's root, and notes which certificates it was shown.</summary>
     SocketsHttpHandler Handler(List<string>? shown = null, X509Certificate2? own = null, bool newEachTime = false)
@@ -136,9 +143,9 @@ public sealed class TlsTests : IDisposable
         await Both("03");
 
         Assert.Equal(["01"], old);
-        Assert.Equal(2, lines.All.Count(l => l.StartsWith("Information The certificate is read anew", StringComparison.Ordinal)));
-        Assert.Equal(2, lines.All.Count(l => l.StartsWith("Error ", StringComparison.Ordinal)
-            && l.Contains(Key, StringComparison.Ordinal) && l.EndsWith("The certificate of before stays in use", StringComparison.Ordinal)));
+        Assert.Equal(2, lines.All.Count(l => l.StartsWith("Information The certificate and its key are read anew", StringComparison.Ordinal)));
+        Assert.Equal(3, lines.All.Count(l => l.StartsWith("Error ", StringComparison.Ordinal)
+            && l.Contains(Key, StringComparison.Ordinal) && l.EndsWith("The certificate and its key of before stay in force", StringComparison.Ordinal)));
 
         async Task Both(string serial)
         {
@@ -270,7 +277,7 @@ public sealed class TlsTests : IDisposable
         var pair = authority.Issue("localhost");
         File.WriteAllText(Certificate, certificate == "cert" ? pair.Certificate : certificate);
         if (key is not null) File.WriteAllText(Key, key switch { "key" => pair.Key, "other" => authority.Issue("localhost").Key, _ => key });
-        var refused = Assert.Throws<IOException>(() => new TlsSource(new(Certificate, Key, null), NullLogger.Instance));
+        var refused = Assert.Throws<IOException>(() => Source());
         Assert.Contains(words, refused.Message, StringComparison.Ordinal);
     }
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace Clinker.Tests.Api.Network;
+namespace Clinker.Tests;
 
 /// <summary>What is logged by a category of ours, as lines: level and words.</summary>
 sealed class LogLines : ILoggerFactory, ILogger
