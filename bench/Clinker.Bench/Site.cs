@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Clinker.Conformance.Roles;
 using Clinker.Host;
 
 namespace Clinker.Bench;
@@ -42,13 +43,7 @@ sealed class Site : IAsyncDisposable
             directory_paths = {site.State}/volumes
             quota_volumes = -1
             quota_gigabytes = -1
-            [keystone_authtoken]
-            auth_url = http://127.0.0.1:{keystone}
-            username = cinder
-            user_domain_name = Default
-            password = secret
-            project_name = service
-            project_domain_name = Default
+            {Tokens.Section(keystone)}
 
             """);
         return site;

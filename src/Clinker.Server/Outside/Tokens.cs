@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using Clinker.Host;
 
 namespace Clinker.Server.Outside;
 
@@ -20,7 +20,7 @@ sealed class Tokens(Keystone keystone, TimeSpan cacheTime, TimeProvider time)
 
     readonly Recent<Known> known = new(MaxKnown);
     readonly Recent<DateTimeOffset> unknown = new(MaxUnknown);
-    readonly ConcurrentDictionary<string, Lazy<Task<Bearer?>>> open = new();
+    readonly Joined<Bearer?> open = new(MaxOpen);
 
     /// <summary>What a token says, or null when it is none that is good.</summary>
     /// <param name="allowExpired">Whether its time may be over.</param>
@@ -39,32 +39,21 @@ sealed class Tokens(Keystone keystone, TimeSpan cacheTime, TimeProvider time)
         return new(Ask(key, token, allowExpired, gone));
     }
 
-    async Task<Bearer?> Ask(string key, string token, bool allowExpired, CancellationToken gone)
-    {
-        if (open.Count >= MaxOpen && !open.ContainsKey(key)) throw new KeystoneDown($"{MaxOpen} requests are waiting for Keystone already");
-        var mine = new Lazy<Task<Bearer?>>(() => Validate(key, token, allowExpired));
-        return await open.GetOrAdd(key, mine).Value.WaitAsync(gone);
-    }
+    async Task<Bearer?> Ask(string key, string token, bool allowExpired, CancellationToken gone) =>
+        await (open.Ask(key, () => Validate(key, token, allowExpired)) ?? throw new KeystoneDown($"{MaxOpen} requests are waiting for Keystone already")).WaitAsync(gone);
 
     async Task<Bearer?> Validate(string key, string token, bool allowExpired)
     {
-        try
+        var asked = time.GetUtcNow();
+        var said = await keystone.Validate(token, allowExpired);
+        if (said is null || (said.ExpiresAt <= time.GetUtcNow() && !allowExpired))
         {
-            var asked = time.GetUtcNow();
-            var said = await keystone.Validate(token, allowExpired);
-            if (said is null || (said.ExpiresAt <= time.GetUtcNow() && !allowExpired))
-            {
-                unknown.Put(key, time.GetUtcNow() + UnknownFor);
-                return null;
-            }
-            var until = asked + cacheTime;
-            if (cacheTime > TimeSpan.Zero) known.Put(key, new(said, allowExpired || until < said.ExpiresAt ? until : said.ExpiresAt));
-            return said;
+            unknown.Put(key, time.GetUtcNow() + UnknownFor);
+            return null;
         }
-        finally
-        {
-            open.TryRemove(key, out _);
-        }
+        var until = asked + cacheTime;
+        if (cacheTime > TimeSpan.Zero) known.Put(key, new(said, allowExpired || until < said.ExpiresAt ? until : said.ExpiresAt));
+        return said;
     }
 
     readonly record struct Known(Bearer Bearer, DateTimeOffset Until);

@@ -1,10 +1,8 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Clinker.Host;
 using Clinker.Server.Api;
 using Clinker.Server.Configuration;
-using Clinker.Server.Outside;
 
 namespace Clinker.Server.Users;
 
@@ -27,7 +25,7 @@ sealed class Passwords(Watched<IReadOnlyDictionary<string, User>> users, TimePro
 
     readonly byte[] secret = RandomNumberGenerator.GetBytes(32);
     readonly Recent<DateTimeOffset> known = new(MaxKnown);
-    readonly ConcurrentDictionary<string, Lazy<Task<bool>>> open = new();
+    readonly Joined<bool> open = new(MaxOpen);
     readonly SemaphoreSlim atOnce = new(Math.Max(1, Environment.ProcessorCount / 2));
     int computed;
 
@@ -51,31 +49,23 @@ sealed class Passwords(Watched<IReadOnlyDictionary<string, User>> users, TimePro
 
     async Task<User?> Ask(string key, User? user, string hash, string password, CancellationToken gone)
     {
-        if (open.Count >= MaxOpen && !open.ContainsKey(key)) throw new Refusal(503, "Too many passwords are being checked at the moment.");
-        var mine = new Lazy<Task<bool>>(() => Fits(key, user, hash, password));
-        return await open.GetOrAdd(key, mine).Value.WaitAsync(gone) ? user : null;
+        var fits = open.Ask(key, () => Fits(key, user, hash, password)) ?? throw new Refusal(503, "Too many passwords are being checked at the moment.");
+        return await fits.WaitAsync(gone) ? user : null;
     }
 
     async Task<bool> Fits(string key, User? user, string hash, string password)
     {
+        await atOnce.WaitAsync();
         try
         {
-            await atOnce.WaitAsync();
-            try
-            {
-                Interlocked.Increment(ref computed);
-                var fits = await Background.Blocking(() => BCrypt.Net.BCrypt.Verify(password, hash), Timeout.InfiniteTimeSpan, "password");
-                // What fits the hash that stands in for an unknown name fits nobody's, and is to take as long the next time.
-                if (!fits || user is null) return false;
-            }
-            finally { atOnce.Release(); }
-            known.Put(key, time.GetUtcNow() + KnownFor);
-            return true;
+            Interlocked.Increment(ref computed);
+            var fits = await Background.Blocking(() => BCrypt.Net.BCrypt.Verify(password, hash), Timeout.InfiniteTimeSpan, "password");
+            // What fits the hash that stands in for an unknown name fits nobody's, and is to take as long the next time.
+            if (!fits || user is null) return false;
         }
-        finally
-        {
-            open.TryRemove(key, out _);
-        }
+        finally { atOnce.Release(); }
+        known.Put(key, time.GetUtcNow() + KnownFor);
+        return true;
     }
 
     /// <summary>The hash of somebody, always the same for a name, so that costs tell nothing of who there is.</summary>

@@ -22,14 +22,7 @@ sealed partial class Tokens
             {more}
             [database]
             connection = sqlite:///{daemon.Database}
-            [keystone_authtoken]
-            auth_url = http://127.0.0.1:{Port}
-            auth_type = password
-            username = cinder
-            user_domain_name = Default
-            password = secret
-            project_name = service
-            project_domain_name = Default
+            {Section(Port)}
             www_authenticate_uri = http://identity.example.org
             [{Backend}]
             volume_driver = directory

@@ -11,6 +11,18 @@ sealed partial class Tokens : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>The section that makes a daemon ask here.</summary>
+    public static string Section(int port) => $"""
+        [keystone_authtoken]
+        auth_url = http://127.0.0.1:{port}
+        auth_type = password
+        username = cinder
+        user_domain_name = Default
+        password = secret
+        project_name = service
+        project_domain_name = Default
+        """;
+
     public Tokens(int port)
     {
         Port = port;

@@ -1,7 +1,7 @@
-namespace Clinker.Server.Outside;
+namespace Clinker.Host;
 
 /// <summary>The things that were used last, at most so many. For many threads.</summary>
-sealed class Recent<T>(int most) where T : struct
+public sealed class Recent<T>(int most) where T : struct
 {
     readonly Dictionary<string, LinkedListNode<(string Key, T Value)>> byKey = [];
     readonly LinkedList<(string Key, T Value)> byUse = new();
