@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Clinker.Drivers;
+using Clinker.Operations;
 using Clinker.Volumes;
 
 namespace Clinker.Gluster;
@@ -20,15 +21,11 @@ public abstract partial class FileDriver
 
     public sealed override async Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work)
     {
-        var place = await Untouched(volume.Pool, volume.ProviderLocation, work);
-        var spec = Recorded(volume, work);
-        await Act(new(place, "attach the volume", options.ActDeadline, work.Token), _ =>
-        {
-            using var dir = place.Open();
-            VolumeFiles.OpenWhole(dir, layout, spec, "attach the volume").File.Dispose();
-            return true;
-        });
-        return Connection(place, layout.Volume(spec.Id), spec.Format);
+        const string Verb = "attach the volume";
+        var now = await SourceOf(volume, Verb, work);
+        if (now.Levels[0].Bytes > now.Spec.Bytes)
+            throw new Fault.DriverFailed(Verb, $"{now.Top.Name} is a disk of {now.Levels[0].Bytes} bytes, more than the {now.Spec.Bytes} of the volume: extend the volume.").Thrown();
+        return Connection(now.Place, now.Top.Name, now.Top.Format);
     }
 
     private protected static string Json(Action<Utf8JsonWriter> members)

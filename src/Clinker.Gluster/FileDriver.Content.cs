@@ -14,11 +14,11 @@ public abstract partial class FileDriver
     {
         const string Verb = "read the volume";
         if (MayBeWritten(volume)) throw NotAtOneMoment(Verb);
-        return await FileContent.Open(this, await SourceOf(volume, work), Verb, work);
+        return await FileContent.Open(this, await SourceOf(volume, Verb, work), Verb, work);
     }
 
     public sealed override async Task<Content> Read(Volume origin, Snapshot snapshot, Work work) =>
-        await FileContent.Open(this, await SourceOf(origin, snapshot, work), "read the snapshot", work);
+        await FileContent.Open(this, await SourceOf(origin, snapshot, "read the snapshot", work), "read the snapshot", work);
 
     public sealed override async Task<VolumeOnDisk> CreateFilled(Volume volume, Fill fill, Work work)
     {
@@ -33,8 +33,20 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
             throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
-        var spec = Recorded(volume, work) with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
-        await Filled(await Untouched(volume.Pool, volume.ProviderLocation, work), Verb, spec, fill, work);
+        await Replace(await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
+    }
+
+    /// <summary>
+    /// Puts another content where a volume begins. Its snapshots stay what they are: what it stands on is kept for them, and all of it covered.
+    /// A clone without any stands on nothing then.
+    /// </summary>
+    async Task Replace(Source now, string verb, VolumeSpec volume, Fill fill, Work work)
+    {
+        var spec = volume with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+        var own = now.Top.Name == layout.Volume(spec.Id);
+        if (!own) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        await Filled(now.Place, verb, spec, fill, work);
+        if (own && now.Levels.Count > 1) await LetGo(new(now.Place, verb, options.ActDeadline, work.Token), now.Levels[1].File, spec);
     }
 
     async Task Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
@@ -59,7 +71,7 @@ public abstract partial class FileDriver
 
             void Begin(SafeFileHandle dir, SafeFileHandle file)
             {
-                if (spec.Replacing is not null) VolumeFiles.OpenWhole(dir, layout, spec, verb).File.Dispose(); // there must be one
+                if (spec.Replacing is not null) Chain.Open(dir, layout.Final(spec), verb).Dispose(); // there must be one
                 begin(dir, file);
             }
         }
@@ -108,16 +120,20 @@ public abstract partial class FileDriver
         }
     }
 
-    /// <summary>A file that is read: as it was when it was opened, or not at all.</summary>
+    /// <summary>Files that are read: as they were when they were opened, or not at all.</summary>
     sealed class FileContent : Content
     {
         readonly FileDriver driver;
         readonly Source from;
         readonly Errand on;
         readonly SafeFileHandle dir;
-        FileFacts opened;
-        Qcow2Map? map;
-        long length;
+        readonly List<Part> parts = [];
+
+        /// <param name="Map">Null: the file is the disk itself.</param>
+        sealed record Part(string Name, Qcow2Map? Map, FileFacts Opened)
+        {
+            public long Bytes => Map?.Bytes ?? Opened.Size;
+        }
 
         FileContent(FileDriver driver, Source from, Errand on, SafeFileHandle dir) => (this.driver, this.from, this.on, this.dir) = (driver, from, on, dir);
 
@@ -127,26 +143,26 @@ public abstract partial class FileDriver
             var content = new FileContent(driver, from, on, await driver.Act(on, _ => from.Place.Open()));
             try
             {
-                content.opened = await content.Reading(file =>
-                {
-                    Libc.Sync(file); // written back first: where its data and holes are is asked of the brick
-                    if (from.Spec.Format == VolumeFormat.Qcow2) content.map = new Qcow2Map(file);
-                    return Libc.Facts(file);
-                });
-                content.length = content.map?.Bytes ?? content.opened.Size;
+                foreach (var level in from.Levels)
+                    content.parts.Add(await driver.Act(on, _ =>
+                    {
+                        using var file = Chain.Open(content.dir, level.Name, verb);
+                        Libc.Sync(file); // written back first: where its data and holes are is asked of the brick
+                        return new Part(level.Name, level.File.Format == VolumeFormat.Raw ? null : Chain.Map(file, level.Name, verb), Libc.Facts(file));
+                    }));
                 return content;
             }
             catch { content.dir.Dispose(); throw; }
         }
 
-        public override long Length => length;
+        public override long Length => parts[0].Bytes;
 
         public override async ValueTask<long?> NextData(long offset)
         {
-            while (offset < length)
+            while (offset < Length)
             {
                 var from = offset;
-                var (found, next) = await Reading(file => Next(file, from));
+                var (found, next) = await Reading(files => Next(files, from));
                 if (found is not null) return found;
                 offset = next;
             }
@@ -154,13 +170,12 @@ public abstract partial class FileDriver
         }
 
         /// <summary>The next data, if it is within what can be looked at in one act; and how far that was.</summary>
-        (long? Data, long LookedTo) Next(SafeFileHandle file, long offset)
+        (long? Data, long LookedTo) Next(SafeFileHandle[] files, long offset)
         {
-            if (map is null) return (Data(file, offset) is >= 0 and var data && data < length ? data : null, length);
-            for (var runs = 0; runs < MostRuns && offset < length; runs++)
+            for (var runs = 0; runs < MostRuns && offset < Length; runs++)
             {
-                var run = map.At(file, offset);
-                if (run.Host is { } host && Data(file, host) is >= 0 and var data && data < host + run.Length) return (offset + data - host, offset);
+                var run = At(files, offset);
+                if (run.Host is { } host && Data(files[run.Part], host) is >= 0 and var data && data < host + run.Length) return (offset + data - host, offset);
                 offset += run.Length;
             }
             return (null, offset);
@@ -174,36 +189,55 @@ public abstract partial class FileDriver
             catch (ErrnoException e) when (e.Errno is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EINVAL) { return offset; }
         }
 
-        public override async ValueTask Read(long offset, Memory<byte> into) => await Reading(file =>
+        /// <summary>What has the disk from an offset on, as far as that is in one piece: the topmost file that has anything to say of it.</summary>
+        (int Part, long? Host, long Length) At(SafeFileHandle[] files, long offset)
         {
-            var here = (int)Math.Clamp(length - offset, 0, into.Length);
+            var length = Length - offset;
+            for (var i = 0; i < parts.Count; i++)
+            {
+                if (offset >= parts[i].Bytes) break; // it has grown since this one was frozen
+                length = Math.Min(length, parts[i].Bytes - offset);
+                if (parts[i].Map is not { } map) return (i, offset, length);
+                var run = map.At(files[i], offset);
+                length = Math.Min(length, run.Length);
+                if (!run.IsBelow) return (i, run.Host, length);
+            }
+            return (0, null, length);
+        }
+
+        public override async ValueTask Read(long offset, Memory<byte> into) => await Reading(files =>
+        {
+            var here = (int)Math.Clamp(Length - offset, 0, into.Length);
             into.Span[here..].Clear();
             for (var done = 0; done < here;)
             {
-                var run = map?.At(file, offset + done) ?? new(offset + done, here - done);
+                var run = At(files, offset + done);
                 var piece = into.Span.Slice(done, (int)Math.Min(run.Length, here - done));
                 done += piece.Length;
                 // An image's last cluster may not be there to its end. That a file was cut meanwhile, Close tells.
-                piece[(run.Host is { } host ? Libc.ReadAll(file, piece, host) : 0)..].Clear();
+                piece[(run.Host is { } host ? Libc.ReadAll(files[run.Part], piece, host) : 0)..].Clear();
             }
             return true;
         });
 
         public override async ValueTask Close()
         {
-            var now = await Reading(file => Libc.Facts(file));
-            if ((now.Written, now.Size, now.Inode) != (opened.Written, opened.Size, opened.Inode))
-                throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} was written to while it was read: is it in use?") { NamesNothing = true }.Thrown();
+            var now = await Reading(files => files.Select(f => Libc.Facts(f)).ToList());
+            foreach (var (part, facts) in parts.Zip(now))
+                if ((facts.Written, facts.Size, facts.Inode) != (part.Opened.Written, part.Opened.Size, part.Opened.Inode))
+                    throw new Fault.DriverFailed(on.Verb, $"{part.Name} was written to while it was read: is it in use?") { NamesNothing = true }.Thrown();
         }
 
-        Task<T> Reading<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>
+        Task<T> Reading<T>(Func<SafeFileHandle[], T> act) => driver.Act(on, _ =>
         {
-            var (file, _) = VolumeFiles.OpenWhole(dir, driver.layout, from.Spec, on.Verb);
-            using (file)
+            var files = new SafeFileHandle[parts.Count];
+            try
             {
-                try { return act(file); }
-                catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e); }
+                for (var i = 0; i < files.Length; i++) files[i] = Chain.Open(dir, parts[i].Name, on.Verb);
+                return act(files);
             }
+            catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e); }
+            finally { foreach (var file in files) file?.Dispose(); }
         });
 
         public override ValueTask DisposeAsync()

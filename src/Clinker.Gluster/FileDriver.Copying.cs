@@ -7,39 +7,27 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Clinker.Gluster;
 
-// Snapshots, volumes made of them, clones and the way back: each is a copy of a whole file, which depends on no other then.
+// Copies of whole files, which depend on no other then: snapshots, volumes made of them, clones and the way back, where no file is to stand
+// on another, and where a chain would become too long.
 public abstract partial class FileDriver
 {
-    public sealed override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
-    {
-        var from = await SourceOf(volume, work);
-        await Copy(from, from.Place, "take the snapshot", SpecOf(volume, snapshot, work), work);
-    }
-
-    public sealed override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work)
-    {
-        if (volume.Host is null && volume.ProviderLocation is null) return; // nothing was ever made, so no snapshot of it
-        await Remove(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), "delete the snapshot", SpecOf(volume, snapshot, work), work);
-    }
-
-    public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
-        await Filled(volume, await SourceOf(origin, snapshot, work), work);
-
-    public sealed override async Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) =>
-        await Filled(volume, await SourceOf(source, work), work);
-
     public sealed override async Task RevertTo(Volume volume, Snapshot snapshot, Work work)
     {
         const string Verb = "revert the volume";
         if (MayBeWritten(volume))
             throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
-        var from = await SourceOf(volume, snapshot, work);
-        var spec = Spec(volume, work) with
+        var from = await SourceOf(volume, snapshot, Verb, work);
+        var now = await SourceOf(volume, Verb, work);
+        var spec = now.Spec with { Replacing = work.Operation ?? throw new ArgumentException("A revert is an operation's.", nameof(work)) };
+        if (now.Levels.Count > 1 && now.Levels[1].Name == from.Top.Name)
+            await Empty(now, from.Top, Verb, spec, work);
+        else if (now.Levels.Count == 1 && from.Levels.Count == 1 && from.Top.Format == spec.Format)
+            await Copy(from, from.Place, Verb, spec, work);
+        else
         {
-            Format = from.Spec.Format,
-            Replacing = work.Operation ?? throw new ArgumentException("A revert is an operation's.", nameof(work)),
-        };
-        await Copy(from, from.Place, Verb, spec, work);
+            await using var content = await FileContent.Open(this, from, Verb, work);
+            await Replace(now, Verb, now.Spec, content.Copy(), work);
+        }
     }
 
     public sealed override async Task Abandon(Volume volume, Work work)
@@ -54,15 +42,29 @@ public abstract partial class FileDriver
         });
     }
 
-    /// <summary>What is copied.</summary>
+    /// <summary>A volume or a snapshot as it lies there.</summary>
     /// <param name="Attached">Others may write to it meanwhile.</param>
-    sealed record Source(Place Place, VolumeSpec Spec, bool Attached);
+    /// <param name="Info">What its volume's .info says.</param>
+    sealed record Source(Place Place, VolumeSpec Spec, bool Attached, ChainInfo Info, IReadOnlyList<Level> Levels)
+    {
+        public DiskFile Top => Levels[0].File;
+        public long Bytes => Levels[0].Bytes;
+    }
 
-    async Task<Source> SourceOf(Volume volume, Work work) =>
-        new(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume));
+    async Task<Source> SourceOf(Volume volume, string verb, Work work) =>
+        await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), verb, work);
 
-    async Task<Source> SourceOf(Volume origin, Snapshot snapshot, Work work) =>
-        new(await Untouched(origin.Pool, origin.ProviderLocation, work), SpecOf(origin, snapshot, work), Attached: false);
+    async Task<Source> SourceOf(Volume origin, Snapshot snapshot, string verb, Work work) =>
+        await Found(await Untouched(origin.Pool, origin.ProviderLocation, work), SpecOf(origin, snapshot, work), attached: false, verb, work);
+
+    async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work) =>
+        await Act(new(place, verb, options.ActDeadline, work.Token), _ =>
+        {
+            using var dir = place.Open();
+            var info = ChainInfo.Read(dir, layout, spec.VolumeId ?? spec.Id, verb);
+            var top = spec.IsSnapshot ? Chain.Frozen(dir, layout, info, spec, verb) ?? new(Layout.Snapshot(spec.Id), spec.Format) : Chain.Top(layout, info, spec, verb);
+            return new Source(place, spec, attached, info, Chain.Walk(dir, layout, spec, top, verb));
+        });
 
     static bool MayBeWritten(Volume volume) =>
         volume.Status == VolumeStatus.InUse || volume.AttachStatus is not (AttachStatus.Detached or AttachStatus.Reserved);
@@ -71,14 +73,28 @@ public abstract partial class FileDriver
     VolumeSpec Recorded(Volume volume, Work work) =>
         Spec(volume, work) with { Format = volume.Format switch { "raw" => VolumeFormat.Raw, "qcow2" => VolumeFormat.Qcow2, _ => options.Format } };
 
-    VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Recorded(volume, work) with { Id = snapshot.Id, IsSnapshot = true };
+    VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Recorded(volume, work) with { Id = snapshot.Id, IsSnapshot = true, VolumeId = volume.FileId };
 
-    async Task<VolumeOnDisk> Filled(Volume volume, Source from, Work work)
+    async Task<VolumeOnDisk> Copied(Volume volume, Place to, Source from, string verb, Work work)
     {
-        var to = await Untouched(volume.Pool, null, work);
-        var spec = Spec(volume, work) with { Format = from.Spec.Format };
-        await Copy(from, to, "fill the volume", spec, work);
+        var spec = Spec(volume, work);
+        spec = spec with { Format = from.Levels.Count == 1 ? from.Top.Format : spec.Format };
+        await CopyTo(from, to, verb, spec, work);
         return new(to.Location, Words(spec.Format));
+    }
+
+    /// <summary>A file as it is, or what several of them make.</summary>
+    async Task CopyTo(Source from, Place to, string verb, VolumeSpec spec, Work work)
+    {
+        if (from.Levels.Count == 1 && from.Top.Format == spec.Format)
+        {
+            await Copy(from, to, verb, spec, work);
+            return;
+        }
+        DemandFit(from, spec, from.Bytes, verb);
+        if (from.Attached) throw NotAtOneMoment(verb);
+        await using var content = await FileContent.Open(this, from, verb, work);
+        await Filled(to, verb, spec, content.Copy(), work);
     }
 
     async Task Copy(Source from, Place to, string verb, VolumeSpec spec, Work work)
@@ -92,7 +108,7 @@ public abstract partial class FileDriver
         void Begin(SafeFileHandle dir, SafeFileHandle file)
         {
             if (from.Attached && !reflink) throw NotAtOneMoment(verb);
-            if (spec.Replacing is not null) VolumeFiles.OpenWhole(dir, layout, spec, verb).File.Dispose(); // there must be one
+            if (spec.Replacing is not null) Chain.Open(dir, layout.Final(spec), verb).Dispose(); // there must be one
             if (!reflink) return;
             using var source = OpenFitting(dir, from, spec, verb);
             Libc.Reflink(file, source);
@@ -140,15 +156,24 @@ public abstract partial class FileDriver
         });
 
         FaultException Changed(Exception? cause) => new Fault.DriverFailed(
-            on.Verb, $"{layout.Final(from.Spec)} was written to while it was copied: is it in use?") { NamesNothing = true }.Thrown(cause);
+            on.Verb, $"{from.Top.Name} was written to while it was copied: is it in use?") { NamesNothing = true }.Thrown(cause);
     }
 
-    SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb)
+    static SafeFileHandle OpenFitting(SafeFileHandle dir, Source from, VolumeSpec into, string verb)
     {
-        var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, from.Spec, verb);
-        if (into.IsSnapshot || bytes <= into.Bytes) return file;
-        file.Dispose();
-        throw new Fault.DriverFailed(verb, $"{layout.Final(from.Spec)} has {bytes} bytes, which do not fit into {into.Bytes}.").Thrown();
+        var file = Chain.Open(dir, from.Top.Name, verb);
+        try
+        {
+            DemandFit(from, into, Chain.Bytes(file, from.Top, verb), verb);
+            return file;
+        }
+        catch { file.Dispose(); throw; }
+    }
+
+    static void DemandFit(Source from, VolumeSpec into, long bytes, string verb)
+    {
+        if (!into.IsSnapshot && bytes > into.Bytes)
+            throw new Fault.DriverFailed(verb, $"{from.Top.Name} has {bytes} bytes, which do not fit into {into.Bytes}.").Thrown();
     }
 
     /// <summary>Twins share their room: what is to have all of its own is copied.</summary>

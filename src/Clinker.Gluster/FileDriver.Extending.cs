@@ -14,57 +14,56 @@ public abstract partial class FileDriver
         const string Verb = "extend the volume";
         var place = await Untouched(volume.Pool, volume.ProviderLocation, work);
         var spec = Recorded(volume with { SizeGb = sizeGb }, work);
-        if (spec.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await work.StillHeld();
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
         using var dir = await Act(on, _ => place.Open());
+        // Only the file with which it begins is made larger: behind the end of one under it are zeroes.
+        var top = await Act(on, _ => Chain.Of(dir, layout, spec, Verb));
+        if (top.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await Size(); // refuses what is not to be grown
-        if (spec.Format == VolumeFormat.Qcow2) await Resize(on, dir, layout.Volume(spec.Id), spec);
+        if (top.Format == VolumeFormat.Qcow2) await Resize(on, dir, top.Name, spec);
         else if (!await Act(on, _ => Grown()))
             while (await Size() < spec.Bytes) await Act(on, _ => Appended());
         await Act(on, _ =>
         {
-            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR);
-            using (file)
-            {
-                if (bytes < spec.Bytes) throw new Fault.DriverFailed(Verb, $"it has {bytes} bytes all the same, not {spec.Bytes}.").Thrown();
-                if (spec.Format == VolumeFormat.Qcow2) VolumeFiles.Pad(file);
-                Libc.Sync(file);
-            }
+            using var file = Open(Libc.O_RDWR, out var bytes);
+            if (bytes < spec.Bytes) throw new Fault.DriverFailed(Verb, $"it has {bytes} bytes all the same, not {spec.Bytes}.").Thrown();
+            if (top.Format == VolumeFormat.Qcow2) VolumeFiles.Pad(file);
+            Libc.Sync(file);
             return true;
         });
 
         Task<long> Size() => Act(on, _ =>
         {
-            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb);
-            file.Dispose();
+            Open(Libc.O_RDONLY, out var bytes).Dispose();
             return bytes;
         });
 
         bool Grown()
         {
             place.Prove(dir);
-            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR);
-            using (file)
-            {
-                if (bytes >= spec.Bytes) return true;
-                try { Libc.Grow(file, spec.Bytes, allocate: spec.Provisioning == Provisioning.Thick); return true; }
-                catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { return false; }
-            }
+            using var file = Open(Libc.O_RDWR, out var bytes);
+            if (bytes >= spec.Bytes) return true;
+            try { Libc.Grow(file, spec.Bytes, allocate: spec.Provisioning == Provisioning.Thick); return true; }
+            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { return false; }
         }
 
         // No fallocate there: zeroes are added at the end, wherever that is by then. ftruncate would cut a file off that has grown further.
         bool Appended()
         {
             place.Prove(dir);
-            var (file, bytes) = VolumeFiles.OpenWhole(dir, layout, spec, Verb, Libc.O_RDWR | Libc.O_APPEND);
-            using (file)
-            {
-                if (bytes < spec.Bytes) Libc.Write(file, new byte[Math.Min(ZeroesAtOnce, spec.Bytes - bytes)], bytes);
-                Libc.Sync(file);
-            }
+            using var file = Open(Libc.O_RDWR | Libc.O_APPEND, out var bytes);
+            if (bytes < spec.Bytes) Libc.Write(file, new byte[Math.Min(ZeroesAtOnce, spec.Bytes - bytes)], bytes);
+            Libc.Sync(file);
             return true;
+        }
+
+        SafeFileHandle Open(int flags, out long bytes)
+        {
+            var file = Chain.Open(dir, top.Name, Verb, flags);
+            try { bytes = Chain.Bytes(file, top, Verb); return file; }
+            catch { file.Dispose(); throw; }
         }
     }
 

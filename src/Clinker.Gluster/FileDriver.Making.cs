@@ -73,6 +73,9 @@ public abstract partial class FileDriver
     {
         using var scratch = NewScratch(on.Verb);
         await LayOut(on, scratch.File("image"), spec);
+        if (spec.Under is { } under)
+            await QemuImg(on, ["rebase", "-u", "-f", "qcow2", "-b", under.Name, "-F", Words(under.Format), scratch.File("image")],
+                options.ActDeadline, "name the file under an image", on.Token);
         using var image = File.OpenHandle(scratch.File("image"));
         return await use((_, file) =>
         {

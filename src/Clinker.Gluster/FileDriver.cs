@@ -62,12 +62,6 @@ public abstract partial class FileDriver : Driver
         return new(place.Location, Words(spec.Format));
     }
 
-    public sealed override async Task Delete(Volume volume, Work work)
-    {
-        if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
-        await Remove(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), "delete the volume", Spec(volume, work), work);
-    }
-
     Task Remove(Place place, string verb, VolumeSpec spec, Work work) =>
         Act(new(place, verb, options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), work.Token), _ =>
         {

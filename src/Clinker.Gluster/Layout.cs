@@ -40,15 +40,24 @@ internal sealed class Layout
     /// <summary>Which file of a chain is the active one, as Cinder notes it once there are snapshots.</summary>
     public string Info(string volumeId) => Volume(volumeId) + ".info";
 
-    /// <summary>The file of a snapshot: all of its content, whatever becomes of the volume.</summary>
+    /// <summary>
+    /// A further file of the volume's: what was written since the snapshot of that id was taken, or since a clone of that id was made of
+    /// it; and for a clone the name that it gives its source's file.
+    /// </summary>
+    public string Overlay(string volumeId, string id) => $"{Volume(volumeId)}.{Checked(id)}";
+
+    /// <summary>A <see cref="Info"/> under work.</summary>
+    public string InfoWork(string volumeId, string operation, long generation) => $"{Info(volumeId)}.{Checked(operation)}.g{generation}";
+
+    /// <summary>The file of a snapshot that is a whole copy: all of its content, whatever becomes of the volume.</summary>
     public static string Snapshot(string snapshotId) => SnapshotHead + Checked(snapshotId);
 
     /// <summary>The file that is to be.</summary>
-    public string Final(VolumeSpec spec) => spec.IsSnapshot ? Snapshot(spec.Id) : Volume(spec.Id);
+    public string Final(VolumeSpec spec) => spec.Name ?? (spec.IsSnapshot ? Snapshot(spec.Id) : Volume(spec.Id));
 
     /// <summary>Its file under work; the generation is that of the lease under which it is made.</summary>
     public string Work(VolumeSpec spec, long generation) =>
-        spec.Replacing is { } operation ? $"{Final(spec)}.{Checked(operation)}.g{generation}" : $"{Final(spec)}.g{generation}";
+        spec.Replacing is { } operation ? $"{Volume(spec.Id)}.{Checked(operation)}.g{generation}" : $"{Final(spec)}.g{generation}";
 
     /// <inheritdoc cref="Work(VolumeSpec, long)"/>
     public string Work(VolumeSpec spec) => Work(spec, spec.Generation);
@@ -67,9 +76,10 @@ internal sealed class Layout
         if (rest is ".info") return new(FileKind.Info, id);
         if (Generation(rest) is { } generation) return new(FileKind.Work, id, generation);
         if (rest[0] != '.') return null;
-        var more = rest[1..];
+        var more = rest.StartsWith(".info.") ? rest[".info.".Length..] : rest[1..];
         if (more.Length > IdLength && IsId(more[..IdLength]) && Generation(more[IdLength..]) is { } replacing)
             return new(FileKind.Work, id, replacing, more[..IdLength].ToString());
+        if (rest.StartsWith(".info.")) return null;
         if (more.StartsWith("tmp-snap-")) more = more["tmp-snap-".Length..];
         return IsId(more) ? new(FileKind.Overlay, id) : null;
     }

@@ -18,6 +18,15 @@ public enum VolumeFormat
     Qcow2,
 }
 
+/// <summary>What a snapshot or a clone is at first.</summary>
+public enum CloneMode
+{
+    /// <summary>It stands on what it was made of, which is frozen for it: it is there at once, at any size.</summary>
+    Thin,
+    /// <summary>A copy, which depends on nothing.</summary>
+    Full,
+}
+
 /// <summary>What drivers have in common that keep volumes as files. The names follow Cinder's options where there is one.</summary>
 public abstract record FileBackendOptions
 {
@@ -29,6 +38,12 @@ public abstract record FileBackendOptions
 
     /// <summary><c>glusterfs_qcow2_volumes</c>.</summary>
     public VolumeFormat Format { get; init; } = VolumeFormat.Raw;
+
+    /// <summary><c>clone_mode</c>. Where volumes have all their room, and where files can be twins, this is not asked.</summary>
+    public CloneMode CloneMode { get; init; } = CloneMode.Thin;
+
+    /// <summary><c>max_chain_depth</c>: how many files a volume may consist of. What would make more becomes a copy.</summary>
+    public int MaxChainDepth { get; init; } = 16;
 
     /// <summary><c>volume_name_template</c>: the file's name, with one <c>%s</c> for the volume's id.</summary>
     public string VolumeNameTemplate { get; init; } = "volume-%s";
@@ -42,7 +57,7 @@ public abstract record FileBackendOptions
     /// <summary><c>max_over_subscription_ratio</c>.</summary>
     public double MaxOverSubscriptionRatio { get; init; } = 20.0;
 
-    /// <summary>The program that makes qcow2 images.</summary>
+    /// <summary>The program that makes qcow2 images, and puts them together.</summary>
     public string QemuImg { get; init; } = "qemu-img";
 
     /// <summary>

@@ -117,9 +117,16 @@ internal static class OthersFiles
     {
         try { return Identity(Facts(dir, name)) == Identity(Facts(file)); }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
-
-        static (uint, uint, ulong) Identity(FileFacts of) => (of.DeviceMajor, of.DeviceMinor, of.Inode);
     }
+
+    /// <summary>Whether two names are those of one file.</summary>
+    public static bool IsSame(SafeFileHandle dir, string name, string other)
+    {
+        try { return Identity(Facts(dir, name)) == Identity(Facts(dir, other)); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return false; }
+    }
+
+    static (uint, uint, ulong) Identity(FileFacts of) => (of.DeviceMajor, of.DeviceMinor, of.Inode);
 
     static bool Has(SafeFileHandle dir, string name) => VolumeFiles.Has(dir, name);
 

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Clinker.Gluster;
 
 /// <summary>
-/// Which part of an image's file holds which part of its disk (docs/interop/qcow2.txt of QEMU). Only for images that are whole by
-/// themselves, and in which data is plain: neither encrypted nor compressed. Remembers nothing of the file but its header and the
+/// Which part of an image's file holds which part of its disk (docs/interop/qcow2.txt of QEMU). Only for images in which data is
+/// plain, neither encrypted nor compressed, and lies in their own file or in one under it. Remembers nothing of the file but its header and the
 /// table it looked into last; that of an image that somebody has open may be stale. Blocks: lane threads only.
 /// </summary>
 internal sealed class Qcow2Map
@@ -27,7 +27,7 @@ internal sealed class Qcow2Map
         var header = new byte[HeaderBytes];
         var read = Libc.ReadAll(file, header, 0);
         if (Qcow2Header.Read(file) is not { } facts) throw new InvalidDataException("is no qcow2 image");
-        if (facts.NeedsOthers) throw new InvalidDataException("is a qcow2 image that needs other files");
+        if (facts.HasDataFile) throw new InvalidDataException("is a qcow2 image that needs other files");
         var version = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
         clusterBits = (int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(20));
         var features = version >= 3 ? BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(72)) : 0;
@@ -50,9 +50,13 @@ internal sealed class Qcow2Map
     public long Bytes { get; }
 
     /// <summary>Where in the file a part of the disk lies.</summary>
-    /// <param name="Host">Null: nowhere; it reads as zeroes.</param>
+    /// <param name="Host">Null: nowhere.</param>
     /// <param name="Length">Of what lies there in one piece, from the asked offset on.</param>
-    public readonly record struct Run(long? Host, long Length);
+    /// <param name="IsBelow">It is what the file under it has; where there is none, and otherwise without a place, it reads as zeroes.</param>
+    public readonly record struct Run(long? Host, long Length, bool IsBelow = false);
+
+    /// <summary>Whether nothing at all was ever written to it.</summary>
+    public bool IsEmpty => Array.TrueForAll(tables, t => (t & OffsetMask) == 0);
 
     /// <summary>What holds the disk from an offset on, as far as that is of one kind and in one piece, within one table.</summary>
     /// <exception cref="InvalidDataException">The image is broken, or compressed there.</exception>
@@ -62,24 +66,24 @@ internal sealed class Qcow2Map
         var (index, cluster) = ((int)(offset / perTable), 1L << clusterBits);
         var left = Math.Min(Bytes, (index + 1) * perTable) - offset;
         var at = (long)(tables[index] & OffsetMask);
-        if (at == 0) return new(null, left);
+        if (at == 0) return new(null, left, IsBelow: true);
         if (tableAt != at)
         {
             Numbers(file, at, table.Length).CopyTo(table, 0);
             tableAt = at;
         }
         var first = (int)(offset % perTable >> clusterBits);
-        var host = Host(table[first]);
+        var (host, below) = Entry(table[first]);
         var length = cluster - offset % cluster;
-        for (var i = first + 1; i < table.Length && length < left && Host(table[i]) == (host is { } h ? h + ((long)(i - first) << clusterBits) : null); i++)
+        for (var i = first + 1; i < table.Length && length < left && Entry(table[i]) == (host is { } h ? h + ((long)(i - first) << clusterBits) : null, below); i++)
             length += cluster;
-        return new(host + offset % cluster, Math.Min(length, left));
+        return new(host + offset % cluster, Math.Min(length, left), below);
     }
 
-    static long? Host(ulong entry)
+    static (long? Host, bool IsBelow) Entry(ulong entry)
     {
         if ((entry & Compressed) != 0) throw new InvalidDataException("is a qcow2 image with compressed parts: convert it with qemu-img first");
-        return (entry & ReadsAsZero) != 0 || (entry & OffsetMask) == 0 ? null : (long)(entry & OffsetMask);
+        return (entry & ReadsAsZero) != 0 ? (null, false) : (entry & OffsetMask) == 0 ? (null, true) : ((long)(entry & OffsetMask), false);
     }
 
     static ulong[] Numbers(SafeFileHandle file, long at, int count)

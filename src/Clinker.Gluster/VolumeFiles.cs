@@ -29,7 +29,7 @@ internal static class VolumeFiles
     /// A delete is an operation of its own, and its generation says nothing of those under which the volume was made: so many are
     /// looked for in any case. What a create of yet more attempts left, which then was given up, is the sweep's.
     /// </summary>
-    const long UsualGenerations = 4;
+    public const long UsualGenerations = 4;
     /// <summary>For more work files than this the directory is listed, else each is asked for by its name.</summary>
     const long GenerationsByName = 8;
     /// <summary>Until it is done.</summary>
@@ -52,7 +52,7 @@ internal static class VolumeFiles
             var facts = Facts(file);
             if (!facts.IsRegular) throw Occupied(name, "is no regular file");
             var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(file)?.Bytes : facts.Size;
-            if (size is null || (size != spec.Bytes && !spec.IsSnapshot)) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
+            if (size is null || (size != spec.Bytes && !spec.IsSnapshot && spec.Name is null)) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
             ChangeMode(file, spec.Mode);
             Sync(file);
         }
@@ -121,6 +121,43 @@ internal static class VolumeFiles
 
     static long Padded(SafeFileHandle image) => (Facts(image).Size + Qcow2Unit - 1) / Qcow2Unit * Qcow2Unit;
 
+    /// <summary>
+    /// Writes a volume's .info under its work name, which carries the operation's id and the lease's generation as that of a file does that
+    /// replaces another: a worker that comes late can put nothing there but its own, and that is gone.
+    /// </summary>
+    public static void BeginNote(SafeFileHandle dir, Layout layout, VolumeSpec spec, ChainInfo info, Work work)
+    {
+        var name = layout.InfoWork(spec.Id, OperationOf(work), work.Generation);
+        Gone(dir, name);
+        using var file = OpenAt(dir, name, O_RDWR | O_CREAT | O_EXCL, OwnerOnly);
+        Write(file, info.Write(), 0);
+        ChangeMode(file, spec.Mode);
+        Sync(file);
+    }
+
+    /// <summary>Puts it in the place of the one that there is. A volume that is there is never without the one that it has.</summary>
+    public static void PublishNote(Place place, SafeFileHandle dir, Layout layout, VolumeSpec spec, Work work, CancellationToken token)
+    {
+        var name = layout.InfoWork(spec.Id, OperationOf(work), work.Generation);
+        using var file = OpenAt(dir, name, O_RDWR | O_NONBLOCK);
+        token.ThrowIfCancellationRequested();
+        place.Prove(dir);
+        Rename(dir, name, layout.Info(spec.Id));
+        Sync(file);
+        SyncNames(dir);
+    }
+
+    static string OperationOf(Work work) => work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work));
+
+    /// <summary>Sees to it that no lease of this operation before this one puts its .info there any more.</summary>
+    public static void ForgetNotes(SafeFileHandle dir, Layout layout, VolumeSpec spec, Work work)
+    {
+        if (work.Operation is null) return;
+        if (work.Generation > GenerationsByName) ForgetAll(dir, layout, spec.Id, of => of.Replacing == work.Operation && of.Generation < work.Generation);
+        else
+            for (var g = 1L; g < work.Generation; g++) Gone(dir, layout.InfoWork(spec.Id, work.Operation, g));
+    }
+
     /// <summary>Unlinks the work files of this generation and of all before it: whoever works on one of those can't publish it any more.</summary>
     public static void Forget(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
@@ -148,51 +185,33 @@ internal static class VolumeFiles
             for (var g = 1L; g <= upTo; g++) Gone(dir, layout.Work(spec, g));
         else
             foreach (var name in Names(dir))
-                if (layout.Parse(name) is { Replacing: null } of && of.Kind == spec.WorkKind && of.Id == spec.Id && of.Generation <= upTo) Gone(dir, name);
+                if (name.StartsWith(layout.Final(spec) + ".g", StringComparison.Ordinal) && layout.Parse(name) is { } of && of.Generation <= upTo) Gone(dir, name);
     }
 
-    /// <summary>Takes away all that the volume or snapshot has under its names. What isn't there is as good.</summary>
+    /// <summary>Takes away a snapshot that is a whole copy, and all that is under work for it. What isn't there is as good.</summary>
     public static void Remove(SafeFileHandle dir, Layout layout, VolumeSpec spec)
     {
-        // Work files first: once they are gone, no late worker can make the volume appear again.
+        // Work files first: once they are gone, no late worker can make it appear again.
         Forget(dir, layout, spec, Math.Max(spec.Generation, UsualGenerations));
-        if (!spec.IsSnapshot) Gone(dir, layout.Info(spec.Id));
-        SafeFileHandle? file = null;
-        try { file = OpenAt(dir, layout.Final(spec), O_RDWR | O_NONBLOCK); }
-        catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.ENXIO or Errno.EACCES) { /* unlink says more */ }
-        using (file)
-        {
-            var wanted = file is not null && Facts(file).Links > 1; // by whoever gave it another name
-            if (!Gone(dir, layout.Final(spec)) || file is null) { SyncNames(dir); return; }
-            // The unlinked file's fsync is what makes the unlink durable on a brick. Emptied first: nobody wants its bytes flushed.
-            if (!wanted) Truncate(file, 0);
-            Sync(file);
-        }
+        RemoveName(dir, layout.Final(spec));
         SyncNames(dir);
     }
 
-    /// <summary>Opens the published file of a volume or snapshot of which the whole content is wanted, and says how large a user sees it.</summary>
-    /// <exception cref="FaultException">It is not there, or not whole by itself. Nothing of it was read.</exception>
-    public static (SafeFileHandle File, long Bytes) OpenWhole(SafeFileHandle dir, Layout layout, VolumeSpec spec, string verb, int flags = O_RDONLY)
+    /// <summary>Unlinks a name, durably; false when that was not the file's last one, which then goes on being what it is.</summary>
+    public static bool RemoveName(SafeFileHandle dir, string name)
     {
-        var name = layout.Final(spec);
-        SafeFileHandle file;
-        try { file = OpenAt(dir, name, flags | O_NONBLOCK); }
-        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { throw Refused("is not there"); }
-        catch (ErrnoException e) when (e.Errno is Errno.ELOOP or Errno.EISDIR or Errno.ENXIO) { throw Refused("is no regular file"); }
-        try
+        SafeFileHandle? file = null;
+        try { file = OpenAt(dir, name, O_RDWR | O_NONBLOCK); }
+        catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.ENXIO or Errno.EACCES) { /* unlink says more */ }
+        using (file)
         {
-            var facts = Facts(file);
-            if (!facts.IsRegular) throw Refused("is no regular file");
-            if (!spec.IsSnapshot && Has(dir, layout.Info(spec.Id)))
-                throw Refused("is part of a chain of snapshots that Cinder's own driver took: delete those with it first");
-            if (spec.Format == VolumeFormat.Raw) return (file, facts.Size);
-            var header = Qcow2Header.Read(file) ?? throw Refused("is no qcow2 image, as it should be");
-            return header.NeedsOthers ? throw Refused("is a qcow2 image that needs other files") : (file, header.Bytes);
+            if (!Gone(dir, name) || file is null) return true;
+            // The unlinked file's fsync is what makes the unlink durable on a brick, and its answer tells the names that are left.
+            Sync(file);
+            if (Facts(file).Links > 0) return false;
+            Truncate(file, 0);
+            return true;
         }
-        catch { file.Dispose(); throw; }
-
-        FaultException Refused(string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
     }
 
     /// <summary>Whether there is anything of that name.</summary>
@@ -224,7 +243,7 @@ internal static class VolumeFiles
     /// <summary>What lies in the directory.</summary>
     public static Inventory List(SafeFileHandle dir, Layout layout)
     {
-        var (volumes, snapshots) = (new SortedSet<string>(StringComparer.Ordinal), new SortedSet<string>(StringComparer.Ordinal));
+        var (volumes, snapshots, hidden) = (Sorted(), Sorted(), Sorted());
         var litter = new List<Litter>();
         foreach (var name in Names(dir))
             switch (layout.Parse(name))
@@ -233,9 +252,23 @@ internal static class VolumeFiles
                 case { Kind: FileKind.Snapshot } of: snapshots.Add(of.Id); break;
                 case { Kind: FileKind.Work } of: litter.Add(new(name, new("volume", of.Id))); break;
                 case { Kind: FileKind.SnapshotWork } of: litter.Add(new(name, new("snapshot", of.Id))); break;
+                case { Kind: FileKind.Info } of:
+                    if (Info(of.Id) is not { } info) break;
+                    snapshots.UnionWith(info.Snapshots.Keys);
+                    if (info is { Active: null, Kept: not null }) hidden.Add(of.Id);
+                    break;
             }
+        volumes.ExceptWith(hidden);
         litter.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
-        return new(volumes.ToList(), snapshots.ToList(), litter);
+        return new(volumes.ToList(), snapshots.ToList(), litter) { HiddenIds = hidden.ToList() };
+
+        static SortedSet<string> Sorted() => new(StringComparer.Ordinal);
+
+        ChainInfo? Info(string id)
+        {
+            try { return ChainInfo.Read(dir, layout, id, "list the volumes"); }
+            catch (FaultException) { return null; /* whoever works on that volume is told */ }
+        }
     }
 
     /// <summary>Unlinks a work file by its name.</summary>
@@ -268,5 +301,14 @@ internal static class VolumeFiles
 internal sealed record VolumeSpec(
     string Id, long Bytes, VolumeFormat Format, Provisioning Provisioning, uint Mode, long Generation, bool IsSnapshot = false, string? Replacing = null)
 {
+    /// <summary>Of a snapshot: the volume that it is of.</summary>
+    public string? VolumeId { get; init; }
+
+    /// <summary>The name that the file gets, where that is another than the volume's own: that of an overlay.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The file that it is to stand on.</summary>
+    public DiskFile? Under { get; init; }
+
     public FileKind WorkKind => IsSnapshot ? FileKind.SnapshotWork : FileKind.Work;
 }

@@ -1,5 +1,6 @@
 using Clinker.Drivers;
 using Clinker.Gluster;
+using Clinker.Snapshots;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -12,7 +13,11 @@ public class DirectoryDriverContract : DriverContract
 
     protected string Root => root;
     protected virtual string Pools => root;
-    protected virtual DirectoryOptions Options => new() { Paths = [Path.Combine(Pools, "a"), Path.Combine(Pools, "b")] };
+    protected virtual DirectoryOptions Options => new()
+    {
+        Paths = [Path.Combine(Pools, "a"), Path.Combine(Pools, "b")],
+        CloneMode = CloneMode.Full,
+    };
 
     protected override ValueTask<Driver> Open() =>
         ValueTask.FromResult<Driver>(new DirectoryDriver("dir", Options, TimeProvider.System, NullLogger.Instance));
@@ -26,14 +31,14 @@ public class DirectoryDriverContract : DriverContract
     protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
         Half(pool, $"volume-{volumeId}.g{generation}");
 
-    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
-        Half(pool, $"snapshot-{snapshotId}.g{generation}");
+    protected override ValueTask<string> HalfTake(string pool, Snapshot snapshot, long generation) =>
+        Half(pool, (Options.CloneMode == CloneMode.Thin ? $"volume-{snapshot.VolumeId}.{snapshot.Id}" : $"snapshot-{snapshot.Id}") + $".g{generation}");
 
     protected override ValueTask Write(string pool, string volumeId, string content) =>
-        DiskContent.Write(Path.Combine(pool, $"volume-{volumeId}"), Options.Format, content);
+        DiskContent.WriteVolume(pool, volumeId, Options.Format, content);
 
     protected override ValueTask<string> Read(string pool, string id) =>
-        DiskContent.Read(new[] { "volume", "snapshot" }.Select(k => Path.Combine(pool, $"{k}-{id}")).First(File.Exists), Options.Format);
+        DiskContent.ReadAny(pool, id, Options.Format);
 
     protected override ValueTask Put(string pool, string name, int sizeGb, string content) =>
         DiskContent.Make(Path.Combine(pool, name), Options.Format, sizeGb, content);
@@ -48,7 +53,19 @@ public class DirectoryDriverContract : DriverContract
     }
 
     protected override async ValueTask<long?> SizeOf(string pool, string volumeId) =>
-        await DiskContent.Size(Path.Combine(pool, $"volume-{volumeId}"), Options.Format);
+        await DiskContent.SizeOf(pool, volumeId, Options.Format);
+}
+
+/// <summary>The contract where snapshots and clones stand on frozen files.</summary>
+public sealed class ThinDirectoryDriverContract : DirectoryDriverContract
+{
+    protected override DirectoryOptions Options => base.Options with { CloneMode = CloneMode.Thin };
+}
+
+/// <summary>The same where volumes are qcow2 images themselves.</summary>
+public sealed class ThinQcow2DirectoryDriverContract : Qcow2DirectoryDriverContract
+{
+    protected override DirectoryOptions Options => base.Options with { CloneMode = CloneMode.Thin };
 }
 
 /// <summary>The contract with all room taken beforehand.</summary>

@@ -13,6 +13,56 @@ public static class DiskContent
     static readonly long[] Places = [0, (300L << 20) + 123, (1L << 30) - Room];
     static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
+    /// <summary>Writes to a volume: to the file that a host is told of.</summary>
+    /// <param name="format">Of volumes that are one file.</param>
+    public static ValueTask WriteVolume(string directory, string volumeId, VolumeFormat format, string content)
+    {
+        var top = Top(directory, volumeId, format);
+        return Write(Path.Combine(directory, top.Name), top.Format, content);
+    }
+
+    /// <summary>What is in a volume or snapshot.</summary>
+    public static ValueTask<string> ReadAny(string directory, string id, VolumeFormat format)
+    {
+        if (File.Exists(Path.Combine(directory, $"snapshot-{id}"))) return Read(Path.Combine(directory, $"snapshot-{id}"), format);
+        // A snapshot that is no file of its own: what its overlay stands on.
+        var overlay = Directory.EnumerateFiles(directory, $"volume-*.{id}")
+            .FirstOrDefault(f => File.Exists(f[..^37] + ".info") && File.ReadAllText(f[..^37] + ".info").Contains($"\"{id}\"", StringComparison.Ordinal));
+        var top = overlay is null ? Top(directory, id, format) : Under(directory, Path.GetFileName(overlay));
+        return Read(Path.Combine(directory, top.Name), top.Format);
+    }
+
+    public static ValueTask<long> SizeOf(string directory, string volumeId, VolumeFormat format)
+    {
+        var top = Top(directory, volumeId, format);
+        return Size(Path.Combine(directory, top.Name), top.Format);
+    }
+
+    /// <summary>The file with which a volume begins.</summary>
+    static DiskFile Top(string directory, string volumeId, VolumeFormat format)
+    {
+        var own = Path.Combine(directory, $"volume-{volumeId}");
+        var info = File.Exists(own + ".info") ? System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(own + ".info")) : null;
+        var name = (string?)info?["active"] ?? Path.GetFileName(own);
+        return new(name, name != Path.GetFileName(own) || IsClone(own) ? VolumeFormat.Qcow2 : format);
+    }
+
+    static DiskFile Under(string directory, string overlay)
+    {
+        using var file = File.OpenHandle(Path.Combine(directory, overlay), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var header = Qcow2Header.Read(file)!.Value;
+        return new(header.Backing!, header.BackingFormat == "raw" ? VolumeFormat.Raw : VolumeFormat.Qcow2);
+    }
+
+    static bool IsClone(string path) => Directory.EnumerateFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".*-*-*-*-*").Any(f => !f.EndsWith(".g1", StringComparison.Ordinal))
+        && File.Exists(path) && IsOverlay(path);
+
+    static bool IsOverlay(string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return Qcow2Header.Read(file) is { Backing: not null };
+    }
+
     public static async ValueTask Write(string path, VolumeFormat format, string content)
     {
         var bytes = new byte[Room];

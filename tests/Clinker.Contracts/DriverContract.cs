@@ -1,6 +1,7 @@
 using Clinker.Drivers;
 using Clinker.Host;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 using Xunit;
 
@@ -28,7 +29,7 @@ public abstract partial class DriverContract : IAsyncLifetime
     protected virtual ValueTask<long?> SizeOf(string pool, string volumeId) => ValueTask.FromResult<long?>(null);
 
     /// <summary>Leaves what a snapshot's taking leaves that died before it published, and says under which name it is listed.</summary>
-    protected abstract ValueTask<string> HalfTake(string pool, string snapshotId, long generation);
+    protected abstract ValueTask<string> HalfTake(string pool, Snapshot snapshot, long generation);
 
     /// <summary>Writes to a volume, as who has it attached does.</summary>
     protected abstract ValueTask Write(string pool, string volumeId, string content);

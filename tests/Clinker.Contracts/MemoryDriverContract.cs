@@ -1,5 +1,6 @@
 using Clinker.Drivers;
 using Clinker.Drivers.Memory;
+using Clinker.Snapshots;
 
 namespace Clinker.Contracts;
 
@@ -13,8 +14,8 @@ public sealed class MemoryDriverContract : DriverContract
     protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
         ValueTask.FromResult(shares.LeaveHalfMade(pool, volumeId, generation));
 
-    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
-        ValueTask.FromResult(shares.LeaveHalfTaken(pool, snapshotId, generation));
+    protected override ValueTask<string> HalfTake(string pool, Snapshot snapshot, long generation) =>
+        ValueTask.FromResult(shares.LeaveHalfTaken(pool, snapshot.Id, generation));
 
     protected override ValueTask<long?> SizeOf(string pool, string volumeId) =>
         ValueTask.FromResult<long?>(shares.Find(volumeId)!.SizeGb * (1L << 30));

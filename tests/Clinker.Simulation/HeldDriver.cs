@@ -38,7 +38,7 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
         return await inner.Create(volume, work);
     }
 
-    public override Task Delete(Volume volume, Work work) => inner.Delete(volume, work);
+    public override Task Delete(Volume volume, Work work, Volume? source = null) => inner.Delete(volume, work, source);
 
     public override Abilities Can => inner.Can;
 
@@ -46,7 +46,7 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
 
     public override Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work) => inner.CreateSnapshot(volume, snapshot, work);
 
-    public override Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work) => inner.DeleteSnapshot(volume, snapshot, work);
+    public override Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true) => inner.DeleteSnapshot(volume, snapshot, work, quiet);
 
     public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
         inner.CreateFromSnapshot(volume, origin, snapshot, work);

@@ -63,6 +63,7 @@ public sealed record ConnectVolume(string VolumeId, string? AttachmentId, Connec
     {
         await Turns.Demand(tx, row, VolumeId);
         await Writers.DemandQuiet(tx, VolumeId, means);
+        await FilesTurn.Take(tx, row, VolumeId);
         var shared = await tx.Attachments.Connected(VolumeId, Connector.Host, otherThan: null);
         if (AttachmentId is null) return new(shared, null);
         var attachment = await tx.Attachments.Get(AttachmentId);

@@ -83,6 +83,7 @@ public sealed record CreateBackup(
             return (b, await tx.Volumes.Get(b.VolumeId), b.SnapshotId is { } of ? await tx.Snapshots.Get(of) : null);
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, volume.Id);
 
         var container = await saga.Commit("begin", tx => Begin(tx, saga, backup));
         var place = new BackupPlace(container, BackupId);

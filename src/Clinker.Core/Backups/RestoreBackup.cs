@@ -37,6 +37,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
     {
         var (volume, backup) = await saga.Read(async tx => (await tx.Volumes.Get(VolumeId), await tx.Backups.Get(BackupId)));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, VolumeId);
         await saga.Step(OnStorage,
             async () =>
             {

@@ -35,7 +35,8 @@ public abstract class Driver : IAsyncDisposable
     /// Ensures that nothing of the volume is left in its pool, durable on return. A volume that was never made is no fault;
     /// one that can't be looked for (share down) is.
     /// </summary>
-    public abstract Task Delete(Volume volume, Work work);
+    /// <param name="source">Of a clone that is given up: what it was being made of, at which nothing of that is left either.</param>
+    public abstract Task Delete(Volume volume, Work work, Volume? source = null);
 
     /// <summary>What it can do beyond that. Operations and the scheduler ask before they call.</summary>
     public virtual Abilities Can => Abilities.None;
@@ -53,7 +54,8 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots");
 
     /// <summary>Ensures that nothing of the snapshot is left; volumes made from it keep their content. One that was never made is no fault.</summary>
-    public virtual Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("delete snapshots");
+    /// <param name="quiet">Whether nobody reads or writes the volume meanwhile: what is kept of it may be put together then.</param>
+    public virtual Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true) => throw CanNot("delete snapshots");
 
     /// <summary>
     /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
@@ -214,9 +216,13 @@ public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
 
 /// <summary>What lies in a pool.</summary>
 /// <param name="VolumeIds">One for each volume that has a published file.</param>
-/// <param name="SnapshotIds">One for each snapshot that has a published file.</param>
+/// <param name="SnapshotIds">One for each snapshot that is there, as a file or as what a volume stands on.</param>
 /// <param name="Litter">Files under work.</param>
-public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter);
+public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter)
+{
+    /// <summary>Volumes that were deleted, and of which something is kept since others stand on it.</summary>
+    public IReadOnlyList<string> HiddenIds { get; init; } = [];
+}
 
 /// <summary>A name in a pool.</summary>
 /// <param name="As">The volume or snapshot whose file would be called so, whether there is such a one or not; null for other names.</param>

@@ -119,11 +119,13 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
 
         await saga.HandTo(PoolName.Parse(volumes[0].Volume.Host!).Queue); // they all lie where their sources do
 
+        await CreateVolume.FilesTurnOf(saga, Members.Select(m => m.Source));
+
         var disks = new List<VolumeOnDisk>();
         foreach (var (volume, make) in volumes)
             disks.Add(await saga.Step($"create {volume.Id}",
                 () => make.Make(saga, volume),
-                undo: () => saga.Driver.Delete(volume, saga.Work)));
+                undo: () => make.Unmake(saga, volume)));
 
         await saga.Finish(async tx =>
         {

@@ -61,6 +61,7 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
     public override async Task Run(Saga saga)
     {
         await saga.HandTo(Backend);
+        await FilesTurn.Take(saga, await VolumeIds(saga));
         foreach (var id in Snapshots)
         {
             var (snapshot, volume) = await saga.Read(async tx =>
@@ -83,6 +84,13 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
             await LetGo(tx, saga.Row);
         });
     }
+
+    Task<List<string>> VolumeIds(Saga saga) => saga.Read(async tx =>
+    {
+        var ids = new List<string>();
+        foreach (var id in Snapshots) ids.Add((await tx.Snapshots.Get(id)).VolumeId);
+        return ids;
+    });
 
     /// <summary>Hosts that wait for one of the volumes may have it.</summary>
     async Task LetGo(Tx tx, OperationRow row)

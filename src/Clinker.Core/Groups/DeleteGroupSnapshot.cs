@@ -4,6 +4,7 @@ using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Volumes;
 using static Clinker.Groups.GroupStatus;
 
 namespace Clinker.Groups;
@@ -41,6 +42,13 @@ public sealed record DeleteGroupSnapshot(string GroupSnapshotId, string Backend,
     public override async Task Run(Saga saga)
     {
         await saga.HandTo(Backend);
+        var quiet = await FilesTurn.Take(saga, await saga.Read(async tx =>
+        {
+            var ids = new List<string>();
+            foreach (var id in Snapshots) // those that are forgotten are so since the turn was taken
+                if (await tx.Snapshots.Find(id) is { } snapshot) ids.Add(snapshot.VolumeId);
+            return ids;
+        }));
         foreach (var id in Snapshots)
         {
             // Null once it is forgotten: both steps are known then.
@@ -48,7 +56,7 @@ public sealed record DeleteGroupSnapshot(string GroupSnapshotId, string Backend,
             await saga.Step($"delete {id}", async () =>
             {
                 var volume = await saga.Read(tx => tx.Volumes.Get(snapshot!.VolumeId));
-                await saga.Driver.DeleteSnapshot(volume, snapshot!, saga.Work); // what is gone stays gone: no undo
+                await saga.Driver.DeleteSnapshot(volume, snapshot!, saga.Work, quiet); // what is gone stays gone: no undo
             });
             await saga.Commit($"forget {id}", async tx =>
             {

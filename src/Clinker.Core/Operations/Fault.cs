@@ -146,4 +146,7 @@ public sealed class FaultException(Fault fault, Exception? cause = null) : Excep
     /// undo. False when in doubt.
     /// </summary>
     public bool NothingDone { get; init; }
+
+    /// <summary>It passes as soon as other work of ours has ended, however long that takes: waiting for it is no failure.</summary>
+    public bool Waits { get; init; }
 }

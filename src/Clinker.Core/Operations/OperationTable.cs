@@ -297,6 +297,18 @@ public readonly struct OperationTable(Tx tx)
         if (queue is not null) tx.Wake(queue);
     }
 
+    /// <summary>Has an operation hold one more resource until it has ended.</summary>
+    public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
+
+    /// <summary>Whether an operation that has come past a step reads a volume or one of its snapshots.</summary>
+    public async Task<bool> AnyReader(string volumeId, string step, string otherThan) => 0 < await tx.Number($"""
+        select count(*) from journal j join operation o on o.id = j.operation
+        where j.step = {step} and j.event = {JournalEvent.Done} and o.id <> {otherThan} and o.status in ('queued', 'running', 'unwinding', 'stuck')
+          and ((o.about_kind = 'volume' and o.about_id = {volumeId})
+            or exists (select 1 from hold h where h.operation = o.id and ((h.kind = 'volume' and h.id = {volumeId})
+              or (h.kind = 'snapshot' and h.id in (select s.id from snapshot s where s.volume_id = {volumeId})))))
+        """);
+
     /// <summary>Whether an operation reads from the resource and so keeps it from being deleted.</summary>
     public async Task<bool> Held(About about) =>
         0 < await tx.Number($"select count(*) from hold where kind = {about.Kind} and id = {about.Id}");

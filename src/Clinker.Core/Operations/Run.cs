@@ -147,10 +147,11 @@ sealed partial class Run : IDisposable
                 }
                 catch (Exception e) when (ToFault(e) is { } fault)
                 {
-                    if (fault.Transient && attempts + 1 < Backoff.MaxAttempts)
+                    var failures = e is FaultException { Waits: true } ? Math.Min(attempts + 1, Backoff.WhileWaiting) : attempts + 1;
+                    if (fault.Transient && failures < Backoff.MaxAttempts)
                     {
-                        await PutBack(Backoff.After(attempts), attempts + 1, fault);
-                        Log.Later(log, Row.Kind, Row.Id, attempts + 1, fault.Message, Row.RequestId);
+                        await PutBack(Backoff.After(failures - 1), failures, fault);
+                        Log.Later(log, Row.Kind, Row.Id, failures, fault.Message, Row.RequestId);
                         return;
                     }
                     Log.Fault(log, Row.Kind, Row.Id, fault.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
@@ -304,6 +305,9 @@ static class Backoff
 {
     /// <summary>Failures in a row before a transient fault counts as one that lasts, or an undo as stuck: about three minutes.</summary>
     public const int MaxAttempts = 14;
+
+    /// <summary>As how many failures in a row it counts that other work of ours has not ended yet: so it is asked for every second or two.</summary>
+    public const int WhileWaiting = 5;
 
     /// <summary>
     /// The same for an undo whose fault is transient: about an hour. Until then nobody can do more than wait for the backend

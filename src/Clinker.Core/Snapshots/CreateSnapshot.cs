@@ -69,6 +69,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
             return (s, await tx.Volumes.Get(s.VolumeId));
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Take(saga, volume.Id);
         await saga.Step("snapshot",
             () => Take(saga, volume, snapshot),
             undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));

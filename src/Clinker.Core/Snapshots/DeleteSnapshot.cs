@@ -1,8 +1,10 @@
 using System.Text.Json.Serialization.Metadata;
+using Clinker.Attachments;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Store;
+using Clinker.Volumes;
 using static Clinker.Snapshots.SnapshotStatus;
 
 namespace Clinker.Snapshots;
@@ -42,8 +44,13 @@ public sealed record DeleteSnapshot(string SnapshotId) : Operation
             return (s, await tx.Volumes.Get(s.VolumeId));
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
-        await saga.Step("delete", () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work)); // what is gone stays gone: no undo
-        await saga.Finish(tx => Forget(tx, snapshot));
+        var quiet = await FilesTurn.Take(saga, volume.Id);
+        await saga.Step("delete", () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work, quiet)); // what is gone stays gone: no undo
+        await saga.Finish(async tx =>
+        {
+            await Forget(tx, snapshot);
+            await Turns.Next(tx, saga.Row, volume.Id);
+        });
     }
 
     /// <summary>The rows of a snapshot of which nothing is left on the storage, all in one transaction.</summary>
@@ -58,5 +65,6 @@ public sealed record DeleteSnapshot(string SnapshotId) : Operation
     {
         await tx.Snapshots.Settle(SnapshotId, Deleting, ErrorDeleting);
         await tx.Messages.Add(row, "VOLUME_SNAPSHOT", SnapshotId, MessageAction.DeleteSnapshot, fault);
+        await Turns.Next(tx, row, (await tx.Snapshots.Get(SnapshotId)).VolumeId);
     }
 }

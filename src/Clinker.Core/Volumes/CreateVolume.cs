@@ -73,6 +73,8 @@ public sealed record CreateVolume(
 
         await saga.HandTo(PoolName.Parse(place).Queue); // from here on, a worker that reaches this backend
 
+        await FilesTurnOf(saga, [Source]);
+
         if (Source is VolumeSource.OfImage)
             await saga.Commit("download", async tx => { await tx.Volumes.Settle(VolumeId, Creating, Downloading); return true; });
 
@@ -96,7 +98,7 @@ public sealed record CreateVolume(
         Task<(VolumeOnDisk?, Fault?)> MakeIn(string pool, string step)
         {
             var there = volume with { Host = pool };
-            return saga.Try(step, () => Make(saga, there), undo: () => saga.Driver.Delete(there, saga.Work), MayGoElsewhere);
+            return saga.Try(step, () => Make(saga, there), undo: () => Unmake(saga, there), MayGoElsewhere);
         }
     }
 
@@ -150,6 +152,20 @@ public sealed record CreateVolume(
         return source ?? others;
     }
 
+    /// <summary>A clone freezes the file with which its source begins; what is made of a snapshot only reads.</summary>
+    internal static async Task FilesTurnOf(Saga saga, IEnumerable<VolumeSource?> sources)
+    {
+        var all = sources.ToList();
+        if (all.OfType<VolumeSource.OfVolume>().Select(s => s.Id).ToList() is { Count: > 0 } volumes) await FilesTurn.Take(saga, volumes);
+        else if (all.OfType<VolumeSource.OfSnapshot>().ToList() is { Count: > 0 } snapshots)
+            await FilesTurn.Pass(saga, await saga.Read(async tx =>
+            {
+                var ids = new List<string>();
+                foreach (var of in snapshots) ids.Add((await tx.Snapshots.Get(of.Id)).VolumeId);
+                return ids;
+            }));
+    }
+
     internal async Task<VolumeOnDisk> Make(Saga saga, Volume volume)
     {
         switch (Source)
@@ -172,6 +188,9 @@ public sealed record CreateVolume(
                 return await saga.Driver.Create(volume, saga.Work);
         }
     }
+
+    internal async Task Unmake(Saga saga, Volume volume) =>
+        await saga.Driver.Delete(volume, saga.Work, Source is VolumeSource.OfVolume of ? await saga.Read(tx => tx.Volumes.Get(of.Id)) : null);
 
     static async Task<(Snapshot Snapshot, Volume Volume)> Origin(Tx tx, VolumeSource.OfSnapshot of)
     {

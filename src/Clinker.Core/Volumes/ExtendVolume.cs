@@ -45,6 +45,7 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
     {
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)); // its size stays what it was until the end
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, VolumeId);
 
         await saga.Commit("room",
             async tx =>

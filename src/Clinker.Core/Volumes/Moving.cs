@@ -26,6 +26,7 @@ static class Moving
     public static async Task<VolumeOnDisk> Copy(Saga saga, Volume volume, string pool, string fileId)
     {
         await saga.HandTo(PoolName.Parse(pool).Queue); // where it is to be; the same worker must reach where it is
+        await FilesTurn.Pass(saga, volume.Id);
         var to = volume with { Host = pool, NameId = fileId, ProviderLocation = null, Format = null };
         var disk = await saga.Step("copy",
             () => Fill(saga, volume, to),

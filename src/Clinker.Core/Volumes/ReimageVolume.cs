@@ -40,6 +40,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
     {
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, VolumeId);
         var words = await saga.Step(OnStorage,
             async () =>
             {

@@ -52,6 +52,7 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
     {
         var (volume, snapshot) = await saga.Read(async tx => (await tx.Volumes.Get(VolumeId), await tx.Snapshots.Get(SnapshotId)));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, VolumeId);
         await saga.Step(OnStorage,
             async () =>
             {

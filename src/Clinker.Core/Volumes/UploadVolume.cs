@@ -55,6 +55,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
             undo: () => Forget(saga));
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
+        await FilesTurn.Pass(saga, VolumeId);
         // One that is in use is read as it was at one moment: from a snapshot that is there only meanwhile.
         var moment = volume.PreviousStatus == InUse ? Moment.Of(volume, saga.Row.Id) : null;
         if (moment is not null) await Moment.Take(saga, volume, moment, "upload volumes in use");

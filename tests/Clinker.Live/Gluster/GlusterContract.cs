@@ -1,6 +1,7 @@
 using Clinker.Contracts;
 using Clinker.Drivers;
 using Clinker.Gluster;
+using Clinker.Snapshots;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -57,8 +58,8 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
     protected override ValueTask<string> HalfMake(string pool, string volumeId, long generation) =>
         Half(pool, $"volume-{volumeId}.g{generation}");
 
-    protected override ValueTask<string> HalfTake(string pool, string snapshotId, long generation) =>
-        Half(pool, $"snapshot-{snapshotId}.g{generation}");
+    protected override ValueTask<string> HalfTake(string pool, Snapshot snapshot, long generation) =>
+        Half(pool, (Provisioning == Provisioning.Thin ? $"volume-{snapshot.VolumeId}.{snapshot.Id}" : $"snapshot-{snapshot.Id}") + $".g{generation}");
 
     protected override ValueTask Put(string pool, string name, int sizeGb, string content) =>
         DiskContent.Make(PathOf(pool, name), Format, sizeGb, content);
@@ -73,13 +74,13 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
     }
 
     protected override ValueTask Write(string pool, string volumeId, string content) =>
-        DiskContent.Write(PathOf(pool, $"volume-{volumeId}"), Format, content);
+        DiskContent.WriteVolume(Layout.MountPoint(Base, pool), volumeId, Format, content);
 
     protected override ValueTask<string> Read(string pool, string id) =>
-        DiskContent.Read(new[] { "volume", "snapshot" }.Select(k => PathOf(pool, $"{k}-{id}")).First(File.Exists), Format);
+        DiskContent.ReadAny(Layout.MountPoint(Base, pool), id, Format);
 
     protected override async ValueTask<long?> SizeOf(string pool, string volumeId) =>
-        await DiskContent.Size(PathOf(pool, $"volume-{volumeId}"), Format);
+        await DiskContent.SizeOf(Layout.MountPoint(Base, pool), volumeId, Format);
 }
 
 /// <summary>The contract with qcow2 images, as <c>glusterfs_qcow2_volumes</c> makes them.</summary>

@@ -43,7 +43,7 @@ public sealed partial class MemoryDriver(
         return Create(volume, work, "create from volume", () => Grown(Existing(from, "create the volume"), volume), from: source);
     }
 
-    public override async Task Delete(Volume volume, Work work)
+    public override async Task Delete(Volume volume, Work work, Volume? source = null)
     {
         if (volume.Pool is null) return; // never placed, so never made
         await Delete(Reach(volume), VolumeFile(volume), work, "delete");
@@ -65,7 +65,7 @@ public sealed partial class MemoryDriver(
         await Make(pool, SnapshotFile(snapshot), work, "snapshot", () => Existing((pool, VolumeFile(volume)), "take the snapshot"), from: volume);
     }
 
-    public override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work)
+    public override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true)
     {
         if (volume.Pool is null) return;
         await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");

@@ -1,0 +1,56 @@
+using Clinker.Attachments;
+using Clinker.Operations;
+using Clinker.Store;
+
+namespace Clinker.Volumes;
+
+/// <summary>
+/// Which files a volume consists of is changed by one operation at a time: a snapshot freezes the file that there is, a clone too, and what
+/// is left of a snapshot may be put together with its neighbour. Who changes them keeps the turn until it ends; a host that is told where
+/// the volume begins does so too. Who only reads waits until nobody changes them, and is seen by whoever comes after it.
+/// </summary>
+static class FilesTurn
+{
+    const string Step = "files";
+    /// <summary>What is about a volume and leaves its files as they are.</summary>
+    static readonly string[] Readers = [.. Turns.Kinds, nameof(UploadVolume)];
+
+    static About Of(string volumeId) => new("files", volumeId);
+
+    /// <summary>Takes the turn for these volumes, as a step. Whether nobody reads or writes any of them: nobody will as long as it is kept.</summary>
+    public static Task<bool> Take(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Commit(Step, async tx =>
+    {
+        var quiet = true;
+        foreach (var id in volumeIds.Distinct().Order(StringComparer.Ordinal))
+        {
+            await Demand(tx, id);
+            if (await tx.Operations.AnyOther(new("volume", id), Readers)) throw Changed(id);
+            quiet &= !await tx.Attachments.Any(id) && !await tx.Operations.AnyReader(id, Step, otherThan: saga.Row.Id);
+            await tx.Operations.Hold(saga.Row.Id, Of(id));
+        }
+        return quiet;
+    });
+
+    /// <summary>Waits, as a step, until nobody changes the files of these volumes. For what reads one, or has it for itself by its status.</summary>
+    public static Task Pass(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Commit(Step, async tx =>
+    {
+        foreach (var id in volumeIds) await Demand(tx, id);
+        return true;
+    });
+
+    /// <summary>Takes the turn in a transaction of the operation's own.</summary>
+    public static async Task Take(Tx tx, OperationRow row, string volumeId)
+    {
+        await Demand(tx, volumeId);
+        await tx.Operations.Hold(row.Id, Of(volumeId));
+    }
+
+    static async Task Demand(Tx tx, string volumeId)
+    {
+        await tx.Volumes.Find(volumeId, @lock: true);
+        if (await tx.Operations.Held(Of(volumeId))) throw Changed(volumeId);
+    }
+
+    static FaultException Changed(string volumeId) =>
+        new(new Fault.Unavailable($"The files of volume {volumeId} are being changed: this waits for that.")) { NothingDone = true, Waits = true };
+}

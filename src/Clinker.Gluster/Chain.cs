@@ -1,0 +1,207 @@
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+/// <summary>A file by its name in the pool, and how it is to be read: written down somewhere, never guessed.</summary>
+internal readonly record struct DiskFile(string Name, VolumeFormat Format);
+
+/// <summary>One file of a chain.</summary>
+/// <param name="Bytes">The size of the disk that is seen from here.</param>
+/// <param name="Links">How many names it has: every clone gives the file that it stands on a name of its own.</param>
+/// <param name="IsEmpty">An image to which nothing was written.</param>
+internal sealed record Level(DiskFile File, long Bytes, uint Links, bool IsEmpty)
+{
+    public string Name => File.Name;
+}
+
+/// <summary>What a volume takes along when it goes.</summary>
+/// <param name="Names">The topmost first.</param>
+/// <param name="Under">What the lowest of them stands on, which stays since others stand on it too; null: nothing.</param>
+/// <param name="Kept">The lowest of the volume's own names among what stays so; null: none.</param>
+internal sealed record Going(IReadOnlyList<string> Names, DiskFile? Under, string? Kept)
+{
+    public static readonly Going Nothing = new([], null, null);
+}
+
+/// <summary>
+/// The files of one disk, the topmost first: each is an image that holds what was written since the one under it was frozen. These things
+/// are always so, and what follows trusts in them:
+///
+///  - Every image names the file under it by a name that no other file uses. So a file's names are counted (st_nlink) to know who stands on
+///    it: its volume by one, each clone by a further one (<c>volume-CLONE.SOURCE</c>). The last one that goes takes it along.
+///  - A file under another is never written to, but when it has one name only and the one above it is being put into it.
+///  - Of a volume's own names the lowest is <c>volume-ID</c>, or for a clone the name that it gave its source's file.
+///
+/// All blocks: lane threads only.
+/// </summary>
+internal static class Chain
+{
+    /// <summary>Longer ones are broken: QEMU itself refuses them.</summary>
+    const int Most = 200;
+
+    /// <summary>The file with which a volume begins now.</summary>
+    /// <exception cref="FaultException">DriverFailed: the volume is gone, or its .info can't be understood.</exception>
+    public static DiskFile Top(Layout layout, ChainInfo info, VolumeSpec spec, string verb)
+    {
+        if (info is { Active: null, Kept: not null }) throw new Fault.DriverFailed(verb, $"volume {spec.Id} was deleted; only what others stand on is left.").Thrown();
+        return File(layout, spec, info.Active ?? layout.Volume(spec.Id));
+    }
+
+    /// <summary>A file of the volume's: its own is as was written down, and all others are images.</summary>
+    static DiskFile File(Layout layout, VolumeSpec spec, string name) =>
+        new(name, name == layout.Volume(spec.Id) ? spec.Format : VolumeFormat.Qcow2);
+
+    /// <summary>What holds a volume or a snapshot, and where that is.</summary>
+    /// <exception cref="FaultException">DriverFailed.</exception>
+    public static DiskFile Of(SafeFileHandle dir, Layout layout, VolumeSpec spec, string verb) => spec.IsSnapshot
+        ? Frozen(dir, layout, ChainInfo.Read(dir, layout, spec.VolumeId!, verb), spec, verb) ?? new(Layout.Snapshot(spec.Id), spec.Format)
+        : Top(layout, ChainInfo.Read(dir, layout, spec.Id, verb), spec, verb);
+
+    /// <summary>The file that was frozen for a snapshot; null when it is no part of its volume's chain.</summary>
+    /// <param name="snapshot">Of the snapshot, in its volume's format.</param>
+    public static DiskFile? Frozen(SafeFileHandle dir, Layout layout, ChainInfo info, VolumeSpec snapshot, string verb)
+    {
+        if (!info.Snapshots.TryGetValue(snapshot.Id, out var overlay)) return null;
+        using var file = Open(dir, overlay, verb);
+        return Under(layout, snapshot with { Id = snapshot.VolumeId! }, overlay, Header(file, overlay, verb), verb)
+            ?? throw new Fault.DriverFailed(verb, $"{overlay} stands on nothing, and so the snapshot is lost.").Thrown();
+    }
+
+    /// <summary>Every file from one on downwards.</summary>
+    /// <param name="fresh">Whether the names are to be counted anew, whatever other hosts have done in the last second.</param>
+    /// <exception cref="FaultException">DriverFailed: one is not there, or is not what it should be. Nothing else was opened.</exception>
+    public static List<Level> Walk(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb, bool fresh = false)
+    {
+        var levels = new List<Level>();
+        for (DiskFile? next = from; next is { } at;)
+        {
+            if (levels.Count == Most || levels.Exists(l => l.Name == at.Name)) throw new Fault.DriverFailed(verb, $"{from.Name} stands on itself.").Thrown();
+            using var file = Open(dir, at.Name, verb);
+            if (fresh) Libc.Sync(file); // the answer brings what the brick knows; a stat may be a second old
+            var facts = Libc.Facts(file);
+            if (at.Format == VolumeFormat.Raw)
+            {
+                levels.Add(new(at, facts.Size, facts.Links, IsEmpty: false));
+                return levels;
+            }
+            var header = Header(file, at.Name, verb);
+            next = Under(layout, spec, at.Name, header, verb);
+            levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty));
+        }
+        return levels;
+    }
+
+    /// <summary>
+    /// Of a volume's files the topmost two that need not be apart, by the index of the upper one: no snapshot lies between them, nobody else
+    /// stands on either, and the lower is the volume's own. What a clone stands on never becomes its own.
+    /// </summary>
+    public static int? Joint(Layout layout, string volumeId, ChainInfo info, IReadOnlyList<Level> levels)
+    {
+        for (var i = 0; i + 1 < levels.Count; i++)
+        {
+            var (upper, lower) = (levels[i], levels[i + 1]);
+            if (upper.Name == layout.Volume(volumeId)) return null;
+            if (upper.Links == 1 && lower.Links == 1 && !info.Snapshots.Values.Contains(upper.Name) && layout.Parse(lower.Name)?.Id == volumeId) return i;
+        }
+        return null;
+    }
+
+    /// <summary>Which names go with one: its own and, as long as each file has no other name, those of the files under it.</summary>
+    public static Going Going(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb)
+    {
+        var names = new List<string>();
+        for (DiskFile? next = from; next is { } at && names.Count < Most;)
+        {
+            if (Look(at) is not { } found) break;
+            names.Add(at.Name);
+            next = found.Under;
+            if (found.Links > 1) return new(names, next, Lowest(next));
+        }
+        return new(names, null, null);
+
+        (uint Links, DiskFile? Under)? Look(DiskFile at)
+        {
+            try
+            {
+                using var file = Libc.OpenAt(dir, at.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
+                Libc.Sync(file);
+                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(file) is { } header ? Under(layout, spec, at.Name, header, verb) : null);
+            }
+            catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
+        }
+
+        string? Lowest(DiskFile? next)
+        {
+            string? lowest = null;
+            for (var n = 0; next is { } at && n < Most && layout.Parse(at.Name)?.Id == spec.Id; n++)
+                (lowest, next) = (at.Name, Look(at)?.Under);
+            return lowest;
+        }
+    }
+
+    /// <summary>
+    /// Removes them, the lowest first: cut anywhere, what is left is found from the topmost one. Where a file turns out to have lost its other
+    /// names meanwhile, those under it go as well.
+    /// </summary>
+    public static void Remove(SafeFileHandle dir, Layout layout, VolumeSpec spec, Going going, string verb)
+    {
+        for (var i = going.Names.Count - 1; i >= 0; i--)
+        {
+            var name = going.Names[i];
+            if (layout.Parse(name) is { } of && of.Id != spec.Id && ChainInfo.Read(dir, layout, of.Id, verb) is { Active: null } gone && gone.Kept == name)
+                VolumeFiles.Gone(dir, layout.Info(of.Id)); // the last that was kept of a volume that is gone
+            if (VolumeFiles.RemoveName(dir, name) && i == going.Names.Count - 1 && going.Under is { } under)
+                Remove(dir, layout, spec, Going(dir, layout, spec, under, verb), verb);
+        }
+    }
+
+    /// <summary>Opens a published file.</summary>
+    public static SafeFileHandle Open(SafeFileHandle dir, string name, string verb, int flags = Libc.O_RDONLY)
+    {
+        SafeFileHandle file;
+        try { file = Libc.OpenAt(dir, name, flags | Libc.O_NONBLOCK); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { throw Refused(verb, name, "is not there"); }
+        catch (ErrnoException e) when (e.Errno is Errno.ELOOP or Errno.EISDIR or Errno.ENXIO) { throw Refused(verb, name, "is no regular file"); }
+        if (Libc.Facts(file).IsRegular) return file;
+        file.Dispose();
+        throw Refused(verb, name, "is no regular file");
+    }
+
+    /// <summary>The size of the disk in a file.</summary>
+    public static long Bytes(SafeFileHandle file, DiskFile of, string verb) =>
+        of.Format == VolumeFormat.Raw ? Libc.Facts(file).Size : Header(file, of.Name, verb).Bytes;
+
+    public static Qcow2Map Map(SafeFileHandle file, string name, string verb)
+    {
+        try { return new(file); }
+        catch (InvalidDataException e) { throw new Fault.DriverFailed(verb, $"{name} {e.Message}.").Thrown(e); }
+    }
+
+    static Qcow2Header Header(SafeFileHandle file, string name, string verb)
+    {
+        var header = Qcow2Header.Read(file) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");
+        return header.HasDataFile ? throw Refused(verb, name, "is a qcow2 image that needs other files") : header;
+    }
+
+    /// <summary>
+    /// The file under an image. A name is only ever followed within the directory, and only if it is one that we or Cinder's driver give: what
+    /// is written in an image is not to lead anywhere else (CVE-2014-3641).
+    /// </summary>
+    static DiskFile? Under(Layout layout, VolumeSpec spec, string name, Qcow2Header header, string verb)
+    {
+        if (header.Backing is not { } backing) return null;
+        backing = backing[(backing.LastIndexOf('/') + 1)..]; // Cinder's first ones had the whole path of their mount
+        if (layout.Parse(backing) is not { Kind: FileKind.Volume or FileKind.Overlay }) throw Refused(verb, name, $"names '{header.Backing}' as the file under it, which is none of ours");
+        return header.BackingFormat switch
+        {
+            "raw" => new(backing, VolumeFormat.Raw),
+            "qcow2" => new(backing, VolumeFormat.Qcow2),
+            null => File(layout, spec, backing), // Cinder's first ones did not say it
+            _ => throw Refused(verb, name, $"says that the file under it is of the format '{header.BackingFormat}'"),
+        };
+    }
+
+    static FaultException Refused(string verb, string name, string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
+}

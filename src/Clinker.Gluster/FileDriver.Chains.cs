@@ -1,0 +1,303 @@
+using Clinker.Drivers;
+using Clinker.Gluster.Native;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Clinker.Gluster;
+
+// Snapshots and clones that take no longer for a large volume than for a small one: the file that there is is frozen, and what is written from
+// then on goes to a new one that stands on it. What is always true of such files is said at Chain, why they are so in docs/adr/0009.
+// One operation at a time changes a volume's files: whoever calls has seen to that.
+public abstract partial class FileDriver
+{
+    /// <summary>QEMU makes them multiples of it, and refuses what is none.</summary>
+    const int Sector = 512;
+    /// <summary>What putting one file into another may take longer for each GiB that is in it.</summary>
+    static readonly TimeSpan CommitPerGib = TimeSpan.FromMinutes(2);
+
+    public sealed override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        const string Verb = "take the snapshot";
+        var from = await SourceOf(volume, Verb, work);
+        if (from.Info.Snapshots.ContainsKey(snapshot.Id))
+        {
+            await Unfreeze(volume, layout.Overlay(volume.FileId, snapshot.Id), Verb, work); // by an attempt before this one
+            return;
+        }
+        if (!StandsOnOthers(from.Place) || from.Levels.Count >= options.MaxChainDepth)
+            await CopyTo(from, from.Place, Verb, SpecOf(volume, snapshot, work), work);
+        else
+            await Freeze(from, Verb, snapshot.Id, (info, overlay) => info.With(snapshot.Id, overlay), work);
+    }
+
+    public sealed override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true)
+    {
+        const string Verb = "delete the snapshot";
+        if (volume.Host is null && volume.ProviderLocation is null) return; // nothing was ever made, so no snapshot of it
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
+        var on = On(place, Verb, work);
+        var info = await Act(on, _ =>
+        {
+            using var dir = place.Open();
+            VolumeFiles.Remove(dir, layout, spec); // where it is a whole copy
+            return Unfreeze(dir, own, layout.Overlay(own.Id, snapshot.Id), Verb, work);
+        });
+        if (!info.Snapshots.ContainsKey(snapshot.Id)) return;
+        await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, quiet && !MayBeWritten(volume), work);
+    }
+
+    public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work)
+    {
+        const string Verb = "fill the volume";
+        var from = await SourceOf(origin, snapshot, Verb, work);
+        var to = await Untouched(volume.Pool, null, work);
+        return to == from.Place && StandsOnOthers(to) && from.Levels.Count < options.MaxChainDepth
+            ? await Clone(volume, from, from.Levels[0], snapshot.Id, Verb, work)
+            : await Copied(volume, to, from, Verb, work);
+    }
+
+    public sealed override async Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work)
+    {
+        const string Verb = "fill the volume";
+        var from = await SourceOf(source, Verb, work);
+        var to = await Untouched(volume.Pool, null, work);
+        if (to != from.Place || !StandsOnOthers(to) || from.Levels.Count + 1 >= options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
+        DemandFit(from, Spec(volume, work), from.Bytes, Verb);
+        if (!from.Levels[0].IsEmpty)
+        {
+            await Freeze(from, Verb, volume.FileId, (info, _) => info, work);
+            return await Clone(volume, from, from.Levels[0], source.Id, Verb, work);
+        }
+        await Unfreeze(source, layout.Overlay(source.FileId, volume.FileId), Verb, work); // an attempt before this one may have come so far
+        return await Clone(volume, from, from.Levels[1], source.Id, Verb, work); // what is under it is frozen already
+    }
+
+    /// <summary>Whether files are to stand on others there. Twins are better where there are any; what is to have all its room is copied.</summary>
+    bool StandsOnOthers(Place place) => options.CloneMode == CloneMode.Thin && options.Provisioning == Provisioning.Thin && !Reflinks(place);
+
+    Errand On(Place place, string verb, Work work) => new(place, verb, options.ActDeadline, work.Token);
+
+    /// <summary>Freezes the file with which a volume begins: an empty one that stands on it takes its place.</summary>
+    /// <param name="id">In the new file's name.</param>
+    async Task Freeze(Source from, string verb, string id, Func<ChainInfo, string, ChainInfo> noted, Work work)
+    {
+        var (on, change) = (On(from.Place, verb, work), new Change());
+        var spec = OverlayOn(from.Levels[0], from.Spec with { Name = layout.Overlay(from.Spec.Id, id) });
+        try
+        {
+            await Make(on, spec, work, change, (dir, file) =>
+            {
+                if (from.Attached) throw NotAtOneMoment(verb);
+                Qcow2Header.WriteOverlay(file, spec.Bytes, from.Top.Name, from.Top.Format);
+            });
+        }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+        await Note(on, from.Spec, noted(from.Info with { Active = spec.Name }, spec.Name!), work);
+    }
+
+    /// <summary>Sees to it that nothing is left, or still comes, of a file that was to stand on what is frozen, if none does stand on it.</summary>
+    /// <param name="name">Its name.</param>
+    ChainInfo Unfreeze(SafeFileHandle dir, VolumeSpec volume, string name, string verb, Work work)
+    {
+        VolumeFiles.ForgetNotes(dir, layout, volume, work);
+        VolumeFiles.Forget(dir, layout, volume with { Name = name, Generation = Math.Max(volume.Generation, VolumeFiles.UsualGenerations) });
+        var info = ChainInfo.Read(dir, layout, volume.Id, verb);
+        string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
+        if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
+            foreach (var one in over.Except(Chain.Walk(dir, layout, volume, top, verb).Select(l => l.Name))) VolumeFiles.RemoveName(dir, one);
+        VolumeFiles.SyncNames(dir);
+        return info;
+    }
+
+    async Task<ChainInfo> Unfreeze(Volume volume, string name, string verb, Work work)
+    {
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        return await Act(On(place, verb, work), _ =>
+        {
+            using var dir = place.Open();
+            return Unfreeze(dir, Recorded(volume, work), name, verb, work);
+        });
+    }
+
+    static VolumeSpec OverlayOn(Level under, VolumeSpec spec) =>
+        spec with { Format = VolumeFormat.Qcow2, Under = under.File, Bytes = (Math.Max(spec.Bytes, under.Bytes) + Sector - 1) / Sector * Sector };
+
+    /// <summary>Makes a volume that stands on a frozen file, to which it gives a name of its own: so the file stays as long as anybody needs it.</summary>
+    /// <param name="sourceId">In that name.</param>
+    async Task<VolumeOnDisk> Clone(Volume volume, Source from, Level under, string sourceId, string verb, Work work)
+    {
+        var (on, change, spec) = (On(from.Place, verb, work), new Change(), Spec(volume, work) with { Format = VolumeFormat.Qcow2 });
+        DemandFit(from, spec, under.Bytes, verb);
+        var name = layout.Overlay(spec.Id, sourceId);
+        try
+        {
+            await Make(on, spec, work, change, (dir, file) =>
+            {
+                if (!OthersFiles.IsSame(dir, name, under.Name))
+                {
+                    VolumeFiles.Gone(dir, name); // that of an attempt before, whose source has gone on since
+                    Libc.Link(dir, under.Name, name);
+                }
+                Qcow2Header.WriteOverlay(file, spec.Bytes, name, under.File.Format);
+            });
+        }
+        catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK })
+        {
+            return await Copied(volume, from.Place, from, verb, work); // link(2): file systems without hard links
+        }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+        return new(from.Place.Location, Words(spec.Format));
+    }
+
+    /// <summary>Forgets what was written since a snapshot: an empty file takes the place of the one that has it.</summary>
+    async Task Empty(Source now, DiskFile under, string verb, VolumeSpec volume, Work work)
+    {
+        var spec = OverlayOn(now.Levels[1], volume with { Name = now.Top.Name, Bytes = Math.Max(volume.Bytes, now.Bytes) });
+        var change = new Change();
+        try
+        {
+            await Make(On(now.Place, verb, work), spec, work, change, (dir, file) =>
+            {
+                Chain.Open(dir, now.Top.Name, verb).Dispose(); // there must be one
+                Qcow2Header.WriteOverlay(file, spec.Bytes, under.Name, under.Format);
+            });
+        }
+        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+    }
+
+    /// <summary>Writes down what a volume's files are from now on.</summary>
+    async Task Note(Errand on, VolumeSpec volume, ChainInfo info, Work work)
+    {
+        await Act(on, _ =>
+        {
+            using var dir = on.Place.Open();
+            VolumeFiles.ForgetNotes(dir, layout, volume, work);
+            VolumeFiles.BeginNote(dir, layout, volume, info, work);
+            return true;
+        });
+        await work.StillHeld();
+        await Act(on, token =>
+        {
+            using var dir = on.Place.Open();
+            VolumeFiles.PublishNote(on.Place, dir, layout, volume, work, token);
+            return true;
+        });
+    }
+
+    /// <summary>
+    /// Notes what is new of a volume's files, and puts together those of them that need not be apart any more: where no snapshot lies between
+    /// two, and nobody else stands on either.
+    /// </summary>
+    /// <param name="info">What is to be noted, and is not yet.</param>
+    /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
+    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool quiet, Work work)
+    {
+        var noted = false;
+        while (quiet)
+        {
+            var (levels, at) = await Act(on, _ =>
+            {
+                using var dir = on.Place.Open();
+                var levels = Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb, fresh: true);
+                return (levels, Chain.Joint(layout, volume.Id, info, levels));
+            });
+            if (at is not { } i) break;
+            var (upper, lower) = (levels[i], levels[i + 1]);
+            var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
+            // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
+            if (i > 0) await Note(info with { Going = upper.Name });
+            else if (isData && !noted) await Note(info);
+            if (isData) await Commit(on, upper, work);
+            if (i > 0) await Rebase(on, levels[i - 1], lower, work);
+            else await Note(info with { Active = lower.Name, Going = upper.Name });
+            await work.StillHeld();
+            await Act(on, _ =>
+            {
+                using var dir = on.Place.Open();
+                on.Place.Prove(dir);
+                VolumeFiles.RemoveName(dir, upper.Name);
+                VolumeFiles.SyncNames(dir);
+                return true;
+            });
+        }
+        if (!noted) await Note(info);
+
+        Task Note(ChainInfo what)
+        {
+            (info, noted) = (what, true);
+            return this.Note(on, volume, what, work);
+        }
+    }
+
+    /// <summary>
+    /// Writes what is in an image into the file under it: by qemu-img on the share, which locks both against every other program of QEMU, and
+    /// which is killed when the lease is lost. Cut anywhere the image still covers what was written under it, and it may be repeated.
+    /// </summary>
+    async Task Commit(Errand on, Level upper, Work work)
+    {
+        using var dir = await Act(on, _ => on.Place.Open());
+        var held = await Act(on, _ => { using var file = Chain.Open(dir, upper.Name, on.Verb); return Libc.Facts(file).AllocatedBytes; });
+        await work.StillHeld();
+        await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", PathOf(dir, upper.Name)],
+            on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token);
+    }
+
+    /// <summary>Has an image stand on another file, which has the same content as the one that it stood on.</summary>
+    async Task Rebase(Errand on, Level image, Level under, Work work)
+    {
+        using var dir = await Act(on, _ => on.Place.Open());
+        await work.StillHeld();
+        await QemuImg(on, ["rebase", "-u", "-f", "qcow2", "-b", under.Name, "-F", Words(under.File.Format), PathOf(dir, image.Name)],
+            on.Deadline, "name the file under an image", on.Token);
+        await Act(on, _ => { using var file = Chain.Open(dir, image.Name, on.Verb); Libc.Sync(file); return true; });
+    }
+
+    static string PathOf(SafeFileHandle dir, string name) => $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{name}";
+
+    public sealed override async Task Delete(Volume volume, Work work, Volume? source = null)
+    {
+        const string Verb = "delete the volume";
+        if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        if (source is not null) await Unfreeze(source, layout.Overlay(source.FileId, volume.FileId), Verb, work);
+        var spec = Recorded(volume, work);
+        var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), work.Token);
+        var (info, going) = await Act(on, _ =>
+        {
+            using var dir = place.Open();
+            VolumeFiles.ForgetNotes(dir, layout, spec, work);
+            VolumeFiles.Forget(dir, layout, spec with { Generation = Math.Max(spec.Generation, VolumeFiles.UsualGenerations) });
+            var info = ChainInfo.Read(dir, layout, spec.Id, Verb);
+            if (info.Snapshots.Count > 0)
+                throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
+            return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb));
+        });
+        if (going.Kept is { } kept && info.Kept != kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
+        await Act(on, _ =>
+        {
+            using var dir = place.Open();
+            Chain.Remove(dir, layout, spec, going, Verb);
+            // What a clone called its source before it was there itself.
+            if (going.Names.Count == 0 && info == ChainInfo.None)
+                foreach (var source in (string?[])[volume.SnapshotId, volume.SourceVolumeId])
+                    if (source is not null) VolumeFiles.RemoveName(dir, layout.Overlay(spec.Id, source));
+            if (info.Going is { } gone) VolumeFiles.RemoveName(dir, gone);
+            if (info.Kept is null) VolumeFiles.Gone(dir, layout.Info(spec.Id));
+            VolumeFiles.SyncNames(dir);
+            return true;
+        });
+        if (info is { Kept: not null, Active: not null }) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
+    }
+
+    /// <summary>Takes away the name that a clone had for its source's file, and with it all on which nobody stands any more.</summary>
+    Task LetGo(Errand on, DiskFile file, VolumeSpec spec) => Act(on, _ =>
+    {
+        using var dir = on.Place.Open();
+        Chain.Remove(dir, layout, spec, Chain.Going(dir, layout, spec, file, on.Verb), on.Verb);
+        VolumeFiles.SyncNames(dir);
+        return true;
+    });
+}
