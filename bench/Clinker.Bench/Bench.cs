@@ -27,6 +27,7 @@ sealed class Bench(string kind, Scale scale, string only)
             if (Asked("idle")) await Idle();
             if (Asked("writes") || Asked("shows")) await Live();
             if (Asked("copies")) await Copied();
+            if (kind == "gluster" && Asked("instants")) await Instant();
             if (kind == "embedded")
             {
                 if (Asked("lists") || Asked("starts")) await Filled();
@@ -101,6 +102,14 @@ sealed class Bench(string kind, Scale scale, string only)
         await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
         using var daemon = Daemon.Start(site);
         await new Copies(site, daemon, report, scale).Run();
+        await daemon.Stop();
+    }
+
+    async Task Instant()
+    {
+        await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
+        using var daemon = Daemon.Start(site);
+        await new Instants(site, daemon, report, scale).Run();
         await daemon.Stop();
     }
 

@@ -22,12 +22,12 @@ sealed class Copies(Site site, Daemon daemon, Report report, Scale scale)
         var (data, probe) = (Path.Combine(site.State, "data"), Path.Combine(Path.GetDirectoryName(file)!, "probe"));
         await File.WriteAllBytesAsync(data, RandomNumberGenerator.GetBytes(DataMb << 20)); // nothing that could be made smaller
         await Dd(data, file);
-        var (dd, backup, restore, clone) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var (dd, backup, restore) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = 0; round < scale.Rounds; round++)
         {
             dd.Add(await Timed(() => Dd(data, probe)));
             File.Delete(probe);
-            var (id, into, copy) = ("", Volume(client), "");
+            var (id, into) = ("", Volume(client));
             backup.Add(await Timed(() => { id = Made(client, "/backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""); return Task.CompletedTask; }));
             restore.Add(await Timed(() =>
             {
@@ -35,8 +35,7 @@ sealed class Copies(Site site, Daemon daemon, Report report, Scale scale)
                 Settled(client, "/volumes/" + into);
                 return Task.CompletedTask;
             }));
-            clone.Add(await Timed(() => { copy = Made(client, "/volumes", $$"""{"volume": {"size": 1, "source_volid": "{{volume}}"} }"""); return Task.CompletedTask; }));
-            foreach (var path in (string[])["/backups/" + id, "/volumes/" + into, "/volumes/" + copy])
+            foreach (var path in (string[])["/backups/" + id, "/volumes/" + into])
             {
                 client.Ask(requests.Delete(path)).Must(202);
                 Load.Until(client, requests.Get(path), a => a.Status == 404);
@@ -56,7 +55,6 @@ sealed class Copies(Site site, Daemon daemon, Report report, Scale scale)
         report.Add("backup of as much, to dd", "", Ratios(dd, backup), Bar.Least(0.6));
         report.Add("backup of as much text, to dd", "", Ratios(dd, packed));
         report.Add("restore of it, to dd", "", Ratios(dd, restore), Bar.Least(0.6));
-        report.Add("clone of it, to dd", "", Ratios(dd, clone));
     }
 
     /// <summary>Words in no order, which shrink to about a third.</summary>

@@ -64,6 +64,8 @@ sealed class Site : IAsyncDisposable
             osapi_volume_listen = 127.0.0.1
             quota_volumes = -1
             quota_gigabytes = -1
+            quota_snapshots = -1
+            max_over_subscription_ratio = 1000
             backup_driver = directory
             backup_posix_path = {site.State}/backups
 

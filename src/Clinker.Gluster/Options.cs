@@ -79,6 +79,9 @@ public abstract record FileBackendOptions
 /// <summary>Options of <see cref="DirectoryDriver"/>.</summary>
 public sealed record DirectoryOptions : FileBackendOptions
 {
+    // Who is told the path of a file on his own host takes it for the disk itself.
+    public DirectoryOptions() => CloneMode = CloneMode.Full;
+
     /// <summary>
     /// Absolute paths. One makes a pool that is called as the backend is; of several, each is a pool called by its path.
     /// A path that is not there is made at the start.

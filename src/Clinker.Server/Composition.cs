@@ -181,6 +181,8 @@ static partial class Composition
         Format = files.Qcow2 ? VolumeFormat.Qcow2 : VolumeFormat.Raw,
         VolumeNameTemplate = settings.VolumeNameTemplate,
         SecureFilePermissions = files.SecureFilePermissions,
+        CloneMode = files.ThinClones ? CloneMode.Thin : CloneMode.Full,
+        MaxChainDepth = files.MaxChainDepth,
         ReservedPercentage = files.ReservedPercentage,
         MaxOverSubscriptionRatio = files.MaxOverSubscriptionRatio,
     };

@@ -342,7 +342,7 @@ public class DirectoryChainWalk : ChainWalk
 
     protected override Task<Driver> Open() => Task.FromResult<Driver>(new DirectoryDriver("dir", new()
     {
-        Paths = [Path.Combine(root, "a")], Format = Format, MaxChainDepth = MaxDepth,
+        Paths = [Path.Combine(root, "a")], Format = Format, CloneMode = CloneMode.Thin, MaxChainDepth = MaxDepth,
     }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
 
     protected override string DirectoryOf(string pool) => Path.Combine(root, "a");

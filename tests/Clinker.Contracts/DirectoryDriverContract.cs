@@ -13,11 +13,7 @@ public class DirectoryDriverContract : DriverContract
 
     protected string Root => root;
     protected virtual string Pools => root;
-    protected virtual DirectoryOptions Options => new()
-    {
-        Paths = [Path.Combine(Pools, "a"), Path.Combine(Pools, "b")],
-        CloneMode = CloneMode.Full,
-    };
+    protected virtual DirectoryOptions Options => new() { Paths = [Path.Combine(Pools, "a"), Path.Combine(Pools, "b")] };
 
     protected override ValueTask<Driver> Open() =>
         ValueTask.FromResult<Driver>(new DirectoryDriver("dir", Options, TimeProvider.System, NullLogger.Instance));

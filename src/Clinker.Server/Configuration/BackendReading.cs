@@ -55,6 +55,8 @@ static class BackendReading
         var qcow2 = from.Get(Options.Qcow2, section);
         var secure = from.Get(Options.SecurePermissions, section) == "true";
         _ = from.Get(Options.SecureOperations, section);
+        var thinClones = from.Get(Options.CloneMode, section) == "thin" && (driver == DriverKind.Gluster || from.IsSet(Options.CloneMode, section));
+        var depth = from.Get(Options.MaxChainDepth, section);
         var sharesConfig = from.Get(Options.SharesConfig, section);
         var mounts = from.Get(Options.MountPointBase, section);
         var (nasHost, nasPath, nasOptions) = (Text(Options.NasHost), Text(Options.NasSharePath), Text(Options.NasMountOptions));
@@ -70,14 +72,14 @@ static class BackendReading
             DriverKind.Gluster => new BackendSettings.Gluster(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth,
                 SharesConfig = sharesConfig!, MountPointBase = mounts!,
                 NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Shares = shares,
             },
             DriverKind.Directory => new BackendSettings.Directory(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth,
                 Paths = paths!,
             },
             _ => new BackendSettings.Memory(name, host)

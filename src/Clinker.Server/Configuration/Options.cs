@@ -390,6 +390,14 @@ static class Options
     public static readonly Option<bool> Qcow2 = Add(Option.Backend, "glusterfs_qcow2_volumes", Kinds.Bool, "false",
         "gluster, directory: new volumes are qcow2 images instead of raw files.");
 
+    public static readonly Option<string> CloneMode = Add(Option.Backend, "clone_mode", Kinds.Choice("thin", "full"), "thin",
+        "gluster, directory: with thin, snapshots, clones and volumes made of snapshots are there at once, at any size, as they stand on what they "
+        + "were made of; with full they are copies. Thick volumes are always copied, and where files can be twins (reflinks) they are that.",
+        defaultMeans: "thin for gluster, full for directory");
+
+    public static readonly Option<int> MaxChainDepth = Add(Option.Backend, "max_chain_depth", Kinds.Int(1, 64), "16",
+        "gluster, directory: of how many files that stand on each other a volume may consist. What would make more becomes a copy.");
+
     public static readonly Option<string> SecureOperations = Add(Option.Backend, "nas_secure_file_operations", Kinds.Choice("auto", "true", "false"), "auto",
         "gluster: accepted for old files' sake. Files are always handled as the user the daemon runs as.");
 

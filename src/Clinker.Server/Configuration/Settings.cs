@@ -118,6 +118,8 @@ abstract record BackendSettings(string Name, string Host)
         public required bool Qcow2 { get; init; }
         /// <summary>Mode 0660 instead of 0666.</summary>
         public required bool SecureFilePermissions { get; init; }
+        public required bool ThinClones { get; init; }
+        public required int MaxChainDepth { get; init; }
     }
 
     public sealed record Gluster(string Name, string Host) : Files(Name, Host)
