@@ -90,7 +90,7 @@ internal static class CommandLine
         root.With(
             new Command("volume", "Volumes").With(
                 VolumeCreate.Make(session), VolumeRead.List(session), VolumeRead.Show(session), VolumeChange.Set(session),
-                VolumeChange.Unset(session), VolumeChange.Delete(session), VolumeChange.Migrate(session), VolumeRead.Summary(session),
+                VolumeChange.Unset(session), VolumeChange.Delete(session), VolumeChange.Migrate(session), VolumeChange.Flatten(session), VolumeRead.Summary(session),
                 VolumeTypes.Make(session), Snapshots.Make(session), Snapshots.Revert(session), Backups.Make(session), Transfers.Make(session), Attachments.Make(session),
                 QosSpecs.Make(session), Admin.Message(session), Admin.Host(session),
                 new Command("service", "Services").With(Hosts.ServiceList(session), Hosts.ServiceSet(session)),

@@ -75,6 +75,28 @@ public abstract partial class FileDriver
         return await Clone(volume, from, from.Levels[1], source.Id, Verb, work); // what is under it is frozen already
     }
 
+    public sealed override async Task Flatten(Volume volume, Work work)
+    {
+        const string Verb = "flatten the volume";
+        var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
+        var on = On(now.Place, Verb, work);
+        var info = now.Info;
+        var own = now.Levels.ToList().FindIndex(l => l.Name == layout.Volume(now.Spec.Id));
+        if (own >= 0 && own + 1 < now.Levels.Count)
+        {
+            if (own == 0 && now.Attached)
+                throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
+            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+            await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
+                await Filled(now.Place, Verb, spec, content.Copy(), work);
+            // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from now on.
+            if (now.Levels[own].Links == 1) await LetGo(on, now.Levels[own + 1].File, spec);
+            else info = info with { Active = now.Top.Name, Kept = now.Levels[own + 1].Name };
+        }
+        if (!now.Attached) await Tidy(on, now.Spec, info, quiet: true, work);
+        else if (info != now.Info) await Note(on, now.Spec, info, work);
+    }
+
     /// <summary>Whether files are to stand on others there. Twins are better where there are any; what is to have all its room is copied.</summary>
     bool StandsOnOthers(Place place) => options.CloneMode == CloneMode.Thin && options.Provisioning == Provisioning.Thin && !Reflinks(place);
 
@@ -273,9 +295,10 @@ public abstract partial class FileDriver
             var info = ChainInfo.Read(dir, layout, spec.Id, Verb);
             if (info.Snapshots.Count > 0)
                 throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
+            if (info is { Kept: { } kept, Active: not null } && !VolumeFiles.Has(dir, kept)) info = info with { Kept = null }; // whose it became is gone too
             return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb));
         });
-        if (going.Kept is { } kept && info.Kept != kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
+        if (info.Kept is null && going.Kept is { } kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
         await Act(on, _ =>
         {
             using var dir = place.Open();

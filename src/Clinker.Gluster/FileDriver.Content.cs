@@ -49,11 +49,11 @@ public abstract partial class FileDriver
         if (own && now.Levels.Count > 1) await LetGo(new(now.Place, verb, options.ActDeadline, work.Token), now.Levels[1].File, spec);
     }
 
-    async Task Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
+    /// <summary>False when it was there already.</summary>
+    async Task<bool> Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
     {
         var on = new Errand(place, verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? spec.Bytes / Gib : 0), work.Token);
-        if (spec.Format == VolumeFormat.Qcow2) await LaidOut(on, spec, Go);
-        else await Go((_, file) => Libc.Truncate(file, spec.Bytes));
+        return spec.Format == VolumeFormat.Qcow2 ? await LaidOut(on, spec, Go) : await Go((_, file) => Libc.Truncate(file, spec.Bytes));
 
         async Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
         {
@@ -81,14 +81,20 @@ public abstract partial class FileDriver
     sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
     {
         Qcow2Map? map;
-        long unsynced;
+        long unsynced, end;
 
-        public async Task Run(Fill fill) => await fill(Write, on.Token);
+        public async Task Run(Fill fill)
+        {
+            await fill(Write, on.Token);
+            if (spec.IsImage) await driver.OnWork(on, dir, spec, file => { Libc.Truncate(file, end); return true; });
+        }
 
         async ValueTask Write(long offset, ReadOnlyMemory<byte> bytes)
         {
+            end = Math.Max(end, offset + bytes.Length);
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
+            if (bytes.IsEmpty) return;
             await driver.OnWork(on, dir, spec, file =>
             {
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);

@@ -57,13 +57,13 @@ public abstract partial class FileDriver
     async Task<Source> SourceOf(Volume origin, Snapshot snapshot, string verb, Work work) =>
         await Found(await Untouched(origin.Pool, origin.ProviderLocation, work), SpecOf(origin, snapshot, work), attached: false, verb, work);
 
-    async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work) =>
+    async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work, bool fresh = false) =>
         await Act(new(place, verb, options.ActDeadline, work.Token), _ =>
         {
             using var dir = place.Open();
             var info = ChainInfo.Read(dir, layout, spec.VolumeId ?? spec.Id, verb);
             var top = spec.IsSnapshot ? Chain.Frozen(dir, layout, info, spec, verb) ?? new(Layout.Snapshot(spec.Id), spec.Format) : Chain.Top(layout, info, spec, verb);
-            return new Source(place, spec, attached, info, Chain.Walk(dir, layout, spec, top, verb));
+            return new Source(place, spec, attached, info, Chain.Walk(dir, layout, spec, top, verb, fresh));
         });
 
     static bool MayBeWritten(Volume volume) =>

@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Clinker.Drivers;
 using Clinker.Operations;
 
 namespace Clinker.Gluster;
@@ -13,8 +15,10 @@ namespace Clinker.Gluster;
 /// </summary>
 internal sealed class Layout
 {
-    const string SnapshotHead = "snapshot-";
-    const int IdLength = 36;
+    const string SnapshotHead = "snapshot-", ImageHead = "image-";
+    const int IdLength = 36, HashLength = 16;
+
+    static readonly SearchValues<char> HashDigits = SearchValues.Create("0123456789abcdef");
 
     readonly string head, tail;
 
@@ -26,7 +30,8 @@ internal sealed class Layout
             throw new Fault.Misconfigured(
                 $"volume_name_template is '{volumeNameTemplate}': it must be a file name with one %s for the volume's id, such as volume-%s.").Thrown();
         (head, tail) = (parts[0], parts[1]);
-        if (head == SnapshotHead) throw new Fault.Misconfigured($"volume_name_template is '{volumeNameTemplate}': snapshots' files are called so.").Thrown();
+        if (head is SnapshotHead or ImageHead)
+            throw new Fault.Misconfigured($"volume_name_template is '{volumeNameTemplate}': the files of {head[..^1]}s are called so.").Thrown();
     }
 
     /// <summary>Where a share is mounted: the MD5, in hex, of the share as the shares file writes it (os-brick's remotefs does so).</summary>
@@ -57,10 +62,15 @@ internal sealed class Layout
 
     /// <summary>Its file under work; the generation is that of the lease under which it is made.</summary>
     public string Work(VolumeSpec spec, long generation) =>
-        spec.Replacing is { } operation ? $"{Volume(spec.Id)}.{Checked(operation)}.g{generation}" : $"{Final(spec)}.g{generation}";
+        spec.Replacing is { } operation ? $"{Volume(spec.Id)}.{Checked(operation)}.g{generation}"
+            : spec.IsImage ? $"{Final(spec)}.{Checked(spec.Id)}.g{generation}" // several volumes may have it filled at a time
+            : $"{Final(spec)}.g{generation}";
 
     /// <inheritdoc cref="Work(VolumeSpec, long)"/>
     public string Work(VolumeSpec spec) => Work(spec, spec.Generation);
+
+    /// <summary>What was filled from an image, and that volumes stand on: <c>image-&lt;id&gt;.&lt;hash&gt;</c>, a raw disk.</summary>
+    public static string Image(ImageContent content) => $"{ImageHead}{Checked(content.ImageId)}.{content.Hash}";
 
     /// <summary>What a name on a share means; null for what is none of ours.</summary>
     public FileName? Parse(string name)
@@ -69,6 +79,7 @@ internal sealed class Layout
             return name.Length == snapshot ? new(FileKind.Snapshot, IdBefore(name, snapshot))
                 : Generation(name.AsSpan(snapshot)) is { } of ? new(FileKind.SnapshotWork, IdBefore(name, snapshot), of)
                 : null;
+        if (After(name, ImageHead) is { } image) return Image(name.AsSpan(image), IdBefore(name, image));
         if (After(name, head) is not { } end || !name.AsSpan(end).StartsWith(tail, StringComparison.Ordinal)) return null;
         var id = IdBefore(name, end);
         var rest = name.AsSpan(end + tail.Length);
@@ -82,6 +93,16 @@ internal sealed class Layout
         if (rest.StartsWith(".info.")) return null;
         if (more.StartsWith("tmp-snap-")) more = more["tmp-snap-".Length..];
         return IsId(more) ? new(FileKind.Overlay, id) : null;
+    }
+
+    static FileName? Image(ReadOnlySpan<char> rest, string imageId)
+    {
+        if (rest.Length <= HashLength || rest[0] != '.' || rest[1..(HashLength + 1)].ContainsAnyExcept(HashDigits)) return null;
+        rest = rest[(HashLength + 1)..];
+        if (rest.IsEmpty) return new(FileKind.Image, imageId);
+        return rest[0] == '.' && rest.Length > IdLength + 1 && IsId(rest[1..(IdLength + 1)]) && Generation(rest[(IdLength + 1)..]) is { } generation
+            ? new(FileKind.Work, rest[1..(IdLength + 1)].ToString(), generation)
+            : null;
     }
 
     /// <summary>Where an id that follows the prefix ends; null when there is none.</summary>
@@ -117,6 +138,8 @@ internal enum FileKind
     Work,
     Snapshot,
     SnapshotWork,
+    /// <summary>What was filled from an image.</summary>
+    Image,
 }
 
 /// <summary>A name on a share, understood.</summary>

@@ -27,6 +27,15 @@ public enum CloneMode
     Full,
 }
 
+/// <summary>
+/// How much is kept, in each pool, of images that no volume stands on any more; what one stands on is kept in any case. What was used longest
+/// ago goes first.
+/// </summary>
+/// <param name="Count">Images; 0: any number.</param>
+/// <param name="SizeGb">What they take together; 0: anything.</param>
+/// <param name="Age">Since their last use.</param>
+public sealed record ImageCacheBounds(int Count, int SizeGb, TimeSpan Age);
+
 /// <summary>What drivers have in common that keep volumes as files. The names follow Cinder's options where there is one.</summary>
 public abstract record FileBackendOptions
 {
@@ -44,6 +53,9 @@ public abstract record FileBackendOptions
 
     /// <summary><c>max_chain_depth</c>: how many files a volume may consist of. What would make more becomes a copy.</summary>
     public int MaxChainDepth { get; init; } = 16;
+
+    /// <summary>What is kept of images that volumes were made of; null: nothing.</summary>
+    public ImageCacheBounds? ImageCache { get; init; } = new(50, 0, TimeSpan.FromDays(30));
 
     /// <summary><c>volume_name_template</c>: the file's name, with one <c>%s</c> for the volume's id.</summary>
     public string VolumeNameTemplate { get; init; } = "volume-%s";

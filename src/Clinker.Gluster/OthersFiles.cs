@@ -133,7 +133,7 @@ internal static class OthersFiles
     static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= 255 } && name[0] != '.'
         && name.AsSpan().IndexOfAny('/', '\0', '\uFFFD') < 0;
 
-    static bool IsWork(FileName? of) => of is { Kind: FileKind.Work or FileKind.SnapshotWork or FileKind.Info };
+    static bool IsWork(FileName? of) => of is { Kind: FileKind.Work or FileKind.SnapshotWork or FileKind.Info or FileKind.Image };
 
     static About? As(FileName? of) => of switch
     {

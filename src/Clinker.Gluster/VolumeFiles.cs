@@ -310,5 +310,8 @@ internal sealed record VolumeSpec(
     /// <summary>The file that it is to stand on.</summary>
     public DiskFile? Under { get; init; }
 
+    /// <summary>It is no volume, but what was filled from an image for one.</summary>
+    public bool IsImage { get; init; }
+
     public FileKind WorkKind => IsSnapshot ? FileKind.SnapshotWork : FileKind.Work;
 }

@@ -183,6 +183,7 @@ static partial class Composition
         SecureFilePermissions = files.SecureFilePermissions,
         CloneMode = files.ThinClones ? CloneMode.Thin : CloneMode.Full,
         MaxChainDepth = files.MaxChainDepth,
+        ImageCache = files.ImageCache is { } kept ? new(kept.Count, kept.SizeGb, TimeSpan.FromDays(kept.Days)) : null,
         ReservedPercentage = files.ReservedPercentage,
         MaxOverSubscriptionRatio = files.MaxOverSubscriptionRatio,
     };

@@ -62,7 +62,7 @@ public abstract class ChainWalk : IAsyncDisposable
                 while (disk.Snapshots.Count > 0) await DeleteSnapshot(disk, Pick(disk.Snapshots).Snapshot);
                 await Delete(disk);
             }
-            Assert.Empty(Names());
+            Assert.All(Names(), n => Assert.Equal(FileKind.Image, Layout.Parse(n)!.Value.Kind)); // kept, for further volumes with them
         }
         catch (Exception e) when (e is not OperationCanceledException || !Token.IsCancellationRequested)
         {
@@ -72,7 +72,7 @@ public abstract class ChainWalk : IAsyncDisposable
 
     async Task Step()
     {
-        if (disks.Count == 0 || (disks.Count < 5 && random.Next(4) == 0)) { await Create(); return; }
+        if (disks.Count == 0 || (disks.Count < 5 && random.Next(4) == 0)) { await (random.Next(2) == 0 ? CreateOfImage() : Create()); return; }
         var disk = Pick(disks);
         switch (random.Next(20))
         {
@@ -84,7 +84,8 @@ public abstract class ChainWalk : IAsyncDisposable
             case 16 when disk.Volume.SizeGb < 3: await Extend(disk); break;
             case 17 when disk.Snapshots.Count > 0: await Revert(disk); break;
             case 18 when disk.Snapshots.Count == 0: await Delete(disk); break;
-            case 19: await Refill(disk); break;
+            case 19 when random.Next(2) == 0: await Refill(disk); break;
+            case 19: await Flatten(disk); break;
         }
     }
 
@@ -201,6 +202,32 @@ public abstract class ChainWalk : IAsyncDisposable
         disk.Content = content;
     }
 
+    async Task Flatten(Disk disk)
+    {
+        var volume = disk.Volume;
+        if (!await Do($"flatten {Short(volume.Id)}", w => driver.Flatten(volume, w), w => driver.Abandon(volume, w))) return;
+        using var dir = Libc.Open(DirectoryOf(pool), Libc.O_PATH | Libc.O_DIRECTORY);
+        var levels = Chain.Walk(dir, Layout, Spec(volume), Chain.Of(dir, Layout, Spec(volume), "look"), "look");
+        Assert.All(levels, l => Assert.Equal(volume.Id, Layout.Parse(l.Name)!.Value.Id));
+        Assert.Equal($"volume-{volume.Id}", levels[^1].Name);
+    }
+
+    /// <summary>One of three images, which are filled once.</summary>
+    async Task CreateOfImage()
+    {
+        var image = random.Next(3);
+        var content = new SortedDictionary<int, byte> { [image] = (byte)(image + 1), [9] = 9 };
+        var volume = NewVolume(random.Next(1, 3));
+        VolumeOnDisk? made = null;
+        if (await Do($"volume {Short(volume.Id)} of image {image}", async w => made = await driver.CreateOfImage(
+            volume, new($"0000000{image}-0000-4000-8000-000000000000", "0123456789abcdef"), async (write, _) =>
+            {
+                foreach (var (slot, value) in content) await write(At(slot), Piece(value));
+                await write(At(20), ReadOnlyMemory<byte>.Empty);
+            }, w), w => driver.Delete(volume, w)))
+            disks.Add(new(Made(volume, made!)) { Content = content });
+    }
+
     async Task Delete(Disk disk)
     {
         await Do($"delete {Short(disk.Volume.Id)}", w => driver.Delete(disk.Volume, w));
@@ -272,7 +299,7 @@ public abstract class ChainWalk : IAsyncDisposable
                 await using (var content = await driver.Read(disk.Volume, snapshot, new Work(1, Token)))
                     await Same(content, wants, $"snapshot {Short(snapshot.Id)}");
         }
-        Assert.Equal(wanted.Order(), Names().Order());
+        Assert.Equal(wanted.Order(), Names().Where(n => Layout.Parse(n) is not { Kind: FileKind.Image }).Order());
         Assert.Empty((await driver.List(pool, Token)).Litter);
         var one = Pick(disks);
         var top = TopOf(one.Volume);

@@ -84,6 +84,14 @@ internal static class VolumeChange
         };
     });
 
+    public static Command Flatten(Session session) => session.Command("flatten", "Copy into a volume what it shares with others, so that it depends on none", command =>
+    {
+        var volume = Opt.One("volume", "Volume to flatten (name or ID)");
+        command.Add(volume);
+        return async (parse, api, token) =>
+            await api.Act($"volumes/{(string?)(await Names.Volume(api, parse.GetRequiredValue(volume), token))["id"]}", "os-flatten", null, token);
+    });
+
     public static Command Migrate(Session session) => session.Command("migrate", "Migrate volume to a new host", command =>
     {
         var volume = Opt.One("volume", "Volume to migrate (name or ID)");

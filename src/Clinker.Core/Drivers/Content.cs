@@ -46,7 +46,8 @@ public abstract class Content : IAsyncDisposable
 
 /// <summary>
 /// Writes what a volume is to hold, from the beginning: where it writes nothing are zeroes. It may be called anew, after a failure,
-/// for a file that is empty again. It throws when it can't give all: then nothing is published.
+/// for a file that is empty again. It throws when it can't give all: then nothing is published. One whose disk has a size of its own ends
+/// with a write of nothing at its end.
 /// </summary>
 public delegate Task Fill(WriteAt write, CancellationToken token);
 

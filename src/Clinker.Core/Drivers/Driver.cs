@@ -74,8 +74,14 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task RevertTo(Volume volume, Snapshot snapshot, Work work) => throw CanNot("revert volumes to snapshots");
 
     /// <summary>
+    /// Ensures that the volume stands on nothing that others stand on too: what is in it stays what it is, and so it is with its snapshots. Its
+    /// undo is <see cref="Abandon"/>. A backend whose volumes never stand on others has nothing to do.
+    /// </summary>
+    public virtual Task Flatten(Volume volume, Work work) => Task.CompletedTask;
+
+    /// <summary>
     /// Ensures that no act on the volume that another lease began, or this one, is published from now on: takes away what is under
-    /// work. The undo of <see cref="RevertTo"/> and <see cref="Refill"/>, each of which puts one file in another's place: a late worker of one that was given
+    /// work. The undo of <see cref="RevertTo"/>, <see cref="Refill"/> and <see cref="Flatten"/>, each of which puts one file in another's place: a late worker of one that was given
     /// up must not do that to what was written since. What is published stays as it is.
     /// </summary>
     public virtual Task Abandon(Volume volume, Work work) => Task.CompletedTask;
@@ -88,6 +94,13 @@ public abstract class Driver : IAsyncDisposable
 
     /// <summary>Ensures a volume that holds what <paramref name="fill"/> writes. Otherwise as <see cref="Create"/>: it is published whole or not at all.</summary>
     public virtual Task<VolumeOnDisk> CreateFilled(Volume volume, Fill fill, Work work) => throw CanNot("fill volumes");
+
+    /// <summary>
+    /// Ensures a volume with an image in it. Otherwise as <see cref="CreateFilled"/>. A driver may keep what was filled, and make further
+    /// volumes with the same image of that.
+    /// </summary>
+    /// <param name="content">Whose bytes these are, for ever: another content has another name.</param>
+    public virtual Task<VolumeOnDisk> CreateOfImage(Volume volume, ImageContent content, Fill fill, Work work) => CreateFilled(volume, fill, work);
 
     /// <summary>
     /// Ensures that a volume that there is holds what <paramref name="fill"/> writes, durable on return. Cut anywhere, it holds either
@@ -213,6 +226,11 @@ public sealed record ConnectionInfo(string Type, string Data, string? MountPoint
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
 /// <param name="Format">raw or qcow2: recorded, never guessed from the file later.</param>
 public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
+
+/// <summary>The bytes of an image, by name.</summary>
+/// <param name="ImageId">A UUID.</param>
+/// <param name="Hash">Of whatever tells contents of that image apart.</param>
+public readonly record struct ImageContent(string ImageId, string Hash);
 
 /// <summary>What lies in a pool.</summary>
 /// <param name="VolumeIds">One for each volume that has a published file.</param>

@@ -34,6 +34,7 @@ public sealed record MessageAction(string Id, string Text)
     public static readonly MessageAction DeleteGroup = new("024", "delete group");
     public static readonly MessageAction DetachVolume = new("025", "detach volume");
     public static readonly MessageAction DeleteGroupSnapshot = new("026", "delete group snapshot");
+    public static readonly MessageAction FlattenVolume = new("027", "flatten volume");
 
     /// <summary>What failed, where the driver could not (message_field.py, Detail).</summary>
     public string FailedDetail => Id switch

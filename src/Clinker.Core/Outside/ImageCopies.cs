@@ -103,12 +103,13 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
     static async Task Pieces(
         Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token, bool holes = true)
     {
-        var buffer = new byte[PieceBytes];
-        for (long at = 0; await read(buffer, token) is > 0 and var n; at += n)
+        var (buffer, at) = (new byte[PieceBytes], 0L);
+        for (; await read(buffer, token) is > 0 and var n; at += n)
         {
             var piece = buffer.AsMemory(0, n);
             if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
         }
+        await write(at, ReadOnlyMemory<byte>.Empty);
     }
 
     static FileStream New(string path) => new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, useAsync: true);

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Clinker.Operations;
 
 namespace Clinker.Outside;
@@ -57,6 +59,10 @@ public sealed record Image
     public bool? Protected { get; init; }
     /// <summary>What else its owner says of it: hw_disk_bus and the like.</summary>
     public IReadOnlyDictionary<string, string> Properties { get; init; } = Volumes.Volume.EmptyMetadata;
+
+    /// <summary>Its bytes by name. An image never changes once it is active; should it all the same, its checksum does too.</summary>
+    public Drivers.ImageContent Content => new(Id, Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{Id}\n{SizeBytes}\n{DiskFormat}\n{Checksum}\n{HashAlgorithm}\n{Hash}")))[..16]);
 
     public const string Active = "active";
 

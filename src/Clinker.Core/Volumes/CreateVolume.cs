@@ -179,7 +179,7 @@ public sealed record CreateVolume(
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);
-                return await saga.Driver.CreateFilled(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+                return await saga.Driver.CreateOfImage(volume, image.Content, saga.Images.Fill(image, volume.SizeGb), saga.Work);
             case VolumeSource.OfBackup of:
                 saga.Driver.Demand(Abilities.Content, "fill volumes");
                 var backup = await saga.Read(tx => tx.Backups.Get(of.Id));

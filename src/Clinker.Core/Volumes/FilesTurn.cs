@@ -38,6 +38,13 @@ static class FilesTurn
         return true;
     });
 
+    /// <summary>Takes the turn, as a step, for an operation that is about the volume.</summary>
+    public static Task Keep(Saga saga, string volumeId) => saga.Commit(Step, async tx =>
+    {
+        await Take(tx, saga.Row, volumeId);
+        return true;
+    });
+
     /// <summary>Takes the turn in a transaction of the operation's own.</summary>
     public static async Task Take(Tx tx, OperationRow row, string volumeId)
     {

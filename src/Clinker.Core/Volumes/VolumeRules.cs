@@ -57,6 +57,11 @@ public static class VolumeRules
     public static readonly Rule Revert = new("revert", [Available], Reverting,
         "Invalid volume: Can't revert volume {id} to its latest snapshot {other}. Volume's status must be 'available'.") { Conflicts = true };
 
+    /// <summary>Ours.</summary>
+    public static readonly Rule Flatten = new("flatten", [Available, InUse], null,
+        "Invalid volume: Volume {id} status must be available or in-use, and nothing be under way with it, to flatten it, but current status is: {status}.",
+        Needs.Settled);
+
     /// <summary>Cinder: API.migrate_volume. One in use could only be moved by the compute service, which is not here.</summary>
     public static readonly Rule Migrate = new("migrate", [Available], null,
         "Invalid volume: Volume {id} status must be available or in-use, must not be migrating, have snapshots, be replicated, be part "

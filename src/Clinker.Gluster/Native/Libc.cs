@@ -203,9 +203,10 @@ internal static unsafe partial class Libc
         StatxBuffer s;
         var flags = 0x100 /* AT_SYMLINK_NOFOLLOW */ | (name.Length == 0 ? AT_EMPTY_PATH : 0) | (fromCache ? AT_STATX_DONT_SYNC : 0);
         while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
-        // Times: four of 16 bytes, seconds and nanoseconds; the last is when it was written to.
+        // Times: four of 16 bytes, seconds and nanoseconds; the third is when anything of it changed, the last when it was written to.
         var written = *(long*)(s.Times + 48) * 1_000_000_000 + *(uint*)(s.Times + 56);
-        return new(s.Mode, s.Links, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written);
+        var changed = *(long*)(s.Times + 32) * 1_000_000_000 + *(uint*)(s.Times + 40);
+        return new(s.Mode, s.Links, s.Group, s.Inode, (long)s.Size, (long)s.Blocks * 512, s.DeviceMajor, s.DeviceMinor, written, changed);
     }
 
     public static Room Statvfs(SafeFileHandle file)
@@ -272,8 +273,9 @@ internal static unsafe partial class Libc
 /// <summary>What stat says of a file.</summary>
 /// <param name="Links">How many names it has.</param>
 /// <param name="Written">When its content changed last, in nanoseconds since 1970.</param>
+/// <param name="Changed">The same, of its names and rights too.</param>
 internal readonly record struct FileFacts(
-    uint Mode, uint Links, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written)
+    uint Mode, uint Links, uint Group, ulong Inode, long Size, long AllocatedBytes, uint DeviceMajor, uint DeviceMinor, long Written, long Changed)
 {
     public bool IsRegular => (Mode & 0xf000) == 0x8000;
 }

@@ -57,6 +57,8 @@ static class BackendReading
         _ = from.Get(Options.SecureOperations, section);
         var thinClones = from.Get(Options.CloneMode, section) == "thin" && (driver == DriverKind.Gluster || from.IsSet(Options.CloneMode, section));
         var depth = from.Get(Options.MaxChainDepth, section);
+        var bounds = new ImageCacheSettings(from.Get(Options.ImageCacheCount, section), from.Get(Options.ImageCacheGb, section), from.Get(Options.ImageCacheDays, section));
+        var images = from.Get(Options.ImageCache, section) ? bounds : null;
         var sharesConfig = from.Get(Options.SharesConfig, section);
         var mounts = from.Get(Options.MountPointBase, section);
         var (nasHost, nasPath, nasOptions) = (Text(Options.NasHost), Text(Options.NasSharePath), Text(Options.NasMountOptions));
@@ -72,14 +74,14 @@ static class BackendReading
             DriverKind.Gluster => new BackendSettings.Gluster(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, ImageCache = images,
                 SharesConfig = sharesConfig!, MountPointBase = mounts!,
                 NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Shares = shares,
             },
             DriverKind.Directory => new BackendSettings.Directory(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, ImageCache = images,
                 Paths = paths!,
             },
             _ => new BackendSettings.Memory(name, host)

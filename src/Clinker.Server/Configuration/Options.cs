@@ -398,6 +398,19 @@ static class Options
     public static readonly Option<int> MaxChainDepth = Add(Option.Backend, "max_chain_depth", Kinds.Int(1, 64), "16",
         "gluster, directory: of how many files that stand on each other a volume may consist. What would make more becomes a copy.");
 
+    public static readonly Option<bool> ImageCache = Add(Option.Backend, "image_volume_cache_enabled", Kinds.Bool, "true",
+        "gluster, directory: with clone_mode = thin, what was filled from an image is kept in its pool, and further volumes with that image are "
+        + "there at once, as they stand on it. Which images a user may have is asked each time all the same.");
+
+    public static readonly Option<int> ImageCacheCount = Add(Option.Backend, "image_volume_cache_max_count", Kinds.Int(0, 100_000), "50",
+        "How many images are kept in a pool that no volume stands on any more; what was used longest ago goes first. 0: any number.");
+
+    public static readonly Option<int> ImageCacheGb = Add(Option.Backend, "image_volume_cache_max_size_gb", Kinds.Int(0, 1_000_000), "0",
+        "How many GiB such images may take in a pool together. 0: any number.");
+
+    public static readonly Option<int> ImageCacheDays = Add(Option.Backend, "image_volume_cache_max_days", Kinds.Int(1, 3650), "30",
+        "After how many days without use such an image goes, at the next one that is filled.");
+
     public static readonly Option<string> SecureOperations = Add(Option.Backend, "nas_secure_file_operations", Kinds.Choice("auto", "true", "false"), "auto",
         "gluster: accepted for old files' sake. Files are always handled as the user the daemon runs as.");
 

@@ -120,6 +120,8 @@ abstract record BackendSettings(string Name, string Host)
         public required bool SecureFilePermissions { get; init; }
         public required bool ThinClones { get; init; }
         public required int MaxChainDepth { get; init; }
+        /// <summary>Null: no image is kept.</summary>
+        public required ImageCacheSettings? ImageCache { get; init; }
     }
 
     public sealed record Gluster(string Name, string Host) : Files(Name, Host)
@@ -189,3 +191,6 @@ sealed record Surroundings(Func<string, string?> Variable, string HostName, IPAd
         }
     }
 }
+
+/// <summary>How much is kept of images that no volume stands on. 0: any number.</summary>
+public sealed record ImageCacheSettings(int Count, int SizeGb, int Days);

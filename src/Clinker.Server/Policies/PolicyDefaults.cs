@@ -40,6 +40,7 @@ static class PolicyDefaults
         "backup:delete",
         "backup:restore",
         "backup:update",
+        "clinker:volume:flatten",
         "group:create",
         "group:create_group_snapshot",
         "group:delete",

@@ -5,7 +5,7 @@ using static Clinker.Server.Api.PolicyRule;
 
 namespace Clinker.Server.Routes;
 
-/// <summary>A volume's being made larger, and its being put back to a snapshot.</summary>
+/// <summary>A volume's being made larger, its being put back to a snapshot, and its being made to stand on nothing.</summary>
 static class VolumeGrowth
 {
     const string CompletionRule = "volume_extension:volume_admin_actions:extend_volume_completion";
@@ -25,6 +25,7 @@ static class VolumeGrowth
         api.Action("volume_extend_completion", "/volumes/{id}", "os-extend_volume_completion", Completion, Complete,
             rule: Row(CompletionRule), since: 71);
         api.Action("volume_revert", "/volumes/{id}", "revert", SnapshotId, Revert, rule: Row("volume:revert_to_snapshot"), since: 40);
+        api.Action("volume_flatten", "/volumes/{id}", "os-flatten", Flatten, rule: Row("clinker:volume:flatten")); // ours
     }
 
     static async Task Extend(Call call, string id, int size)
@@ -52,6 +53,17 @@ static class VolumeGrowth
         throw Fault.Invalid.Volume(volume.Status == VolumeStatus.Extending
             ? "Required volume admin metadata is malformed or missing."
             : "Volume is not being extended.").Thrown();
+    }
+
+    static async Task Flatten(Call call, string id)
+    {
+        var operation = call.Ids.New();
+        await call.Db.Commit(async tx =>
+        {
+            var volume = await Volumes.Visible(tx, call, id, @lock: true);
+            call.Demand("clinker:volume:flatten", volume.ProjectId, volume.UserId);
+            await FlattenVolume.Accept(tx, id, operation, call.RequestId);
+        });
     }
 
     static async Task Revert(Call call, string id, string? snapshotId)
