@@ -59,11 +59,20 @@ public sealed class BackupLife(ITestOutputHelper output)
         await Becomes(daemon, $"volumes/{volume}", "available");
         Assert.Equal(second, await Sum(volume));
 
-        // So it does when it is killed while it writes a backup.
+        // So it does when it is killed while it writes a backup: what it has written stays as it is.
+        await Write(volume, 100L * MiB, 240 * MiB);
+        second = await Sum(volume);
         var again = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""))["backup"]!["id"]!;
+        for (var waited = Stopwatch.StartNew(); Published(again).Count < 8; await Task.Delay(1)) Assert.True(waited.Elapsed < Patience, daemon.Log);
         await daemon.Kill();
+        var before = Published(again);
+        Assert.DoesNotContain(before.Keys, f => f.EndsWith("/index", StringComparison.Ordinal));
         await daemon.Start();
         await Becomes(daemon, $"backups/{again}", "available");
+        var after = Published(again);
+        Assert.All(before, f => Assert.Equal(f.Value, after[f.Key]));
+        Assert.Equal(3 + 2 + 60 + 1 + 1, after.Count);
+        output.WriteLine($"{before.Count} of {after.Count} objects were there when the daemon was killed, and stayed");
 
         // A piece that rots is noticed, and the volume keeps what it had.
         var rotten = Objects().First(f => f.Contains(again, StringComparison.Ordinal) && !f.EndsWith("index", StringComparison.Ordinal));
@@ -82,6 +91,10 @@ public sealed class BackupLife(ITestOutputHelper output)
         output.WriteLine($"{clock.Elapsed.TotalSeconds:0.0} s");
 
         List<string> Objects() => [.. Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })];
+
+        // When each of a backup's objects was written.
+        Dictionary<string, DateTime> Published(string id) =>
+            Objects().Where(f => f.Contains(id, StringComparison.Ordinal) && !Path.GetFileName(f).StartsWith('.')).ToDictionary(f => f, File.GetLastWriteTimeUtc);
 
         string FileOf(string id) => Path.Combine(site.Mount, $"volume-{id}");
 

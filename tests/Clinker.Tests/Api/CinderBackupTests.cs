@@ -1,7 +1,9 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Clinker.Drivers;
 using Clinker.Gluster;
+using Clinker.Host;
 using Clinker.Operations;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -228,6 +230,42 @@ public sealed class CinderBackupTests : IAsyncLifetime
         damage[what].Do(backup);
         Assert.Contains(damage[what].Says, await Restore(backup.Id, "error_restoring"), StringComparison.Ordinal);
         Assert.Equal("kept", api.Shares.Find(volume)!.Content);
+    }
+
+    /// <summary>What docs/backup-format.md says of bz2 helps.</summary>
+    [Fact]
+    public async Task Bz2_is_read_once_it_was_rewritten_as_the_document_says()
+    {
+        Assert.SkipWhen(!File.Exists("/usr/bin/python3"), "python3 is not installed: ./dev deps");
+        api.Work(backups: store);
+        var content = Content(3_000_000);
+        var backup = new CinderWriter(Folder, volume, "none").Write(content);
+        await Python("""
+            import bz2, json, os, sys
+            metadata = json.load(open(sys.argv[1] + "_metadata"))
+            for entries in metadata["objects"]:
+                for name, entry in entries.items():
+                    path = os.path.join(os.path.dirname(sys.argv[1]), name)
+                    data = open(path, "rb").read()
+                    open(path, "wb").write(bz2.compress(data))
+                    entry["compression"] = "bz2"
+            json.dump(metadata, open(sys.argv[1] + "_metadata", "w"))
+            """);
+        Assert.Equal("error", await Imported(backup.Id, backup.Record));
+        await api.Delete($"backups/{backup.Id}");
+        Assert.Equal("gone", await api.Settled($"backups/{backup.Id}"));
+        await Python(BackupWorkTests.Scripts[1]);
+        await Taken(backup);
+        Assert.Equal("", await Restore(backup.Id, "available"));
+        Assert.Equal(Encoding.Latin1.GetString(content), api.Shares.Find(volume)!.Content);
+
+        async Task Python(string script)
+        {
+            var file = Path.Combine(root, "script.py");
+            await File.WriteAllTextAsync(file, script);
+            var run = await Processes.Run("/usr/bin/python3", [file, Path.Combine(backup.Folder, backup.Prefix)], TimeSpan.FromSeconds(60));
+            Assert.True(run.ExitCode == 0, run.Error);
+        }
     }
 
     [Fact]
