@@ -7,7 +7,7 @@ namespace Clinker.Simulation;
 
 /// <summary>
 /// A backup whose daemon ends, or stands still, half-way is brought to its end by another one, which finds objects of what the volume held
-/// then; meanwhile the volume was written to. (That objects which are still right are not written again, <see cref="Invariants"/> hold of every story.)
+/// then; meanwhile the volume was written to. (<see cref="Invariants"/> see to it in every story that no object is written twice.)
 /// </summary>
 public sealed class ResumedBackups(ITestOutputHelper output)
 {

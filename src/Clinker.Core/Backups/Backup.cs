@@ -34,7 +34,7 @@ public sealed record Backup
     /// The SHA-256 of its index, in lower-case hexadecimal digits; null until that is written. Of one that Cinder wrote: of its metadata.
     /// </summary>
     public string? IndexSha256 { get; init; }
-    /// <summary>Of one that Cinder's own driver wrote: how the names of its objects begin (<see cref="Drivers.CinderPlace"/>); null: it is one of ours.</summary>
+    /// <summary>Of one that Cinder's own driver wrote: how the names of its objects begin; null: it is one of ours.</summary>
     public string? Prefix { get; init; }
     public string? EncryptionKeyId { get; init; }
     public bool Bootable { get; init; }

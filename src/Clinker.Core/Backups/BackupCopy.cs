@@ -15,7 +15,8 @@ public sealed record Saved(int Objects, string Sha256);
 /// The way of bytes into a backup and out of it. In: chunk by chunk in the order of offsets, zeroes left out, those that are as they were
 /// in the parent only named; the index last, so that whatever ends before leaves objects of no backup. The next try reads the volume anew and
 /// goes on with them: an object's name says what is in it, so those of chunks that are still the same are not written again, and those of
-/// chunks that are not are removed once the index names others. Out: each chunk is what was read once, by its length and its SHA-256, or there is a fault and the volume keeps what it had.
+/// chunks that are not are removed once the index names others. Out: each chunk is what was read once, by its length and its SHA-256, or
+/// there is a fault and the volume keeps what it had.
 /// </summary>
 static class BackupCopy
 {

@@ -101,7 +101,7 @@ public sealed record BackupRecord
                 return backup with { IndexSha256 = sha256, DataId = id == backup.Id ? null : id };
             case [{ Length: > 0 } prefix]:
                 if (!CinderBackup.IsKnown(record.Service))
-                    throw Fault.Invalid.Input($"The service of the backup record, '{record.Service}', keeps its backups where they are not read from").Thrown();
+                    throw Fault.Invalid.Input($"Backups of the backup record's service, '{record.Service}', are not read here").Thrown();
                 return backup with { Prefix = new CinderPlace(backup.Container, prefix).Prefix };
             default:
                 throw Fault.Invalid.Input("Provided backup record does not say in service_metadata where its data is").Thrown();

@@ -62,7 +62,8 @@ public readonly struct BackupTable(Tx tx)
             // A record may name any parent: only one that fits is read, and one that leads back to itself never is.
             if (await Find(id) is not { IsCinders: true, Status: not BackupStatus.Deleting, IndexSha256: not null } parent
                 || (parent.ProjectId, parent.VolumeId) != (backup.ProjectId, backup.VolumeId))
-                throw new Fault.Invalid($"Invalid backup: {chain[^1].Id} is an increment of backup {id}, which is not there whole. Import its record first.").Thrown();
+                throw new Fault.Invalid(
+                    $"Invalid backup: {chain[^1].Id} is an increment of backup {id}, which is not there whole. Import its record first.").Thrown();
             if (chain.Exists(b => b.Id == id))
                 throw new Fault.Invalid($"Invalid backup: {id} is an increment of itself.").Thrown();
             chain.Add(parent);

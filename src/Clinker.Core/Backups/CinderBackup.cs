@@ -35,7 +35,8 @@ sealed class CinderBackup
     const string Drivers = "cinder.backup.drivers.";
 
     /// <summary>Older records name the module alone.</summary>
-    static readonly string[] Services = ["posix.PosixBackupDriver", "nfs.NFSBackupDriver", "glusterfs.GlusterfsBackupDriver", "posix", "nfs", "glusterfs"];
+    static readonly string[] Services =
+        ["posix.PosixBackupDriver", "nfs.NFSBackupDriver", "glusterfs.GlusterfsBackupDriver", "posix", "nfs", "glusterfs"];
 
     readonly CinderPlace place;
     readonly string sha256;
@@ -84,7 +85,8 @@ sealed class CinderBackup
             foreach (var backup in chain) layers.Add(new(store, await Read(store, backup, token), token));
             var newest = layers[^1].Backup;
             var length = layers[0].Backup.End;
-            if (layers.Find(l => l.Backup.End > length) is { } larger) throw larger.Backup.Unfit("it has more than the full backup that it is based on");
+            if (layers.Find(l => l.Backup.End > length) is { } larger)
+                throw larger.Backup.Unfit("it has more than the full backup that it is based on");
             var sums = await BlockSums.Open(store, newest, token);
             var block = sums?.BlockBytes ?? 1;
             var window = new byte[Math.Max(1, Math.Min(WindowBytes, length) / block) * block]; // never a part of a block, except at the end
@@ -109,9 +111,11 @@ sealed class CinderBackup
     {
         var found = await ReadMetadata(store, backup, token) ?? throw Unfit(backup.CinderPlace, "it is not there");
         var metadata = found.metadata;
-        if ((metadata.BackupId, metadata.VolumeId, metadata.ParentId) != (backup.Id, backup.VolumeId, backup.ParentId)) throw found.Unfit("it is another backup's");
+        if ((metadata.BackupId, metadata.VolumeId, metadata.ParentId) != (backup.Id, backup.VolumeId, backup.ParentId))
+            throw found.Unfit("it is another backup's");
         found.Arrange(backup.SizeGb * (1L << 30));
-        var there = (await store.Names(found.place.Folder, token)).Where(n => n.StartsWith(found.place.DataPrefix, StringComparison.Ordinal)).ToHashSet();
+        var there = (await store.Names(found.place.Folder, token))
+            .Where(n => n.StartsWith(found.place.DataPrefix, StringComparison.Ordinal)).ToHashSet();
         if (!there.SetEquals(found.pieces.Select(p => p.Name.Name)))
             throw found.Unfit($"the {there.Count} objects that are there are not the {found.pieces.Count} that it names");
         return found;
@@ -140,7 +144,8 @@ sealed class CinderBackup
         var names = new HashSet<string>();
         foreach (var named in metadata.Objects ?? [])
         {
-            if (named?.Count != 1 || named.First() is not (var name, { } o) || !place.IsData(name) || !names.Add(name)) throw Unfit("what it names as objects is none");
+            if (named?.Count != 1 || named.First() is not (var name, { } o) || !place.IsData(name) || !names.Add(name))
+                throw Unfit("what it names as objects is none");
             if (o.Offset < End || o.Length <= 0 || o.Offset > mostBytes - o.Length || (metadata.ParentId is null && o.Offset != End))
                 throw Unfit($"{name} is not where it could be");
             if (o.Md5 is null) throw Unfit($"{name} has no md5");
@@ -179,7 +184,9 @@ sealed class CinderBackup
 
         public CinderBackup Backup => backup;
 
-        /// <summary>Reads what it has of a part of the volume; the rest of the buffer stays as it is. Parts are asked for in their order, without gaps.</summary>
+        /// <summary>
+        /// Reads what it has of a part of the volume; the rest of the buffer stays as it is. Parts are asked for in their order, without gaps.
+        /// </summary>
         public async ValueTask Read(long at, Memory<byte> into)
         {
             for (; next < backup.pieces.Count && backup.pieces[next] is var piece && piece.Offset < at + into.Length; next++, done = 0)
@@ -226,7 +233,7 @@ sealed class CinderBackup
         }
     }
 
-    /// <summary>The sums of all blocks that the volume had, in their order, read as they are needed: of a volume of 1 TiB they are some GiB.</summary>
+    /// <summary>The sums of all blocks that the volume had, in their order, read as they are needed: of a volume of 1 TiB they are 2 GiB.</summary>
     sealed class BlockSums
     {
         const int MostTokenBytes = 16 * 1024;
@@ -288,7 +295,8 @@ sealed class CinderBackup
             if (until is not null) throw Damaged($"has no {until}");
         }
 
-        async ValueTask<string?> Expect(JsonTokenType type) => await Next() is var (found, value) && found == type ? value : throw Damaged($"has a {found} for a {type}");
+        async ValueTask<string?> Expect(JsonTokenType type) =>
+            await Next() is var (found, value) && found == type ? value : throw Damaged($"has a {found} for a {type}");
 
         async ValueTask<(JsonTokenType Type, string? Value)> Next()
         {
@@ -336,7 +344,8 @@ sealed class CinderBackup
             return n;
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken token) => ReadAsync(buffer.AsMemory(offset, count), token).AsTask();
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken token) =>
+            ReadAsync(buffer.AsMemory(offset, count), token).AsTask();
 
         public override bool CanRead => true;
         public override bool CanSeek => false;
@@ -344,7 +353,7 @@ sealed class CinderBackup
         public override long Length => throw new NotSupportedException();
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
         public override void Flush() { }
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("It waits for storage: read it asynchronously.");
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("It waits for storage.");
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();

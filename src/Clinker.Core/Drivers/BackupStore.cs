@@ -31,7 +31,7 @@ public abstract class BackupStore : IAsyncDisposable
     /// <param name="most">A longer one is a fault.</param>
     public abstract Task<byte[]?> Get(ObjectName name, int most, CancellationToken token);
 
-    /// <summary>Reads a piece of an object: as much as there is room for, less only at its end. How many bytes; null when there is no such object.</summary>
+    /// <summary>Reads a piece of an object: as much as there is room for, less only at its end. How many bytes; null: there is no such object.</summary>
     public abstract Task<int?> Read(ObjectName name, long offset, Memory<byte> into, CancellationToken token);
 
     /// <summary>How the objects in a folder are called, in no order: none where there is no such folder.</summary>
