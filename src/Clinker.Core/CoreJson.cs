@@ -47,6 +47,7 @@ namespace Clinker;
 [JsonSerializable(typeof(DeleteBackup))]
 [JsonSerializable(typeof(ImportBackup))]
 [JsonSerializable(typeof(Saved))]
+[JsonSerializable(typeof(FoundBackup))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]

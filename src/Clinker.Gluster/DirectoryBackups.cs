@@ -9,7 +9,8 @@ namespace Clinker.Gluster;
 /// <summary>
 /// Backups as files below a directory of any file system, also one that is a mounted share: <c>container/backup id/object</c>. An object
 /// is made under a name of its lease's, is durable before it is published by rename(2), and is only published while the lease is held.
-/// Removing a backup takes the files under work too: what a late worker would still publish is gone.
+/// Removing a backup or taking it over takes the files under work too: what a late worker would still publish is gone. What Cinder's own
+/// drivers kept there is read and removed by its names, one directory after the other, and no link is followed.
 /// </summary>
 /// <param name="path">Absolute. Made at first where it is missing; later, another directory in its place is not written to.</param>
 public sealed class DirectoryBackups(string path, TimeProvider time) : BackupStore
@@ -39,7 +40,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         var mine = $".{name.Name}.{work.Operation}.g{work.Generation}";
         await Act(Verb, root =>
         {
-            using var dir = Made(root, name.Place);
+            using var dir = Made(root, name.Folder);
             VolumeFiles.Gone(dir, mine);
             using var file = OpenAt(dir, mine, O_WRONLY | O_CREAT | O_EXCL, OwnerOnly);
             Write(file, bytes.Span, 0);
@@ -51,14 +52,14 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         {
             await Act(Verb, root =>
             {
-                using var dir = Existing(root, name.Place);
+                using var dir = Existing(root, name.Folder);
                 return dir is not null && VolumeFiles.Gone(dir, mine);
             }, CancellationToken.None);
             throw;
         }
         await Act(Verb, root =>
         {
-            using var dir = Existing(root, name.Place) ?? throw new ErrnoException(Errno.ENOENT, $"open {name.Place}");
+            using var dir = Existing(root, name.Folder) ?? throw new ErrnoException(Errno.ENOENT, $"open {name.Folder}");
             using var file = OpenAt(dir, mine, O_RDWR);
             work.Token.ThrowIfCancellationRequested();
             directory.Prove(root);
@@ -71,20 +72,44 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
 
     public override Task<byte[]?> Get(ObjectName name, int most, CancellationToken token) => Act("read the backup", root =>
     {
-        using var dir = Existing(root, name.Place);
-        if (dir is null) return null;
-        SafeFileHandle file;
-        try { file = OpenAt(dir, name.Name, O_RDONLY | O_NONBLOCK); }
-        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
-        using (file)
-        {
-            var facts = Facts(file);
-            if (!facts.IsRegular || facts.Size > most)
-                throw new Fault.DriverFailed("read the backup", $"{name} is no file of at most {most} bytes.").Thrown();
-            var bytes = new byte[facts.Size];
-            return bytes[..ReadAll(file, bytes, 0)]; // shorter if it was cut since: whoever knows what it was to be finds out
-        }
+        using var file = Existing(root, name, most);
+        if (file is null) return null;
+        var bytes = new byte[Facts(file).Size];
+        return bytes[..ReadAll(file, bytes, 0)]; // shorter if it was cut since: whoever knows what it was to be finds out
     }, token);
+
+    public override Task<int?> Read(ObjectName name, long offset, Memory<byte> into, CancellationToken token) => Act("read the backup", root =>
+    {
+        using var file = Existing(root, name, long.MaxValue);
+        return file is null ? (int?)null : ReadAll(file, into.Span, offset);
+    }, token);
+
+    public override Task<List<string>> Names(Folder folder, CancellationToken token) => Act("list the backup", root =>
+    {
+        using var dir = Existing(root, folder);
+        return dir is null ? [] : Libc.Names(dir).FindAll(n => !n.StartsWith('.'));
+    }, token);
+
+    public override Task TakeOver(BackupPlace place, Work work) => Act("take the backup over", root =>
+    {
+        using var dir = Existing(root, place.Folder);
+        foreach (var name in dir is null ? [] : Libc.Names(dir))
+            if (name.StartsWith('.')) VolumeFiles.Gone(dir!, name);
+        return true;
+    }, work.Token);
+
+    public override async Task Remove(Folder folder, IReadOnlyCollection<string> names, Work work)
+    {
+        await work.StillHeld();
+        await Act("remove objects of the backup", root =>
+        {
+            using var dir = Existing(root, folder);
+            if (dir is null) return true;
+            foreach (var name in names) VolumeFiles.Gone(dir, name);
+            VolumeFiles.SyncNames(dir);
+            return true;
+        }, work.Token);
+    }
 
     public override Task Remove(BackupPlace place, Work work) => Act("remove the backup", root =>
     {
@@ -92,7 +117,7 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         using var dir = container is null ? null : Directory(container, place.BackupId);
         if (dir is null) return true;
         if (VolumeFiles.Gone(dir, "index")) VolumeFiles.SyncNames(dir); // from here on it is no backup any more
-        foreach (var name in Names(dir)) VolumeFiles.Gone(dir, name);
+        foreach (var name in Libc.Names(dir)) VolumeFiles.Gone(dir, name);
         try { RemoveDirectory(container!, place.BackupId); }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { /* another was quicker */ }
         VolumeFiles.SyncNames(container!);
@@ -101,18 +126,41 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
 
     public override Task<T> Compute<T>(Func<T> work) => Task.Run(work);
 
-    static SafeFileHandle Made(SafeFileHandle root, BackupPlace backup)
+    static SafeFileHandle Made(SafeFileHandle root, Folder folder)
     {
-        if (MakeDirectory(root, backup.Container, OwnerOnlyDirectory)) VolumeFiles.SyncNames(root);
-        using var container = OpenDirectory(root, backup.Container);
-        if (MakeDirectory(container, backup.BackupId, OwnerOnlyDirectory)) VolumeFiles.SyncNames(container);
-        return OpenDirectory(container, backup.BackupId);
+        SafeFileHandle? dir = null;
+        foreach (var name in folder.Path.Split('/'))
+        {
+            using var above = dir;
+            if (MakeDirectory(above ?? root, name, OwnerOnlyDirectory)) VolumeFiles.SyncNames(above ?? root);
+            dir = OpenDirectory(above ?? root, name);
+        }
+        return dir!;
     }
 
-    static SafeFileHandle? Existing(SafeFileHandle root, BackupPlace backup)
+    static SafeFileHandle? Existing(SafeFileHandle root, Folder folder)
     {
-        using var container = Directory(root, backup.Container);
-        return container is null ? null : Directory(container, backup.BackupId);
+        SafeFileHandle? dir = null;
+        foreach (var name in folder.Path.Split('/'))
+        {
+            using var above = dir;
+            if ((dir = Directory(above ?? root, name)) is null) return null;
+        }
+        return dir;
+    }
+
+    /// <summary>The file of an object; null when there is none.</summary>
+    static SafeFileHandle? Existing(SafeFileHandle root, ObjectName name, long most)
+    {
+        using var dir = Existing(root, name.Folder);
+        if (dir is null) return null;
+        SafeFileHandle file;
+        try { file = OpenAt(dir, name.Name, O_RDONLY | O_NONBLOCK); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
+        var facts = Facts(file);
+        if (facts.IsRegular && facts.Size <= most) return file;
+        file.Dispose();
+        throw new Fault.DriverFailed("read the backup", $"{name} is no file{(facts.IsRegular ? $" of at most {most} bytes" : "")}.").Thrown();
     }
 
     static SafeFileHandle? Directory(SafeFileHandle dir, string name)
@@ -121,7 +169,14 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
     }
 
-    static SafeFileHandle OpenDirectory(SafeFileHandle dir, string name) => OpenAt(dir, name, O_PATH | O_DIRECTORY);
+    static SafeFileHandle OpenDirectory(SafeFileHandle dir, string name)
+    {
+        try { return OpenAt(dir, name, O_PATH | O_DIRECTORY); }
+        catch (ErrnoException e) when (e.Errno == Errno.ENOTDIR)
+        {
+            throw new Fault.DriverFailed("open the backup", $"{name} is no directory; links are not followed.").Thrown(e);
+        }
+    }
 
     Task<T> Act<T>(string verb, Func<SafeFileHandle, T> act, CancellationToken token) => Answered(verb, () => directory.Lane.Run(_ =>
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using Clinker.Drivers;
 using Clinker.Drivers.Memory;
 using Clinker.Gluster;
@@ -103,6 +104,63 @@ public abstract class BackupStoreContract : IAsyncLifetime
         Assert.Equal(0, Count);
     }
 
+    [Fact]
+    public async Task An_object_is_read_piece_by_piece()
+    {
+        var name = new ObjectName(Place, "0000000001");
+        var into = new byte[4];
+        Assert.Null(await Store.Read(name, 0, into, CancellationToken.None));
+        await Store.Put(name, "0123456789"u8.ToArray(), Of());
+        Assert.Equal((4, "0123"), (await Store.Read(name, 0, into, CancellationToken.None), Encoding.ASCII.GetString(into)));
+        Assert.Equal((4, "4567"), (await Store.Read(name, 4, into, CancellationToken.None), Encoding.ASCII.GetString(into)));
+        Assert.Equal((2, "89"), (await Store.Read(name, 8, into, CancellationToken.None), Encoding.ASCII.GetString(into.AsSpan(0, 2))));
+        Assert.Equal(0, await Store.Read(name, 10, into, CancellationToken.None));
+        Assert.Equal(0, await Store.Read(name, 1000, into, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Objects_of_one_folder_are_listed_and_removed_by_name()
+    {
+        Assert.Empty(await Store.Names(Place.Folder, CancellationToken.None));
+        await Store.Remove(Place.Folder, ["a"], Of()); // one that was never made
+        foreach (var name in (string[])["a", "b", "ab"]) await Store.Put(new(Place, name), "x"u8.ToArray(), Of());
+        await Store.Put(new(Other, "a"), "x"u8.ToArray(), Of());
+        Assert.Equal(["a", "ab", "b"], (await Store.Names(Place.Folder, CancellationToken.None)).Order(StringComparer.Ordinal));
+        await Store.Remove(Place.Folder, ["a", "b", "c"], Of());
+        await Store.Remove(Place.Folder, ["a", "b", "c"], Of());
+        Assert.Equal(["ab"], await Store.Names(Place.Folder, CancellationToken.None));
+        Assert.Equal(["a"], await Store.Names(Other.Folder, CancellationToken.None));
+        await Assert.ThrowsAsync<TimeoutException>(() => Store.Remove(Place.Folder, ["ab"], Of(1, () => throw new TimeoutException())));
+        Assert.Equal(2, Count);
+    }
+
+    [Fact]
+    public async Task Who_takes_over_finds_what_is_published_and_nothing_comes_later()
+    {
+        await Store.TakeOver(Place, Of(2)); // one that was never begun
+        await Store.Put(new(Place, "0000000001"), "one"u8.ToArray(), Of(1));
+        var there = new List<string>();
+        await Assert.ThrowsAsync<FaultException>(() => Store.Put(new(Place, "0000000002"), "late"u8.ToArray(), Of(1, async () =>
+        {
+            await Store.TakeOver(Place, Of(2));
+            there = await Store.Names(Place.Folder, CancellationToken.None);
+        })));
+        Assert.Equal(["0000000001"], there);
+        Assert.Equal(["0000000001"], await Store.Names(Place.Folder, CancellationToken.None));
+        Assert.Equal(1, Count);
+    }
+
+    [Theory]
+    [InlineData("", "p"), InlineData("/c", "p"), InlineData("c/", "p"), InlineData("a//b", "p"), InlineData("..", "p"), InlineData("a/../b", "p")]
+    [InlineData("a/.", "p"), InlineData("a\0", "p"), InlineData("c", ""), InlineData("c", ".."), InlineData("c", "a/b"), InlineData("c", ".p"), InlineData("c", "p\n")]
+    public void No_name_of_Cinders_leads_elsewhere(string container, string prefix) =>
+        Assert.Throws<FaultException>(() => new CinderPlace(container, prefix));
+
+    [Theory]
+    [InlineData("p-00001", true), InlineData("p-100000", true), InlineData("p-", false), InlineData("p-1/../x", false), InlineData("p-00001.x", false)]
+    [InlineData("pp-00001", false), InlineData("p_metadata", false), InlineData("../p-00001", false)]
+    public void Only_numbers_behind_the_prefix_are_data(string name, bool data) => Assert.Equal(data, new CinderPlace("a b/c", "p").IsData(name));
+
     [Theory]
     [InlineData("", "11111111-1111-4111-8111-111111111111", "index")]
     [InlineData("..", "11111111-1111-4111-8111-111111111111", "index")]
@@ -164,7 +222,8 @@ public sealed class DirectoryBackupsContract : BackupStoreContract
         Directory.CreateDirectory(Folder);
         foreach (var act in (Func<Task>[])[
             () => Store.Put(new(Place, "index"), "y"u8.ToArray(), Of()), () => Store.Get(new(Place, "index"), 10, CancellationToken.None),
-            () => Store.Remove(Place, Of())])
+            () => Store.Read(new(Place, "index"), 0, new byte[10], CancellationToken.None), () => Store.Names(Place.Folder, CancellationToken.None),
+            () => Store.TakeOver(Place, Of()), () => Store.Remove(Place.Folder, ["index"], Of()), () => Store.Remove(Place, Of())])
             Assert.IsType<Fault.BackendDown>((await Assert.ThrowsAsync<FaultException>(act)).Fault);
         Assert.NotNull(await Store.Report(CancellationToken.None));
         Assert.Empty(Directory.GetFileSystemEntries(Folder));
@@ -182,8 +241,11 @@ public sealed class DirectoryBackupsContract : BackupStoreContract
         Directory.Delete(Path.Combine(Folder, Place.ToString()), recursive: true);
         Directory.CreateSymbolicLink(Path.Combine(Folder, Place.ToString()), outside);
         await File.WriteAllTextAsync(Path.Combine(outside, "index"), "secret");
-        await Assert.ThrowsAsync<FaultException>(() => Store.Get(new(Place, "index"), 10, CancellationToken.None));
-        await Assert.ThrowsAsync<FaultException>(() => Store.Remove(Place, Of()));
+        foreach (var act in (Func<Task>[])[
+            () => Store.Get(new(Place, "index"), 10, CancellationToken.None), () => Store.Read(new(Place, "index"), 0, new byte[10], CancellationToken.None),
+            () => Store.Names(Place.Folder, CancellationToken.None), () => Store.TakeOver(Place, Of()),
+            () => Store.Remove(Place.Folder, ["index"], Of()), () => Store.Remove(Place, Of())])
+            Assert.IsType<Fault.DriverFailed>((await Assert.ThrowsAsync<FaultException>(act)).Fault);
         Assert.True(File.Exists(Path.Combine(outside, "index")));
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Clinker.Tests.Api;
 using Xunit;
 
 namespace Clinker.Live;
@@ -59,11 +60,20 @@ public sealed class BackupLife(ITestOutputHelper output)
         await Becomes(daemon, $"volumes/{volume}", "available");
         Assert.Equal(second, await Sum(volume));
 
-        // So it does when it is killed while it writes a backup.
+        // So it does when it is killed while it writes a backup: what it has written stays as it is.
+        await Write(volume, 100L * MiB, 240 * MiB);
+        second = await Sum(volume);
         var again = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""))["backup"]!["id"]!;
+        for (var waited = Stopwatch.StartNew(); Published(again).Count < 8; await Task.Delay(1)) Assert.True(waited.Elapsed < Patience, daemon.Log);
         await daemon.Kill();
+        var before = Published(again);
+        Assert.DoesNotContain(before.Keys, f => f.EndsWith("/index", StringComparison.Ordinal));
         await daemon.Start();
         await Becomes(daemon, $"backups/{again}", "available");
+        var after = Published(again);
+        Assert.All(before, f => Assert.Equal(f.Value, after[f.Key]));
+        Assert.Equal(3 + 2 + 60 + 1 + 1, after.Count);
+        output.WriteLine($"{before.Count} of {after.Count} objects were there when the daemon was killed, and stayed");
 
         // A piece that rots is noticed, and the volume keeps what it had.
         var rotten = Objects().First(f => f.Contains(again, StringComparison.Ordinal) && !f.EndsWith("index", StringComparison.Ordinal));
@@ -82,6 +92,10 @@ public sealed class BackupLife(ITestOutputHelper output)
         output.WriteLine($"{clock.Elapsed.TotalSeconds:0.0} s");
 
         List<string> Objects() => [.. Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })];
+
+        // When each of a backup's objects was written.
+        Dictionary<string, DateTime> Published(string id) =>
+            Objects().Where(f => f.Contains(id, StringComparison.Ordinal) && !Path.GetFileName(f).StartsWith('.')).ToDictionary(f => f, File.GetLastWriteTimeUtc);
 
         string FileOf(string id) => Path.Combine(site.Mount, $"volume-{id}");
 
@@ -117,6 +131,45 @@ public sealed class BackupLife(ITestOutputHelper output)
             await Becomes(daemon, $"volumes/{volume}", "available");
             return id;
         }
+    }
+
+    [Theory, InlineData("zlib"), InlineData("zstd")]
+    public async Task What_Cinder_left_on_a_share_comes_back(string compression)
+    {
+        await using var site = await Site.Up();
+        var folder = Path.Combine(site.Mount, "backups");
+        await File.AppendAllTextAsync(site.Config, $"backup_driver = directory\nbackup_posix_path = {folder}\n");
+        await using var daemon = site.Daemon();
+        await daemon.Start();
+        var first = (string)(await Posted(daemon, "volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
+        await Becomes(daemon, $"volumes/{first}", "available"); // the share is mounted from here on
+        var content = new byte[20 * MiB];
+        new Random(1).NextBytes(content.AsSpan(3 * MiB, 5 * MiB));
+        content.AsSpan(12 * MiB).Fill((byte)'x');
+        var writer = new CinderWriter(folder, "22222222-2222-4222-8222-222222222222", compression);
+        var full = writer.Write(content);
+        content.AsSpan(4 * MiB, 100_000).Clear();
+        var part = writer.Write(content, full.Id);
+        foreach (var backup in new[] { part, full })
+        {
+            await Posted(daemon, "backups/import_record", $$"""{"backup-record": {"backup_service": "{{writer.Service}}", "backup_url": "{{backup.Record}}"} }""");
+            await Becomes(daemon, $"backups/{backup.Id}", "available");
+        }
+        var made = (string)(await Posted(daemon, $"backups/{part.Id}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
+        await Becomes(daemon, $"volumes/{made}", "available");
+        await using (var file = File.OpenRead(Path.Combine(site.Mount, $"volume-{made}")))
+        {
+            var restored = new byte[content.Length];
+            await file.ReadExactlyAsync(restored);
+            Assert.Equal(1024L * MiB, file.Length);
+            Assert.True(restored.AsSpan().SequenceEqual(content));
+        }
+        foreach (var backup in new[] { part, full })
+        {
+            using (var answer = await daemon.Http.DeleteAsync(new Uri($"backups/{backup.Id}", UriKind.Relative))) Assert.True(answer.IsSuccessStatusCode);
+            await Becomes(daemon, $"backups/{backup.Id}", "gone");
+        }
+        Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
     }
 
     static async Task<JsonNode> Posted(Daemon daemon, string path, string body)

@@ -211,3 +211,11 @@ public sealed class DeleteBackupAtEveryPoint(ITestOutputHelper output) : EveryPo
 public sealed class DeleteBackupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteBackupThatFails", output);
 
 public sealed class ImportBackupAtEveryPoint(ITestOutputHelper output) : EveryPoint("ImportBackup", output);
+
+public sealed class ImportCindersAtEveryPoint(ITestOutputHelper output) : EveryPoint("ImportCinders", output);
+
+public sealed class RestoreCindersAtEveryPoint(ITestOutputHelper output) : EveryPoint("RestoreCinders", output);
+
+public sealed class DeleteCindersAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteCinders", output);
+
+public sealed class DeleteCindersThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteCindersThatFails", output);

@@ -113,9 +113,11 @@ static class Invariants
         }
         foreach (var name in world.Objects.All.Keys)
         {
-            if (name.Contains(".g", StringComparison.Ordinal)) Assert.Fail($"{what}: object under work left: {name}");
+            if (name.Contains("/.", StringComparison.Ordinal)) Assert.Fail($"{what}: object under work left: {name}");
             if (!rows.Any(r => name.Contains($"/{r.Id}/", StringComparison.Ordinal))) Assert.Fail($"{what}: object of no backup: {name}");
         }
+        foreach (var (name, times) in world.Objects.Published)
+            if (times > 1 && !name.EndsWith("/index", StringComparison.Ordinal)) Assert.Fail($"{what}: object {name} was written {times} times");
     }
 
     /// <summary>What a backup gives when it is restored; null when that can't be done.</summary>
@@ -126,7 +128,7 @@ static class Invariants
         try
         {
             if (row.Status == BackupStatus.Error && row.IndexSha256 is null) return world.Imported.Contains(id) ? "old" : null;
-            await BackupCopy.Restore(world.NewBackups(), row)((offset, piece) =>
+            await BackupCopy.Restore(world.NewBackups(), await world.Db.Read(tx => tx.Backups.Chain(row)))((offset, piece) =>
             {
                 bytes.Position = offset;
                 bytes.Write(piece.Span);

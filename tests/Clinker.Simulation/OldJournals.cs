@@ -30,6 +30,7 @@ public sealed class OldJournals
         "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable",
         "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
         "CreateFromBackup", "CreateFromBackupThatFails", "DeleteBackup", "DeleteBackupThatFails", "ImportBackup",
+        "ImportCinders", "RestoreCinders", "DeleteCinders", "DeleteCindersThatFails",
     ];
 
     /// <summary>Told as the story of the rest of the name, with no pool that answers.</summary>

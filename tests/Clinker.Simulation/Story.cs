@@ -10,7 +10,7 @@ namespace Clinker.Simulation;
 /// <summary>What is there when an operation is accepted.</summary>
 public sealed record Scene(
     Volume? Volume = null, Snapshot? Snapshot = null, Attachment? Attachment = null, Group? Group = null, GroupSnapshot? GroupSnapshot = null,
-    Backup? Backup = null);
+    Backup? Backup = null, string? Record = null);
 
 /// <summary>An operation from its being accepted to its end.</summary>
 /// <param name="Ends">

@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using Clinker.Backups;
 using Clinker.Drivers.Memory;
 using Clinker.Quotas;
@@ -60,6 +63,37 @@ sealed partial class World
         Imported.Add(row.Id);
         return BackupRecord.Of(row);
     }
+
+    /// <summary>Puts a backup where one of Cinder's own drivers would have; gives its row and its record.</summary>
+    /// <param name="content">What the volume held.</param>
+    /// <param name="parent">What it is an increment of, and what the volume held then: of two bytes that differ, both are kept.</param>
+    public (Backup Row, string Record) CinderBackup(Volume volume, string content, (Backup Row, string Content)? parent = null)
+    {
+        var id = ids.New();
+        var (folder, objects) = ($"{id[..2]}/{id[2..4]}/{id}", new List<string>());
+        for (var at = 0; at < content.Length; at += 2)
+        {
+            var piece = content.Substring(at, 2);
+            if (piece == parent?.Content.Substring(at, 2)) continue;
+            var name = $"p-{objects.Count + 1:d5}";
+            Objects.All[$"{folder}/{name}"] = Encoding.Latin1.GetBytes(piece);
+            objects.Add($$"""{"{{name}}": {"compression": "none", "length": 2, "md5": "{{Md5(piece)}}", "offset": {{at}} } }""");
+        }
+        var parentId = parent is { } of ? $"\"{of.Row.Id}\"" : "null";
+        var sums = string.Join(", ", content.Chunk(2).Select(b => $"\"{Convert.ToHexStringLower(SHA256.HashData(Encoding.Latin1.GetBytes(b)))}\""));
+        Objects.All[$"{folder}/p_sha256file"] = Encoding.UTF8.GetBytes($$"""{"backup_id": "{{id}}", "chunk_size": 2, "sha256s": [{{sums}}], "version": "1.0.0"}""");
+        Objects.All[$"{folder}/p_metadata"] = Encoding.UTF8.GetBytes(
+            $$"""{"backup_id": "{{id}}", "objects": [{{string.Join(", ", objects)}}], "parent_id": {{parentId}}, "version": "1.0.0", "volume_id": "{{volume.Id}}"}""");
+        Imported.Add(id);
+        var record = Convert.ToBase64String(Encoding.UTF8.GetBytes($$"""
+            {"id": "{{id}}", "volume_id": "{{volume.Id}}", "size": 1, "container": "{{folder}}", "service_metadata": "p", "parent_id": {{parentId}},
+             "service": "cinder.backup.drivers.posix.PosixBackupDriver"}
+            """));
+        return (BackupRecord.Read(record, "p", "u", Now), record);
+    }
+
+    [SuppressMessage("Security", "CA5351", Justification = "It is Cinder's format.")]
+    static string Md5(string text) => Convert.ToHexStringLower(MD5.HashData(Encoding.Latin1.GetBytes(text)));
 
     public Task Import(string record)
     {

@@ -30,8 +30,12 @@ public sealed record Backup
     public string? AvailabilityZone { get; init; }
     /// <summary>How many objects were written for it, its index not counted.</summary>
     public int ObjectCount { get; init; }
-    /// <summary>The SHA-256 of its index, in lower-case hexadecimal digits; null until that is written.</summary>
+    /// <summary>
+    /// The SHA-256 of its index, in lower-case hexadecimal digits; null until that is written. Of one that Cinder wrote: of its metadata.
+    /// </summary>
     public string? IndexSha256 { get; init; }
+    /// <summary>Of one that Cinder's own driver wrote: how the names of its objects begin; null: it is one of ours.</summary>
+    public string? Prefix { get; init; }
     public string? EncryptionKeyId { get; init; }
     public bool Bootable { get; init; }
     /// <summary>What the image service said of the image that its volume was made from.</summary>
@@ -48,11 +52,17 @@ public sealed record Backup
     /// <summary>Whether others are increments of it. Read with the row, never written.</summary>
     public bool HasDependents { get; init; }
 
-    /// <summary>Where its objects are.</summary>
+    /// <summary>Whether one of Cinder's own drivers wrote it (<see cref="CinderBackup"/>).</summary>
+    public bool IsCinders => Prefix is not null;
+
+    /// <summary>Where its objects are; of one of ours.</summary>
     /// <exception cref="FaultException">Invalid: nothing of it is kept.</exception>
     public BackupPlace Place => Container is null
         ? throw new Fault.Invalid($"Invalid backup: nothing of backup {Id} is kept.").Thrown()
         : new(Container, DataId ?? Id);
+
+    /// <summary>Where its objects are; of one that <see cref="IsCinders"/>.</summary>
+    public CinderPlace CinderPlace => new(Container ?? "", Prefix ?? "");
 }
 
 /// <summary>The statuses of a backup (Cinder: cinder/objects/fields.py, BackupStatus).</summary>

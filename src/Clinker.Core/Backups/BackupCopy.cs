@@ -7,13 +7,16 @@ using ZstdSharp;
 namespace Clinker.Backups;
 
 /// <summary>What was written of a backup.</summary>
+/// <param name="Objects">How many it has of its own, its index not counted.</param>
 /// <param name="Sha256">Of its index.</param>
 public sealed record Saved(int Objects, string Sha256);
 
 /// <summary>
 /// The way of bytes into a backup and out of it. In: chunk by chunk in the order of offsets, zeroes left out, those that are as they were
-/// in the parent only named; the index last, so that whatever ends before leaves objects of no backup, which the next try replaces and the
-/// undo removes. Out: each chunk is what was read once, by its length and its SHA-256, or there is a fault and the volume keeps what it had.
+/// in the parent only named; the index last, so that whatever ends before leaves objects of no backup. The next try reads the volume anew and
+/// goes on with them: an object's name says what is in it, so those of chunks that are still the same are not written again, and those of
+/// chunks that are not are removed once the index names others. Out: each chunk is what was read once, by its length and its SHA-256, or
+/// there is a fault and the volume keeps what it had.
 /// </summary>
 static class BackupCopy
 {
@@ -22,6 +25,8 @@ static class BackupCopy
         BackupStore store, Backup backup, BackupPlace place, Content content, BackupIndex? parent, Func<int, Task> progress, Work work)
     {
         var known = parent is not null && parent.ChunkBytes == store.ChunkBytes ? parent.Chunks.ToDictionary(c => c.Offset) : [];
+        await store.TakeOver(place, work);
+        var there = (await store.Names(place.Folder, work.Token)).Select(name => $"{place}/{name}").ToHashSet(StringComparer.Ordinal);
         var chunks = new List<BackupChunk>();
         var objects = 0;
         var pieces = new Queue<Task<BackupChunk?>>();
@@ -60,7 +65,10 @@ static class BackupCopy
             VolumeMetadata = backup.VolumeMetadata,
             Chunks = chunks,
         };
-        return new(objects, await index.Write(store, place, work));
+        var sha256 = await index.Write(store, place, work);
+        there.ExceptWith(chunks.Select(c => c.Object).Append(new ObjectName(place, BackupIndex.Name).ToString()));
+        if (there.Count > 0) await store.Remove(place.Folder, [.. there.Select(name => name[($"{place}/".Length)..])], work);
+        return new(objects, sha256);
 
         async Task Next()
         {
@@ -72,23 +80,35 @@ static class BackupCopy
         // Null for zeroes.
         async Task<BackupChunk?> Piece(long offset, ReadOnlyMemory<byte> piece, byte[] buffer)
         {
-            var name = new ObjectName(place, $"{offset / store.ChunkBytes:d10}");
             var (chunk, bytes) = await store.Compute(() =>
             {
                 if (!piece.Span.ContainsAnyExcept((byte)0)) return default;
                 var sha256 = BackupIndex.Hash(piece.Span);
                 if (known.TryGetValue(offset, out var before) && before.Length == piece.Length && before.Sha256 == sha256) return (before, default);
+                foreach (var how in BackupChunk.Compressions)
+                    if (Chunk(how) is var earlier && there.Contains(earlier.Object)) return (earlier, default);
                 var (packed, compression) = Packed(piece, store.Compression);
-                return ((BackupChunk?)new BackupChunk(offset, piece.Length, sha256, name.ToString(), compression), packed);
+                return ((BackupChunk?)Chunk(compression), packed);
+
+                BackupChunk Chunk(string compression) => new(offset, piece.Length, sha256,
+                    new ObjectName(place, $"{offset / store.ChunkBytes:d10}{compression}{sha256[..NamedDigits]}").ToString(), compression);
             });
-            if (!bytes.IsEmpty) await store.Put(name, bytes, work);
+            if (!bytes.IsEmpty) await store.Put(ObjectName.Parse(chunk!.Object)!.Value, bytes, work);
             ArrayPool<byte>.Shared.Return(buffer); // not when it has failed: an act that was given up may still read it
             return chunk;
         }
     }
 
     /// <summary>What a volume is to be filled with.</summary>
-    public static Fill Restore(BackupStore store, Backup backup) => async (write, token) =>
+    public static async Task<Fill> Restore(Saga saga, string backupId) =>
+        Restore(saga.Backups, await saga.Read(async tx => await tx.Backups.Chain(await tx.Backups.Get(backupId))));
+
+    /// <inheritdoc cref="Restore(Saga, string)"/>
+    /// <param name="chain">The backup, after those without which it can't be read (<see cref="BackupTable.Chain"/>).</param>
+    public static Fill Restore(BackupStore store, IReadOnlyList<Backup> chain) =>
+        chain[^1].IsCinders ? CinderBackup.Restore(store, chain) : Restore(store, chain[^1]);
+
+    static Fill Restore(BackupStore store, Backup backup) => async (write, token) =>
     {
         var index = await BackupIndex.Read(store, backup, token);
         var loads = new Queue<(long Offset, Task<ReadOnlyMemory<byte>> Bytes)>();
@@ -131,6 +151,9 @@ static class BackupCopy
     }
 
     const int ObjectsPerProgress = 64;
+
+    /// <summary>How much of a chunk's SHA-256 is in its object's name: nobody finds two pieces that have as much in common.</summary>
+    const int NamedDigits = 32;
 
     /// <summary>How many objects are on their way at once.</summary>
     const int AtOnce = 4;

@@ -16,7 +16,7 @@ sealed record BackupIndex
     public const string Name = "index";
     public const int Newest = 1;
     /// <summary>The longest that is read: that of a full volume of some TiB.</summary>
-    const int MostBytes = 1024 * 1024 * 1024;
+    internal const int MostBytes = 1024 * 1024 * 1024;
     const int MostChunkBytes = 64 * 1024 * 1024;
 
     public required int Version { get; init; }
@@ -58,7 +58,7 @@ sealed record BackupIndex
             foreach (var chunk in Chunks)
             {
                 if (chunk.Offset < behind || chunk.Length is <= 0 || chunk.Length > ChunkBytes || chunk.Offset > Length - chunk.Length) return false;
-                if (chunk.Compression is not (BackupChunk.Plain or BackupChunk.Zlib or BackupChunk.Zstd) || ObjectName.Parse(chunk.Object) is null) return false;
+                if (!BackupChunk.Compressions.Contains(chunk.Compression) || ObjectName.Parse(chunk.Object) is null) return false;
                 behind = chunk.Offset + chunk.Length;
             }
             return true;
@@ -89,9 +89,12 @@ sealed record BackupIndex
 sealed record BackupChunk(long Offset, int Length, string Sha256, string Object, string Compression)
 {
     public const string Plain = "none", Zlib = "zlib", Zstd = "zstd";
+    public static readonly string[] Compressions = [Plain, Zlib, Zstd];
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BackupIndex))]
 [JsonSerializable(typeof(BackupRecord))]
+[JsonSerializable(typeof(CinderMetadata))]
+[JsonSerializable(typeof(CinderVolumeMeta))]
 sealed partial class BackupJson : JsonSerializerContext;

@@ -22,7 +22,10 @@ public sealed record BackupRecord
     public string? DisplayDescription { get; init; }
     public string? Status { get; init; }
     public string? Service { get; init; }
-    /// <summary>Where its objects are: <c>backup id/SHA-256 of the index</c>. A backup that is taken in under another id has them there.</summary>
+    /// <summary>
+    /// Where its objects are: <c>backup id/SHA-256 of the index</c>. A backup that is taken in under another id has them there. Of one that
+    /// Cinder wrote: how their names begin.
+    /// </summary>
     public string? ServiceMetadata { get; init; }
     public string? Container { get; init; }
     public int? ObjectCount { get; init; }
@@ -46,7 +49,7 @@ public sealed record BackupRecord
         DisplayDescription = b.Description,
         Status = b.Status,
         Service = b.Service,
-        ServiceMetadata = $"{b.Place.BackupId}/{b.IndexSha256}",
+        ServiceMetadata = b.Prefix ?? $"{b.Place.BackupId}/{b.IndexSha256}",
         Container = b.Container,
         ObjectCount = b.ObjectCount,
         EncryptionKeyId = b.EncryptionKeyId,
@@ -69,10 +72,9 @@ public sealed record BackupRecord
         if (record?.Id is null) throw Fault.Invalid.Input("Provided backup record is missing an id").Thrown();
         if (record.Size is not { } size) throw Fault.Invalid.Input("Provided backup record is missing size attribute").Thrown();
         if (size <= 0) throw Fault.Invalid.Input("Provided backup record has an invalid size").Thrown();
-        var place = new BackupPlace(record.Container ?? "", Uuid(record.Id, "id")!);
         var backup = new Backup
         {
-            Id = place.BackupId,
+            Id = Uuid(record.Id, "id")!,
             ProjectId = projectId,
             UserId = userId,
             VolumeId = Uuid(record.VolumeId, "volume_id") ?? throw Fault.Invalid.Input("Provided backup record is missing volume_id").Thrown(),
@@ -82,7 +84,7 @@ public sealed record BackupRecord
             Name = Short(record.DisplayName, "display_name"),
             Description = Short(record.DisplayDescription, "display_description"),
             Status = BackupStatus.Creating,
-            Container = place.Container,
+            Container = record.Container ?? "",
             ObjectCount = Math.Max(record.ObjectCount ?? 0, 0),
             EncryptionKeyId = Uuid(record.EncryptionKeyId, "encryption_key_id"),
             Bootable = record.Bootable ?? false,
@@ -92,9 +94,18 @@ public sealed record BackupRecord
             DataTimestamp = Time(record.DataTimestamp) ?? Time(record.CreatedAt) ?? now,
             CreatedAt = now,
         };
-        if (record.ServiceMetadata?.Split('/') is not [var data, { Length: > 0 and <= 64 } sha256])
-            throw Fault.Invalid.Input("Provided backup record does not say in service_metadata where its data is").Thrown();
-        return backup with { IndexSha256 = sha256, DataId = Uuid(data, "service_metadata") == place.BackupId ? null : data };
+        switch (record.ServiceMetadata?.Split('/'))
+        {
+            case [var data, { Length: > 0 and <= 64 } sha256]:
+                var id = new BackupPlace(backup.Container, Uuid(data, "service_metadata")!).BackupId;
+                return backup with { IndexSha256 = sha256, DataId = id == backup.Id ? null : id };
+            case [{ Length: > 0 } prefix]:
+                if (!CinderBackup.IsKnown(record.Service))
+                    throw Fault.Invalid.Input($"Backups of the backup record's service, '{record.Service}', are not read here").Thrown();
+                return backup with { Prefix = new CinderPlace(backup.Container, prefix).Prefix };
+            default:
+                throw Fault.Invalid.Input("Provided backup record does not say in service_metadata where its data is").Thrown();
+        }
     }
 
     static string? Uuid(string? text, string member) => text is null || (Guid.TryParseExact(text, "D", out var id) && id.ToString() == text)

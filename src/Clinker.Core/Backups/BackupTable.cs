@@ -10,7 +10,7 @@ public readonly struct BackupTable(Tx tx)
 {
     const string Columns = "id, project_id, user_id, volume_id, snapshot_id, parent_id, size_gb, name, description, status, fail_reason, "
         + "service, container, availability_zone, object_count, index_sha256, encryption_key_id, bootable, image_metadata, metadata, "
-        + "data_timestamp, created_at, updated_at, volume_metadata, data_id";
+        + "data_timestamp, created_at, updated_at, volume_metadata, data_id, prefix";
 
     static readonly Sql All = Sql.Raw(Columns);
     static readonly Sql AllAndDependents =
@@ -22,7 +22,7 @@ public readonly struct BackupTable(Tx tx)
             insert into backup ({All}) values ({b.Id}, {b.ProjectId}, {b.UserId}, {b.VolumeId}, {b.SnapshotId}, {b.ParentId}, {b.SizeGb},
               {b.Name}, {b.Description}, {b.Status}, {b.FailReason}, {b.Service}, {b.Container}, {b.AvailabilityZone}, {b.ObjectCount},
               {b.IndexSha256}, {b.EncryptionKeyId}, {b.Bootable}, {VolumeTable.Json(b.ImageMetadata)}, {VolumeTable.Json(b.Metadata)},
-              {b.DataTimestamp}, {b.CreatedAt}, {b.UpdatedAt}, {VolumeTable.Json(b.VolumeMetadata)}, {b.DataId})
+              {b.DataTimestamp}, {b.CreatedAt}, {b.UpdatedAt}, {VolumeTable.Json(b.VolumeMetadata)}, {b.DataId}, {b.Prefix})
             """);
         return b;
     }
@@ -43,16 +43,39 @@ public readonly struct BackupTable(Tx tx)
         return moved == 1 ? now : throw rule.Refused(id, now.Status);
     }
 
-    /// <summary>The newest available one of a volume in a project whose content is older than a time; null when there is none.</summary>
+    /// <summary>The newest available one of ours of a volume in a project whose content is older than a time; null when there is none.</summary>
     public Task<string?> NewestOf(string volumeId, string projectId, DateTime? before) => tx.One<string?>($"""
         select id from backup where volume_id = {volumeId} and project_id = {projectId} and status = {BackupStatus.Available}
-          and data_timestamp < {before ?? DateTime.MaxValue.ToUniversalTime()} order by data_timestamp desc, id desc limit 1
+          and prefix is null and data_timestamp < {before ?? DateTime.MaxValue.ToUniversalTime()} order by data_timestamp desc, id desc limit 1
         """, r => r.GetString(0));
+
+    /// <summary>
+    /// All that is needed to read a backup, itself as the last: one that Cinder wrote is only what has changed since its parent. One of ours
+    /// is whole by itself.
+    /// </summary>
+    /// <exception cref="FaultException">Invalid: one is missing.</exception>
+    public async Task<IReadOnlyList<Backup>> Chain(Backup backup)
+    {
+        var chain = new List<Backup> { backup };
+        while (backup.IsCinders && chain[^1].ParentId is { } id)
+        {
+            // A record may name any parent: only one that fits is read, and one that leads back to itself never is.
+            if (await Find(id) is not { IsCinders: true, Status: not BackupStatus.Deleting, IndexSha256: not null } parent
+                || (parent.ProjectId, parent.VolumeId) != (backup.ProjectId, backup.VolumeId))
+                throw new Fault.Invalid(
+                    $"Invalid backup: {chain[^1].Id} is an increment of backup {id}, which is not there whole. Import its record first.").Thrown();
+            if (chain.Exists(b => b.Id == id))
+                throw new Fault.Invalid($"Invalid backup: {id} is an increment of itself.").Thrown();
+            chain.Add(parent);
+        }
+        chain.Reverse();
+        return chain;
+    }
 
     /// <summary>Whether another one has the same objects; they stay as they are until the transaction ends.</summary>
     public async Task<bool> SharesData(Backup b) => (await tx.Query($"""
-        select id from backup where coalesce(data_id, id) = {b.Place.BackupId} and container = {b.Container} and service is not null
-          and id <> {b.Id} order by id{tx.Dialect.ForUpdate}
+        select id from backup where coalesce(data_id, id) = {b.DataId ?? b.Id} and container = {b.Container} and service is not null
+          and prefix is null and id <> {b.Id} order by id{tx.Dialect.ForUpdate}
         """, r => r.GetString(0))).Count > 0;
 
     /// <summary>Ends a transition. Any other status than <paramref name="from"/> is a bug of ours and says so.</summary>
@@ -77,6 +100,12 @@ public readonly struct BackupTable(Tx tx)
     /// <summary>Notes that it is whole.</summary>
     public Task SetIndex(string id, int objectCount, string sha256) =>
         tx.Execute($"update backup set object_count = {objectCount}, index_sha256 = {sha256} where id = {id}");
+
+    /// <summary>Notes what was found of one that Cinder wrote.</summary>
+    public Task SetFound(string id, FoundBackup found) => tx.Execute($"""
+        update backup set object_count = {found.Objects}, index_sha256 = {found.Sha256}, bootable = {found.Bootable},
+          image_metadata = {VolumeTable.Json(found.ImageMetadata)}, volume_metadata = {VolumeTable.Json(found.VolumeMetadata)} where id = {id}
+        """);
 
     /// <summary>An admin's override.</summary>
     public Task Reset(string id, string status) =>
@@ -125,6 +154,7 @@ public readonly struct BackupTable(Tx tx)
         UpdatedAt = r.TimeOrNull(22),
         VolumeMetadata = VolumeTable.Words(r.GetString(23)),
         DataId = r.Text(24),
-        HasDependents = r.GetInt32(25) != 0,
+        Prefix = r.Text(25),
+        HasDependents = r.GetInt32(26) != 0,
     };
 }

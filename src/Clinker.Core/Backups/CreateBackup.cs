@@ -123,7 +123,6 @@ public sealed record CreateBackup(
         await using var content = snapshot is not null
             ? await saga.Driver.Read(volume, snapshot, saga.Work)
             : await saga.Driver.Read(await Writers.ToCopy(saga, volume.Id, "back up volumes in use"), saga.Work);
-        await store.Remove(place, saga.Work); // what an earlier try left, and what it would still publish
         return await BackupCopy.Save(store, backup, place, content, parent,
             count => saga.Means.Db.Commit(tx => tx.Backups.SetObjectCount(backup.Id, count)), saga.Work);
     }

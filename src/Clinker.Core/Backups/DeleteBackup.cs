@@ -29,7 +29,7 @@ public sealed record DeleteBackup(string BackupId) : Operation
         if (await tx.Operations.Busy(about)
             || (backup.DataId is { } data && await tx.Operations.Held(new About("backup", data)))) // it is taken in once more
             throw new Fault.Invalid(rule.Refusal).Thrown();
-        if (backup.Service is null || await tx.Backups.SharesData(backup)) // whoever is the last takes the objects away
+        if (backup.Service is null || (!backup.IsCinders && await tx.Backups.SharesData(backup))) // whoever is the last takes the objects away
         {
             await Forget(tx, backup);
             return;
@@ -41,7 +41,9 @@ public sealed record DeleteBackup(string BackupId) : Operation
     public override async Task Run(Saga saga)
     {
         var backup = await saga.Read(tx => tx.Backups.Get(BackupId));
-        await saga.Step("delete", () => saga.Backups.Remove(backup.Place, saga.Work)); // what is gone stays gone: no undo
+        await saga.Step("delete", () => backup.IsCinders
+            ? CinderBackup.Remove(saga.Backups, backup, saga.Work)
+            : saga.Backups.Remove(backup.Place, saga.Work)); // what is gone stays gone: no undo
         await saga.Finish(tx => Forget(tx, backup));
     }
 

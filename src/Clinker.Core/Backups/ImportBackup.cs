@@ -8,8 +8,8 @@ using static Clinker.Backups.BackupStatus;
 namespace Clinker.Backups;
 
 /// <summary>
-/// Takes in a backup that another database made, by its record. What the record says is believed only as far as the index that lies
-/// among the objects says the same; a backup that is refused keeps its objects.
+/// Takes in a backup that another database made, Cinder's too, by its record. What the record says is believed only as far as the index
+/// (the metadata) that lies among the objects says the same; a backup that is refused keeps its objects.
 /// </summary>
 public sealed record ImportBackup(string BackupId) : Operation
 {
@@ -23,7 +23,7 @@ public sealed record ImportBackup(string BackupId) : Operation
     {
         if (await tx.Services.FindUp(ServiceTable.BackupBinary, serviceDownTime) is null) throw new Fault.NoBackupService().Thrown();
         if (await tx.Backups.Find(backup.Id) is not null) throw new Fault.Invalid("Invalid backup: Backup already exists in database.").Thrown();
-        var data = new About("backup", backup.Place.BackupId);
+        var data = new About("backup", backup.DataId ?? backup.Id);
         if (backup.DataId is { } of && await tx.Backups.Find(of, @lock: true) is not null && await tx.Operations.AnyLive(data))
             throw new Fault.Invalid($"Invalid backup: Backup {of}, whose data it has, is being changed.").Thrown();
         await tx.Backups.Insert(backup);
@@ -35,16 +35,20 @@ public sealed record ImportBackup(string BackupId) : Operation
     public override async Task Run(Saga saga)
     {
         var backup = await saga.Read(tx => tx.Backups.Get(BackupId));
-        var found = await saga.Step("look", () => Look(saga, backup));
+        FoundBackup? found = null;
+        if (backup.IsCinders) found = await saga.Step("read", () => CinderBackup.Look(saga.Backups, backup, saga.Work.Token));
+        else await saga.Step("look", () => Look(saga, backup));
         await saga.Finish(async tx =>
         {
             var zone = await tx.Services.FindUp(ServiceTable.BackupBinary, saga.Means.Scheduling.ServiceDownTime);
-            await tx.Backups.SetPlace(BackupId, saga.Backups.Service, found, zone?.Zone ?? backup.AvailabilityZone ?? "");
+            await tx.Backups.SetPlace(BackupId, found is null ? saga.Backups.Service : CinderBackup.Service, backup.Container!,
+                zone?.Zone ?? backup.AvailabilityZone ?? "");
+            if (found is not null) await tx.Backups.SetFound(BackupId, found);
             await tx.Backups.Settle(BackupId, Creating, Available);
         });
     }
 
-    /// <summary>Looks at the index; gives the container.</summary>
+    /// <summary>Looks at the index; gives the container, which old journals hold.</summary>
     static async Task<string> Look(Saga saga, Backup backup)
     {
         await BackupIndex.Read(saga.Backups, backup, saga.Work.Token);

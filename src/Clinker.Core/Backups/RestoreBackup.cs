@@ -22,6 +22,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
     public static async Task<Volume> Accept(Tx tx, string backupId, string volumeId, string operationId, string? requestId)
     {
         var backup = await tx.Backups.Move(backupId, BackupRules.Restore);
+        await tx.Backups.Chain(backup);
         var volume = await tx.Volumes.Move(volumeId, VolumeRules.RestoreBackup);
         if (backup.SizeGb > volume.SizeGb)
             throw Fault.Invalid.Volume($"volume size {volume.SizeGb} is too small to restore backup of size {backup.SizeGb}.").Thrown();
@@ -35,7 +36,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
 
     public override async Task Run(Saga saga)
     {
-        var (volume, backup) = await saga.Read(async tx => (await tx.Volumes.Get(VolumeId), await tx.Backups.Get(BackupId)));
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
         await saga.Step(OnStorage,
@@ -43,7 +44,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
             {
                 saga.Driver.Demand(Abilities.Content, "fill volumes anew");
                 await Writers.DemandNone(saga, VolumeId, "restore the backup");
-                await saga.Driver.Refill(volume, BackupCopy.Restore(saga.Backups, backup), saga.Work);
+                await saga.Driver.Refill(volume, await BackupCopy.Restore(saga, BackupId), saga.Work);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         await saga.Finish(tx => Settle(tx, saga.Row, VolumeStatus.Available));

@@ -50,7 +50,7 @@ public sealed record CreateVolume(
         {
             VolumeSource.OfSnapshot of => (await tx.Snapshots.Move(of.Id, SnapshotRules.Clone)).SizeGb,
             VolumeSource.OfVolume of => (await Settled(tx, of.Id)).SizeGb,
-            VolumeSource.OfBackup of => (await tx.Backups.Move(of.Id, BackupRules.Clone)).SizeGb,
+            VolumeSource.OfBackup of => (await tx.Backups.Chain(await tx.Backups.Move(of.Id, BackupRules.Clone)))[^1].SizeGb,
             _ => 0,
         };
         if (volume.SizeGb < size) throw Fault.Invalid.Volume("Its source has grown larger meanwhile.").Thrown();
@@ -182,8 +182,7 @@ public sealed record CreateVolume(
                 return await saga.Driver.CreateOfImage(volume, image.Content, saga.Images.Fill(image, volume.SizeGb), saga.Work);
             case VolumeSource.OfBackup of:
                 saga.Driver.Demand(Abilities.Content, "fill volumes");
-                var backup = await saga.Read(tx => tx.Backups.Get(of.Id));
-                return await saga.Driver.CreateFilled(volume, BackupCopy.Restore(saga.Backups, backup), saga.Work);
+                return await saga.Driver.CreateFilled(volume, await BackupCopy.Restore(saga, of.Id), saga.Work);
             default:
                 return await saga.Driver.Create(volume, saga.Work);
         }

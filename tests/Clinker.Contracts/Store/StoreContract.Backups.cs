@@ -23,7 +23,7 @@ public abstract partial class StoreContract
         {
             SnapshotId = "s", ParentId = "p", Name = "ü", Description = "d", FailReason = "f", Service = "x", Container = "c", AvailabilityZone = "nova",
             ObjectCount = 7, IndexSha256 = "ab", EncryptionKeyId = "k", Bootable = true, ImageMetadata = new Dictionary<string, string> { ["a"] = "b" },
-            Metadata = new Dictionary<string, string> { ["c"] = "d" }, UpdatedAt = Some.Time.AddHours(1),
+            Metadata = new Dictionary<string, string> { ["c"] = "d" }, UpdatedAt = Some.Time.AddHours(1), Prefix = "p",
         };
         await Db.Commit(async tx =>
         {
@@ -66,7 +66,8 @@ public abstract partial class StoreContract
         var second = BackupOf(volume, first.Id, hours: 1);
         await Db.Commit(async tx =>
         {
-            foreach (var backup in (Backup[])[first, second, BackupOf(volume, hours: 2) with { Status = BackupStatus.Error }, BackupOf(volume, project: "q", hours: 3), BackupOf(Some.Id(), hours: 4)])
+            foreach (var backup in (Backup[])[first, second, BackupOf(volume, hours: 2) with { Status = BackupStatus.Error }, BackupOf(volume, project: "q", hours: 3), BackupOf(Some.Id(), hours: 4),
+                BackupOf(volume, hours: 5) with { Prefix = "cinder's" }])
                 await tx.Backups.Insert(backup);
         });
         Assert.Equal(second.Id, await Db.Read(tx => tx.Backups.NewestOf(volume, "p", null)));
@@ -77,6 +78,31 @@ public abstract partial class StoreContract
         Assert.Contains(page.Items, b => b.Id == first.Id && b.HasDependents);
         Assert.Equal(page.Items.Count, page.Count);
     }
+
+    [Fact]
+    public async Task What_Cinder_wrote_is_read_from_its_full_backup_on()
+    {
+        var volume = Some.Id();
+        var full = BackupOf(volume) with { Prefix = "a" };
+        var second = BackupOf(volume, full.Id) with { Prefix = "b" };
+        var third = BackupOf(volume, second.Id) with { Prefix = "c" };
+        await Db.Commit(async tx =>
+        {
+            foreach (var backup in (Backup[])[third, second, full, BackupOf(volume, third.Id)]) await tx.Backups.Insert(backup);
+            foreach (var backup in (Backup[])[third, full]) await tx.Backups.SetFound(backup.Id, Found);
+        });
+        var read = await Db.Read(tx => tx.Backups.Get(full.Id));
+        Assert.Equal((2, "ab", true, "d", "f"), (read.ObjectCount, read.IndexSha256, read.Bootable, read.ImageMetadata["c"], read.VolumeMetadata["e"]));
+        var ours = BackupOf(volume, third.Id);
+        Assert.Equal([ours], await Db.Read(tx => tx.Backups.Chain(ours)));
+        Assert.Contains(second.Id, (await Refused(() => Db.Read(tx => tx.Backups.Chain(third)))).Message, StringComparison.Ordinal); // nothing of it was found yet
+        await Db.Commit(tx => tx.Backups.SetFound(second.Id, Found));
+        Assert.Equal([full.Id, second.Id, third.Id], (await Db.Read(tx => tx.Backups.Chain(third))).Select(b => b.Id));
+        await Db.Commit(tx => tx.Backups.Reset(second.Id, BackupStatus.Deleting));
+        await Refused(() => Db.Read(tx => tx.Backups.Chain(third)));
+    }
+
+    static readonly FoundBackup Found = new(2, "ab", true, new Dictionary<string, string> { ["c"] = "d" }, new Dictionary<string, string> { ["e"] = "f" });
 
     [Fact]
     public async Task A_service_is_up_while_it_was_heard_of_lately_and_is_switched_on()

@@ -233,7 +233,7 @@ public sealed class BackupWorkTests
             var index = await File.ReadAllTextAsync(Path.Combine(folder, "elsewhere", id, "index"));
             Assert.Equal(how == BackupCompression.None ? ["none"] : ["none", how.ToString().ToLowerInvariant()], // the noise does not shrink
                 index.Split("\"compression\":\"").Skip(1).Select(c => c.Split('"')[0]).Distinct().Order(StringComparer.Ordinal));
-            await File.WriteAllTextAsync(Path.Combine(folder, "restore.py"), Script);
+            await File.WriteAllTextAsync(Path.Combine(folder, "restore.py"), Scripts[0]);
             var run = await Processes.Run("/usr/bin/python3", [Path.Combine(folder, "restore.py"), folder, $"elsewhere/{id}", Path.Combine(folder, "out")], TimeSpan.FromSeconds(60));
             Assert.True(run.ExitCode == 0, run.Error);
             await using (var restored = File.OpenRead(Path.Combine(folder, "out")))
@@ -249,14 +249,14 @@ public sealed class BackupWorkTests
         finally { Directory.Delete(folder, recursive: true); }
     }
 
-    /// <summary>As it stands in docs/backup-format.md.</summary>
-    static string Script
+    /// <summary>As they stand in docs/backup-format.md.</summary>
+    internal static string[] Scripts
     {
         get
         {
             var root = AppContext.BaseDirectory;
             while (!File.Exists(Path.Combine(root, "Clinker.slnx"))) root = Path.GetDirectoryName(root)!;
-            return File.ReadAllText(Path.Combine(root, "docs", "backup-format.md")).Split("```python\n")[1].Split("```")[0];
+            return [.. File.ReadAllText(Path.Combine(root, "docs", "backup-format.md")).Split("```python\n")[1..].Select(t => t.Split("```")[0])];
         }
     }
 

@@ -143,9 +143,10 @@ sealed class RunningApi : IAsyncDisposable
     /// <summary>A worker serves the backend of <see cref="Available"/> from now on; until then what is accepted waits.</summary>
     /// <param name="all">It places what is new too.</param>
     /// <param name="backups">Where backups are kept, if that is not memory.</param>
-    public void Work(bool all = false, BackupStore? backups = null)
+    /// <param name="backend">Where volumes are, if that is not memory.</param>
+    public void Work(bool all = false, BackupStore? backups = null, Driver? backend = null)
     {
-        var means = new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = driver }, SchedulingSettings.Default, TimeSpan.FromDays(1))
+        var means = new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = backend ?? driver }, SchedulingSettings.Default, TimeSpan.FromDays(1))
         {
             Backups = backups ?? new MemoryBackups(Objects) { ChunkBytes = 4 },
             Ended = OnEnded,
