@@ -151,6 +151,16 @@ public sealed class Saga
     }
 
     /// <summary>
+    /// A <see cref="Commit{T}"/> with nothing to take back that an operation has got since there were journals of it: one that turned round behind
+    /// this place before there was such a step does without, and the answer is the default.
+    /// </summary>
+    public Task<T?> Later<T>(string name, Func<Tx, Task<T>> act)
+    {
+        if (!Unwinding || journal.ContainsKey((name, JournalEvent.Done)) || !UnknownSteps().Any()) return Commit(name, act)!;
+        return named.Add(name) ? Task.FromResult<T?>(default) : throw TwoSteps(name);
+    }
+
+    /// <summary>
     /// From here on a worker of <paramref name="queue"/> goes on: this one, when it serves that queue too.
     /// </summary>
     /// <param name="time">Of an operation that may come to the same queue again: the how manieth time something is handed over.</param>

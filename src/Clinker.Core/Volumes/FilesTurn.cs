@@ -18,7 +18,7 @@ static class FilesTurn
     static About Of(string volumeId) => new("files", volumeId);
 
     /// <summary>Takes the turn for these volumes, as a step. Whether nobody reads or writes any of them: nobody will as long as it is kept.</summary>
-    public static Task<bool> Take(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Commit(Step, async tx =>
+    public static Task<bool> Take(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, async tx =>
     {
         var quiet = true;
         foreach (var id in volumeIds.Distinct().Order(StringComparer.Ordinal))
@@ -32,14 +32,14 @@ static class FilesTurn
     });
 
     /// <summary>Waits, as a step, until nobody changes the files of these volumes. For what reads one, or has it for itself by its status.</summary>
-    public static Task Pass(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Commit(Step, async tx =>
+    public static Task Pass(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, async tx =>
     {
         foreach (var id in volumeIds) await Demand(tx, id);
         return true;
     });
 
     /// <summary>Takes the turn, as a step, for an operation that is about the volume.</summary>
-    public static Task Keep(Saga saga, string volumeId) => saga.Commit(Step, async tx =>
+    public static Task Keep(Saga saga, string volumeId) => saga.Later(Step, async tx =>
     {
         await Take(tx, saga.Row, volumeId);
         return true;
