@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Microsoft.Win32.SafeHandles;
@@ -51,7 +52,7 @@ internal static class VolumeFiles
         {
             var facts = Facts(file);
             if (!facts.IsRegular) throw Occupied(name, "is no regular file");
-            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(file)?.Bytes : facts.Size;
+            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(Bytes(file))?.Bytes : facts.Size;
             if (size is null || (size != spec.Bytes && !spec.IsSnapshot)) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
             ChangeMode(file, spec.Mode);
             Sync(file);
@@ -187,13 +188,16 @@ internal static class VolumeFiles
             if (!spec.IsSnapshot && Has(dir, layout.Info(spec.Id)))
                 throw Refused("is part of a chain of snapshots that Cinder's own driver took: delete those with it first");
             if (spec.Format == VolumeFormat.Raw) return (file, facts.Size);
-            var header = Qcow2Header.Read(file) ?? throw Refused("is no qcow2 image, as it should be");
+            var header = Qcow2Header.Read(Bytes(file)) ?? throw Refused("is no qcow2 image, as it should be");
             return header.NeedsOthers ? throw Refused("is a qcow2 image that needs other files") : (file, header.Bytes);
         }
         catch { file.Dispose(); throw; }
 
         FaultException Refused(string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
     }
+
+    /// <summary>What is in a file, for a look at its headers.</summary>
+    public static DiskBytes Bytes(SafeFileHandle file) => new(Facts(file).Size, (into, offset) => ReadAll(file, into, offset));
 
     /// <summary>Whether there is anything of that name.</summary>
     public static bool Has(SafeFileHandle dir, string name)
