@@ -42,7 +42,8 @@ public sealed record DiskImage(string Format, long Bytes, string? WhyNot = null)
         Array.Resize(ref head, Magic.HeadBytes);
         return images[0] switch
         {
-            "qcow2" => Qcow2Header.Read(image) is { } header ? new("qcow2", header.Bytes / Sector * Sector, header.WhyNot) : new("qcow2", 0, "its header is cut off"),
+            "qcow2" => Qcow2Header.Read(image) is { } header ? new("qcow2", header.Bytes / Sector * Sector, header.WhyNot)
+                : new("qcow2", 0, "its header is cut off"),
             "vmdk" => Vmdk.Look(image, head),
             "vpc" => Vhd.Look(image),
             "vhdx" => Vhdx.Look(image),

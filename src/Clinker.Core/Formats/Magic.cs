@@ -10,17 +10,18 @@ internal static class Magic
 
     static readonly (int At, byte[] Bytes, string Format)[] Images =
     [
-        (0, [.. "QFI"u8, 0xfb, 0, 0, 0, 1], "qcow"), (0, [.. "QFI"u8, 0xfb], "qcow2"),
-        (0, "KDMV"u8.ToArray(), "vmdk"), (0, "COWD"u8.ToArray(), "vmdk"), (0, "# Disk DescriptorFile"u8.ToArray(), "vmdk"),
-        (0, "conectix"u8.ToArray(), "vpc"), (0, "vhdxfile"u8.ToArray(), "vhdx"), (64, [0x7f, 0x10, 0xda, 0xbe], "vdi"), (0, "QED\0"u8.ToArray(), "qed"),
+        (0, [.. Qcow2Header.Magic, 0, 0, 0, 1], "qcow"), (0, Qcow2Header.Magic.ToArray(), "qcow2"),
+        (0, Vmdk.Sparse.ToArray(), "vmdk"), (0, "COWD"u8.ToArray(), "vmdk"), (0, "# Disk DescriptorFile"u8.ToArray(), "vmdk"),
+        (0, Vhd.Cookie.ToArray(), "vpc"), (0, "vhdxfile"u8.ToArray(), "vhdx"), (64, [0x7f, 0x10, 0xda, 0xbe], "vdi"), (0, "QED\0"u8.ToArray(), "qed"),
         (0, "WithoutFreeSpace"u8.ToArray(), "parallels"), (0, "WithouFreSpacExt"u8.ToArray(), "parallels"),
         (0, "Bochs Virtual HD Image"u8.ToArray(), "bochs"), (0, "#!/bin/sh\n#V2.0 Format\n"u8.ToArray(), "cloop"),
     ];
 
-    /// <summary>Of these the bytes are the disk: nothing in them leads QEMU anywhere. The first one that is there says most. ECMA-167 begins with BEA01 or NSR.</summary>
+    /// <summary>Of these the bytes are the disk: nothing in them leads QEMU anywhere. The first one that is there says most.</summary>
     static readonly (int At, byte[] Bytes, string Format)[] Disks =
     [
         (0, [.. "LUKS"u8, 0xba, 0xbe], "luks"),
+        // ISO 9660, and UDF without it.
         (IsoAt + 1, "CD001"u8.ToArray(), "iso"), (IsoAt + 1, "BEA01"u8.ToArray(), "iso"),
         (IsoAt + 1, "NSR02"u8.ToArray(), "iso"), (IsoAt + 1, "NSR03"u8.ToArray(), "iso"),
         (512, "EFI PART"u8.ToArray(), "gpt"), (510, [0x55, 0xaa], "mbr"),

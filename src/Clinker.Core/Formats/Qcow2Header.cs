@@ -15,6 +15,8 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
     /// <summary>QEMU's own bound: 32 MiB of table.</summary>
     public const uint MostTables = 4 * 1024 * 1024;
 
+    internal static ReadOnlySpan<byte> Magic => [(byte)'Q', (byte)'F', (byte)'I', 0xfb];
+
     const int LengthOf2 = 72, LengthOf3 = 104, MostRead = 4096;
 
     /// <summary>It is not whole by itself: it names a backing file, or a file that has its data.</summary>
@@ -27,7 +29,7 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
     public static Qcow2Header? Read(DiskBytes image)
     {
         var bytes = image.At(0, MostRead);
-        if (image.Length < LengthOf2 || !bytes.AsSpan().StartsWith((byte[])[.. "QFI"u8, 0xfb])) return null;
+        if (image.Length < LengthOf2 || !bytes.AsSpan().StartsWith(Magic)) return null;
         uint Word(int at) => ReadUInt32BigEndian(bytes.AsSpan(at));
         ulong Long(int at) => ReadUInt64BigEndian(bytes.AsSpan(at));
         var version = Word(4);
@@ -52,13 +54,14 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
         if (Bytes < 0 || Tables > MostTables || Tables * (UInt128)perTable < (ulong)Bytes || !Lies(TablesAt, Tables * 8UL))
             return "its table does not fit its size, or does not lie in it";
         var (references, snapshots) = (ReadUInt32BigEndian(bytes[56..]) * (1UL << (int)ClusterBits), ReadUInt32BigEndian(bytes[60..]));
-        if (references > mostReferenceBytes || !Lies(ReadUInt64BigEndian(bytes[48..]), references)) return "its reference counts do not lie in it";
+        if (references > mostReferenceBytes || !Lies(ReadUInt64BigEndian(bytes[48..]), references))
+            return "its reference counts do not lie in it";
         return snapshots > mostSnapshots || (snapshots > 0 && ReadUInt64BigEndian(bytes[64..]) >= (ulong)length) ? "its snapshots do not lie in it" : null;
 
         bool Lies(ulong at, ulong count) => count == 0 || (at % (1UL << (int)ClusterBits) == 0 && at < (ulong)length && count <= (ulong)length - at);
     }
 
-    /// <summary>Looks through the extensions of the header, which end before the first cluster does. QEMU tells of the name of a data file, whatever the features are.</summary>
+    /// <summary>Looks through the extensions of the header. QEMU takes the name of a data file from there whatever the features are.</summary>
     static (bool NameData, string? Endless) Extensions(ReadOnlySpan<byte> bytes, long at)
     {
         const uint end = 0, externalDataName = 0x44415441;

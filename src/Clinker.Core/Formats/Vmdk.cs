@@ -10,9 +10,12 @@ namespace Clinker.Formats;
 /// </summary>
 internal static partial class Vmdk
 {
+    /// <summary>How one begins that has a header; the other kinds are files of a descriptor's.</summary>
+    public static ReadOnlySpan<byte> Sparse => "KDMV"u8;
+
     const int Sector = DiskImage.Sector;
 
-    /// <summary>The sectors of the descriptor that QEMU looks through for a parent, however long the header says that it is (vmdk_parent_open).</summary>
+    /// <summary>The sectors of a descriptor that QEMU looks through for a parent, whatever its header says (vmdk_parent_open).</summary>
     const int AlwaysRead = 20;
 
     const int MostDescriptor = (1 << 20) / Sector;
@@ -21,7 +24,7 @@ internal static partial class Vmdk
     {
         const ulong atEnd = ulong.MaxValue;
         const uint newest = 3;
-        if (!header.StartsWith("KDMV"u8)) return Not("it is no VMDK image of a single file");
+        if (!header.StartsWith(Sparse)) return Not("it is no VMDK image of a single file");
         var sectors = ReadUInt64LittleEndian(header[12..]);
         // Of one without a size QEMU follows the descriptor instead of the header.
         if (sectors is 0 or > long.MaxValue / Sector) return Not("it has no size, or one that there is not");
@@ -36,7 +39,7 @@ internal static partial class Vmdk
         static DiskImage Not(string why) => new("vmdk", 0, why);
     }
 
-    /// <summary>What is read then is the second header, at the end: a marker, the header and the marker of the end are the last three sectors.</summary>
+    /// <summary>The second header is read then, at the end: a marker, the header and the marker of the end are the last three sectors.</summary>
     static bool HasSecond(DiskBytes image, ReadOnlySpan<byte> header)
     {
         // QEMU takes the end for one of a whole sector.
@@ -54,7 +57,8 @@ internal static partial class Vmdk
         if (text.Contains("parentFileNameHint", StringComparison.OrdinalIgnoreCase)) return "it has a parent";
         if (Values(lines, "parentCID") is not ["ffffffff" or "FFFFFFFF"] and not []) return "it has a parent";
         if (lines.FirstOrDefault(l => !Extent().IsMatch(l) && !Word().IsMatch(l)) is not null) return "its descriptor has lines that are not known";
-        return lines.Where(l => Extent().IsMatch(l)).ToList() is [var only] && OneSparse().IsMatch(only) ? null : "it has other extents than one of its own";
+        var extents = lines.Where(l => Extent().IsMatch(l)).ToList();
+        return extents is [var only] && OneSparse().IsMatch(only) ? null : "it has other extents than one of its own";
     }
 
     [GeneratedRegex(@"^(RW|RDONLY|NOACCESS)\s", RegexOptions.IgnoreCase)]

@@ -70,7 +70,8 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
         {
             using var json = JsonDocument.Parse(answer);
             var info = json.RootElement;
-            if (info.GetProperty("format").GetString() != format || NamesOthers(info, file)) throw Image.Unacceptable(imageId, "it needs other files.");
+            if (info.GetProperty("format").GetString() != format || NamesOthers(info, file))
+                throw Image.Unacceptable(imageId, "it needs other files.");
             return info.GetProperty("virtual-size").GetInt64();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)

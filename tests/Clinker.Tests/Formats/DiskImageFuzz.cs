@@ -12,20 +12,24 @@ namespace Clinker.Tests.Formats;
 /// </summary>
 public sealed class DiskImageFuzz(MadeImages made) : IClassFixture<MadeImages>
 {
-    const long Disk = 1 << 20;
+    const int Kib = 1024;
+    const long Disk = 1024 * Kib;
 
     static readonly byte[][] Pieces =
     [
-        "QFI\u00fb\0\0\0\u0003"u8.ToArray(), [.. "QFI"u8, 0xfb, 0, 0, 0, 3], [.. "QFI"u8, 0xfb, 0, 0, 0, 2], "KDMV"u8.ToArray(), "COWD"u8.ToArray(), "conectix"u8.ToArray(),
-        "vhdxfile"u8.ToArray(), "cxsparse"u8.ToArray(), [1, .. "CD001"u8], "EFI PART"u8.ToArray(), [0x55, 0xaa], [0x7f, 0x10, 0xda, 0xbe], [.. "DATA"u8, 0, 0, 0, 11, .. "/etc/passwd"u8],
-        "parentFileNameHint=\"/etc/passwd\"\n"u8.ToArray(), "RW 1 FLAT \"/etc/passwd\" 0\n"u8.ToArray(), "parentCID=00000001\n"u8.ToArray(), "createType=\"monolithicFlat\"\n"u8.ToArray(),
-        "createType=\"monolithicSparse\"\n"u8.ToArray(), "# Disk DescriptorFile\nversion=1\n"u8.ToArray(), "win "u8.ToArray(), new Guid("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").ToByteArray(),
+        [.. "QFI"u8, 0xfb, 0, 0, 0, 3], [.. "QFI"u8, 0xfb, 0, 0, 0, 2], "KDMV"u8.ToArray(), "COWD"u8.ToArray(), "conectix"u8.ToArray(),
+        "vhdxfile"u8.ToArray(), "cxsparse"u8.ToArray(), [1, .. "CD001"u8], "EFI PART"u8.ToArray(), [0x55, 0xaa], [0x7f, 0x10, 0xda, 0xbe],
+        [.. "DATA"u8, 0, 0, 0, 11, .. "/etc/passwd"u8], "parentFileNameHint=\"/etc/passwd\"\n"u8.ToArray(), "RW 1 FLAT \"/etc/passwd\" 0\n"u8.ToArray(),
+        "parentCID=00000001\n"u8.ToArray(), "createType=\"monolithicFlat\"\n"u8.ToArray(), "createType=\"monolithicSparse\"\n"u8.ToArray(),
+        "# Disk DescriptorFile\nversion=1\n"u8.ToArray(), "win "u8.ToArray(), new Guid("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").ToByteArray(),
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], new byte[8], new byte[512], [.. Enumerable.Repeat((byte)' ', 512)],
     ];
 
     /// <summary>Where the formats keep what matters, beside their beginning and end.</summary>
-    static readonly int[] Places = [0, 64, 112, 510, 512, 1024, 32768, 64 * 1024, 128 * 1024, 192 * 1024, 196 * 1024, 256 * 1024, 1 << 20, (1 << 20) + 65536, 2 << 20, (2 << 20) + 65536];
+    static readonly int[] Places =
+        [0, 64, 112, 510, 512, 1024, 32 * Kib, 64 * Kib, 128 * Kib, 192 * Kib, 196 * Kib, 256 * Kib, 1024 * Kib, 1088 * Kib, 2048 * Kib, 2112 * Kib];
 
+    /// <summary>Images to begin with: whole ones, and some that need others.</summary>
     async Task<List<byte[]>> Seeds()
     {
         await File.WriteAllBytesAsync(made.In("raw"), new byte[Disk]);
@@ -33,11 +37,12 @@ public sealed class DiskImageFuzz(MadeImages made) : IClassFixture<MadeImages>
         await MadeImages.QemuImg("create", "-q", "-f", "qcow2", "-F", "raw", "-b", made.In("raw"), made.In("backed"), $"{Disk}");
         await MadeImages.QemuImg("create", "-q", "-f", "vmdk", made.In("parent"), $"{Disk}");
         await MadeImages.QemuImg("create", "-q", "-f", "vmdk", "-F", "vmdk", "-b", made.In("parent"), made.In("child"), $"{Disk}");
-        List<byte[]> seeds = [.. new[] { "external", "backed", "child" }.Select(n => File.ReadAllBytes(made.In(n))), new byte[Disk]];
+        List<byte[]> seeds = [.. new[] { "external", "backed", "child" }.Select(n => File.ReadAllBytes(made.In(n))), await made.WithParentBehind(Disk), new byte[Disk]];
         foreach (var (format, options) in new[]
         {
             ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4096,extended_l2=off"), ("vmdk", ""), ("vmdk", "subformat=streamOptimized"),
-            ("vmdk", "subformat=monolithicFlat"), ("vpc", ""), ("vpc", "force_size=on"), ("vpc", "subformat=fixed"), ("vhdx", "block_size=1M,log_size=1M"), ("vdi", ""), ("vdi", "static=on"),
+            ("vmdk", "subformat=monolithicFlat"), ("vpc", ""), ("vpc", "force_size=on"), ("vpc", "subformat=fixed"),
+            ("vhdx", "block_size=1M,log_size=1M"), ("vdi", ""), ("vdi", "static=on"),
             ("qed", ""), ("parallels", ""), ("qcow", ""),
         }) seeds.Add(await made.Make(format, Disk, options));
         return seeds;
@@ -45,8 +50,8 @@ public sealed class DiskImageFuzz(MadeImages made) : IClassFixture<MadeImages>
 
     static Gen<Func<byte[], byte[]>> Change(IReadOnlyList<byte[]> seeds)
     {
-        var place = Gen.Frequency((4, Gen.Int[0, 127]), (2, Gen.Int[0, 1023]), (3, Gen.Select(Gen.Int[0, Places.Length - 1], Gen.Int[0, 200]).Select((p, d) => Places[p] + d)),
-            (2, Gen.Int[-1536, -1]), (1, Gen.Int[0, 5 << 20]));
+        var place = Gen.Frequency((4, Gen.Int[0, 127]), (2, Gen.Int[0, 1023]),
+            (3, Gen.Select(Gen.Int[0, Places.Length - 1], Gen.Int[0, 200]).Select((p, d) => Places[p] + d)), (2, Gen.Int[-1536, -1]), (1, Gen.Int[0, 5 << 20]));
         var number = Gen.Frequency((3, Gen.ULong[0, 8]), (2, Gen.Int[0, 63].Select(b => 1UL << b)), (1, Gen.ULong), (2, Gen.ULong[0, 1 << 22]));
         var bytes = Gen.Frequency(
             (4, Gen.Byte.Select(b => (byte[])[b])),
@@ -76,8 +81,10 @@ public sealed class DiskImageFuzz(MadeImages made) : IClassFixture<MadeImages>
             rest.AsSpan(0, Math.Min(rest.Length, image.Length - then)).CopyTo(image.AsSpan(then));
             return image;
         }));
-        var cut = Gen.OneOf(Gen.Int[0, 2048], Gen.Int[0, 5 << 20]).Select(length => (Func<byte[], byte[]>)(image => image[..Math.Min(length, image.Length)]));
-        var longer = Gen.Select(Gen.Int[0, seeds.Count - 1], Gen.Int[1, 1536]).Select((s, length) => (Func<byte[], byte[]>)(image => [.. image, .. seeds[s].AsSpan(Math.Max(0, seeds[s].Length - length))]));
+        var cut = Gen.OneOf(Gen.Int[0, 2048], Gen.Int[0, 5 << 20])
+            .Select(length => (Func<byte[], byte[]>)(image => image[..Math.Min(length, image.Length)]));
+        var longer = Gen.Select(Gen.Int[0, seeds.Count - 1], Gen.Int[1, 1536])
+            .Select((s, length) => (Func<byte[], byte[]>)(image => [.. image, .. seeds[s].AsSpan(Math.Max(0, seeds[s].Length - length))]));
         var head = Gen.Select(Gen.Int[0, seeds.Count - 1], Gen.Int[1, 600]).Select((s, length) => (Func<byte[], byte[]>)(image =>
         {
             seeds[s].AsSpan(0, Math.Min(length, Math.Min(seeds[s].Length, image.Length))).CopyTo(image);
@@ -91,9 +98,10 @@ public sealed class DiskImageFuzz(MadeImages made) : IClassFixture<MadeImages>
     {
         var seeds = await Seeds();
         var safe = 0;
-        await Gen.Select(Gen.Int[0, seeds.Count - 1], Change(seeds).Array[0, 4]).SampleAsync(async (seed, changes) =>
+        await Gen.Select(Gen.Int[0, seeds.Count - 1], Change(seeds).Array[0, 4], Gen.Bool).SampleAsync(async (seed, changes, isSealed) =>
         {
             var image = changes.Aggregate(seeds[seed].ToArray(), (i, change) => change(i));
+            if (isSealed) MadeImages.Sealed(image);
             var found = MadeImages.Look(image);
             if (found.WhyNot is not null) return;
             Interlocked.Increment(ref safe);

@@ -58,6 +58,26 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
         }
     }
 
+    /// <summary>Who made it decides whether its size counts or its geometry; what is half a sector, whom it belongs to.</summary>
+    [Theory]
+    [InlineData("vpc "), InlineData("win "), InlineData("d2v "), InlineData("qemu"), InlineData("qem2"), InlineData("tap\0"), InlineData("vbox")]
+    public async Task The_size_of_a_VHD_depends_on_who_made_it(string creator)
+    {
+        var image = With(await made.Make("vpc", Size), 28, Encoding.ASCII.GetBytes(creator));
+        image = MadeImages.Sealed(With(image, 48, Big(1 << 20)));
+        Assert.Equal((await made.Info(image, "vpc"))!.Value.Says.GetProperty("virtual-size").GetInt64(), MadeImages.Look(image).Bytes);
+    }
+
+    [Fact]
+    public async Task A_size_that_is_no_multiple_of_a_sector_is_what_QEMU_takes_it_for()
+    {
+        foreach (var (format, at, bytes) in new[] { ("qcow2", 24, Big((1 << 20) + 700)), ("vdi", 0x170, Big((1 << 20) + 700).Reverse().ToArray()) })
+        {
+            var image = With(await made.Make(format, Size), at, bytes);
+            Assert.Equal((await made.Info(image, format))!.Value.Says.GetProperty("virtual-size").GetInt64(), MadeImages.Look(image).Bytes);
+        }
+    }
+
     [Theory]
     [InlineData("qed")]
     [InlineData("parallels")]
@@ -65,10 +85,11 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
     public async Task What_no_volume_is_made_of_is_known_and_not_taken(string format)
     {
         var image = await made.Make(format, Size);
-        Assert.Equal(new DiskImage(format, (await made.Info(image, format))!.Value.Says.GetProperty("virtual-size").GetInt64(), $"images of the format {format} are not taken"),
-            MadeImages.Look(image));
+        var found = MadeImages.Look(image);
+        var bytes = (await made.Info(image, format))!.Value.Says.GetProperty("virtual-size").GetInt64();
+        Assert.Equal(new DiskImage(format, bytes, $"images of the format {format} are not taken"), found);
         foreach (var declared in ImageFormats.Readable.Keys)
-            Assert.Equal($"it is declared to be {declared}, but is {format}", ImageFormats.Refuses(declared, MadeImages.Look(image), DiskImage.VmdkTypes));
+            Assert.Equal($"it is declared to be {declared}, but is {format}", ImageFormats.Refuses(declared, found, DiskImage.VmdkTypes));
     }
 
     [Theory]
@@ -112,12 +133,14 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
         var footer = (await made.Make("vpc", Size, "subformat=fixed"))[^512..];
         foreach (var (image, both) in new[]
         {
-            (With(qcow2, 32769, "CD001"u8.ToArray()), "qcow2, iso"), (With(qcow2, 510, 0x55, 0xaa), "qcow2, mbr"), (With(qcow2, 512, "EFI PART"u8.ToArray()), "qcow2, gpt"),
-            (With(qcow2, 64, 0x7f, 0x10, 0xda, 0xbe), "qcow2, vdi"), ([.. qcow2, .. footer], "qcow2, vpc"), ([.. new byte[64], 0x7f, 0x10, 0xda, 0xbe, .. new byte[508], .. footer], "vdi, vpc"),
+            (With(qcow2, 32769, "CD001"u8.ToArray()), "qcow2, iso"), (With(qcow2, 510, 0x55, 0xaa), "qcow2, mbr"),
+            (With(qcow2, 512, "EFI PART"u8.ToArray()), "qcow2, gpt"), (With(qcow2, 64, 0x7f, 0x10, 0xda, 0xbe), "qcow2, vdi"),
+            ([.. qcow2, .. footer], "qcow2, vpc"), ([.. new byte[64], 0x7f, 0x10, 0xda, 0xbe, .. new byte[508], .. footer], "vdi, vpc"),
         })
         {
             Assert.Equal($"it is several formats at once: {both}", MadeImages.Look(image).WhyNot);
-            foreach (var declared in ImageFormats.Readable.Keys) Assert.NotNull(ImageFormats.Refuses(declared, MadeImages.Look(image), DiskImage.VmdkTypes));
+            foreach (var declared in ImageFormats.Readable.Keys)
+                Assert.NotNull(ImageFormats.Refuses(declared, MadeImages.Look(image), DiskImage.VmdkTypes));
         }
         // A disk with partitions in a VHD of fixed size is nothing else.
         byte[] disk = [.. With(new byte[1 << 20], 510, 0x55, 0xaa), .. footer];
@@ -178,7 +201,8 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
         Refused(lines, Replaced(image, "# The Disk Data Base", "WR 1 FLAT \"/etc/x\" 0"));
         Refused("it has a parent", Replaced(image, "# The Disk Data Base", "parentFileNameHint=\"/"));
         Refused("it has a parent", Replaced(image, "parentCID=ffffffff", "parentCID=00000001"));
-        Refused("only images of type streamOptimized and monolithicSparse are let through", Replaced(image, $"createType=\"{kind}\"", $"createType=\"vmfs\"{new string(' ', kind.Length - 4)}"));
+        Refused("only images of type streamOptimized and monolithicSparse are let through",
+            Replaced(image, $"createType=\"{kind}\"", $"createType=\"vmfs\"{new string(' ', kind.Length - 4)}"));
         Refused("it has no size, or one that there is not", With(image, 12, new byte[8]));
         Refused("its descriptor is not where it should be", With(image, 28, 2));
         Refused("its descriptor is not where it should be", With(image, 36, 0xff, 0xff));
@@ -193,10 +217,7 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
     [Fact]
     public async Task A_parent_behind_the_descriptor_is_seen_too()
     {
-        var image = await made.Make("vmdk", Size);
-        var text = Encoding.ASCII.GetString(image.AsSpan(512, 10240)).TrimEnd('\0');
-        text = text.Insert(text.IndexOf('\n') + 1, "#" + new string(' ', 1022 - text.Length) + "\n") + "parentFileNameHint=\"/etc/passwd\"\n";
-        var hostile = With(With(image, 512, Encoding.ASCII.GetBytes(text)), 36, 2);
+        var hostile = await made.WithParentBehind(Size);
         Assert.Equal("/etc/passwd", (await made.Info(hostile, "vmdk"))!.Value.Says.GetProperty("backing-filename").GetString());
         Assert.Equal("it has a parent", MadeImages.Look(hostile).WhyNot);
     }
@@ -229,7 +250,8 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
         var metadata = vhdx.AsSpan().IndexOf("metadata"u8);
         var item = metadata + BinaryPrimitives.ReadInt32LittleEndian(vhdx.AsSpan(parameters + 16));
         Refused("it has a parent", With(vhdx, item + 4, 2));
-        Refused("it has a parent", With(With(vhdx, metadata + 10, 6), metadata + 32 * 6, new Guid("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").ToByteArray()));
+        var locator = new Guid("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").ToByteArray();
+        Refused("it has a parent", With(With(vhdx, metadata + 10, 6), metadata + 32 * 6, locator));
         Refused("its metadata are not where they should be", With(vhdx, parameters, new byte[16]));
         Refused("its metadata are not where they should be", With(vhdx, metadata, 0));
         Refused("its regions are not where they should be", With(vhdx, 192 * 1024, 0));

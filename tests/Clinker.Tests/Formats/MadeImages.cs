@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
 using System.Text.Json;
 using Clinker.Formats;
 using Clinker.Host;
@@ -28,6 +31,44 @@ public sealed class MadeImages : IDisposable
         finally { File.Delete(file); }
     }
 
+    /// <summary>A VMDK image whose descriptor ends with its last sector; its parent stands in the next one.</summary>
+    public async Task<byte[]> WithParentBehind(long bytes)
+    {
+        const int at = 512, length = 2 * 512, lengthAt = 36;
+        var image = await Make("vmdk", bytes);
+        var text = Encoding.ASCII.GetString(image.AsSpan(at, 20 * 512)).TrimEnd('\0');
+        text = text.Insert(text.IndexOf('\n') + 1, $"#{new string(' ', length - 2 - text.Length)}\n") + "parentFileNameHint=\"/etc/passwd\"\n";
+        Encoding.ASCII.GetBytes(text).CopyTo(image, at);
+        image[lengthAt] = length / 512;
+        return image;
+    }
+
+    /// <summary>With the checksums of its headers put right: of what has others QEMU reads nothing.</summary>
+    public static byte[] Sealed(byte[] image)
+    {
+        const int regions = 192 * 1024, regionBytes = 64 * 1024;
+        foreach (var at in (int[])[0, image.Length - 512])
+            if (at >= 0 && at + 512 <= image.Length && image.AsSpan(at).StartsWith("conectix"u8)) Sum(image.AsSpan(at, 512), 64);
+        if (image.Length >= 512 + 1024 && image.AsSpan(512).StartsWith("cxsparse"u8)) Sum(image.AsSpan(512, 1024), 36);
+        if (image.Length >= regions + regionBytes && image.AsSpan().StartsWith("vhdxfile"u8))
+        {
+            var table = image.AsSpan(regions, regionBytes);
+            table.Slice(4, 4).Clear();
+            var crc = uint.MaxValue;
+            foreach (var b in table) crc = BitOperations.Crc32C(crc, b);
+            BinaryPrimitives.WriteUInt32LittleEndian(table[4..], ~crc);
+        }
+        return image;
+
+        static void Sum(Span<byte> of, int at)
+        {
+            of.Slice(at, 4).Clear();
+            uint sum = 0;
+            foreach (var b in of) sum += b;
+            BinaryPrimitives.WriteUInt32BigEndian(of[at..], ~sum);
+        }
+    }
+
     /// <summary>What qemu-img says of an image; null when it can't read it, wants too much for it, or says more than anybody would hear.</summary>
     /// <param name="format">Null: as what it takes it for.</param>
     public async Task<(JsonElement Says, string File)?> Info(byte[] image, string? format)
@@ -37,8 +78,10 @@ public sealed class MadeImages : IDisposable
         try
         {
             var result = await Processes.Run("prlimit",
-                ["--cpu=10", $"--as={1L << 30}", "qemu-img", "info", "--output=json", .. format is null ? (string[])[] : ["-f", format], file], TimeSpan.FromSeconds(60));
-            return result.ExitCode == 0 && result.Output.Length < Processes.MaxOutputChars ? (JsonDocument.Parse(result.Output).RootElement, file) : null;
+                ["--cpu=10", $"--as={1L << 30}", "qemu-img", "info", "--output=json", .. format is null ? (string[])[] : ["-f", format], file],
+                TimeSpan.FromSeconds(60));
+            if (result.ExitCode != 0 || result.Output.Length == Processes.MaxOutputChars) return null;
+            return (JsonDocument.Parse(result.Output).RootElement, file);
         }
         finally { File.Delete(file); }
     }
