@@ -28,7 +28,7 @@ public sealed record DiskImage(string Format, long Bytes, string? WhyNot = null)
     /// <summary>Whether the bytes of the image are those of the disk.</summary>
     public bool IsRaw => Format is "raw" or "iso" or "gpt" or "mbr" or "luks";
 
-    /// <summary>Looks at an image, or at the beginning of one that is taken as raw whatever its end is.</summary>
+    /// <summary>Looks at an image. All formats but a VHD of fixed size are known by how it begins.</summary>
     public static DiskImage Look(DiskBytes image)
     {
         var head = image.At(0, (int)Math.Min(Magic.HeadBytes, image.Length));

@@ -56,7 +56,8 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
         var (references, snapshots) = (ReadUInt32BigEndian(bytes[56..]) * (1UL << (int)ClusterBits), ReadUInt32BigEndian(bytes[60..]));
         if (references > mostReferenceBytes || !Lies(ReadUInt64BigEndian(bytes[48..]), references))
             return "its reference counts do not lie in it";
-        return snapshots > mostSnapshots || (snapshots > 0 && ReadUInt64BigEndian(bytes[64..]) >= (ulong)length) ? "its snapshots do not lie in it" : null;
+        var snapshotsAt = ReadUInt64BigEndian(bytes[64..]);
+        return snapshots > mostSnapshots || (snapshots > 0 && snapshotsAt >= (ulong)length) ? "its snapshots do not lie in it" : null;
 
         bool Lies(ulong at, ulong count) => count == 0 || (at % (1UL << (int)ClusterBits) == 0 && at < (ulong)length && count <= (ulong)length - at);
     }

@@ -28,7 +28,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
         {
             await using var download = new ImageDownload(images, image);
-            await Pieces(download.Read, write, token, head => Demand(image, DiskImage.Look(Head(head))));
+            await Pieces(download.Read, write, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
             await download.Verify(token);
         }
         else
@@ -127,11 +127,14 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         }
     }
 
-    /// <summary>The beginning of an image, as if it were all of it.</summary>
-    static DiskBytes Head(ReadOnlyMemory<byte> of) => new(of.Length, (into, at) =>
+    /// <summary>An image of which the head is there; what has not come yet reads as zeroes.</summary>
+    static DiskBytes Begun(Image image, ReadOnlyMemory<byte> head) => new(image.SizeBytes!.Value, (into, at) =>
     {
-        of.Span.Slice((int)at, into.Length).CopyTo(into);
-        return into.Length;
+        if (at >= head.Length) return 0;
+        var there = head.Span[(int)at..];
+        there = there[..Math.Min(there.Length, into.Length)];
+        there.CopyTo(into);
+        return there.Length;
     });
 
     static FileStream New(string path) => new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, useAsync: true);

@@ -103,6 +103,9 @@ public sealed class GlanceTests : IAsyncDisposable
         byte[] disk = [.. new byte[510], 0x55, 0xaa, .. "EFI PART"u8, .. new byte[32249], .. "CD001"u8, 1];
         Assert.Equal(disk, await Written(fake.Give(disk)));
         Assert.Equal(disk, await Written(fake.Give(disk, "iso")));
+        // What stands somewhere in a disk is part of it, were it the end of another format.
+        byte[] large = [.. new byte[(4 << 20) - 512], .. "conectix"u8, .. new byte[504], .. data];
+        Assert.Equal(large, await Written(fake.Give(large)));
         byte[] image = [.. "QFI"u8, 0xfb, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0, .. new byte[500], 1];
         Assert.Contains("declared to be raw, but is qcow2", (await Refusal(() => Written(fake.Give(image)))).Message, StringComparison.Ordinal);
         Assert.Contains("declared to be iso, but is raw", (await Refusal(() => Written(fake.Give(data, "iso")))).Message, StringComparison.Ordinal);

@@ -155,11 +155,10 @@ public sealed class ImageCopyTests : IAsyncDisposable
 
     /// <summary>CVE-2015-5162.</summary>
     [Fact]
-    public async Task A_conversion_has_limits_of_memory_and_time()
+    public async Task A_conversion_has_a_limit_of_memory()
     {
         var image = await Image("qcow2");
         await Refused(image, "qcow2", "can't read", Settings with { AddressSpaceBytes = 1 << 24 });
-        await Refused(image, "qcow2", "did not end", Settings with { Deadline = TimeSpan.Zero });
         Assert.Equal(content, await Written(image, "qcow2"));
     }
 
