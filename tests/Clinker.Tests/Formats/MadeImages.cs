@@ -83,6 +83,7 @@ public sealed class MadeImages : IDisposable
             if (result.ExitCode != 0 || result.Output.Length == Processes.MaxOutputChars) return null;
             return (JsonDocument.Parse(result.Output).RootElement, file);
         }
+        catch (TimeoutException) { return null; }
         finally { File.Delete(file); }
     }
 
