@@ -1,3 +1,4 @@
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Microsoft.Win32.SafeHandles;
@@ -127,7 +128,7 @@ internal static class Chain
             {
                 using var file = Libc.OpenAt(dir, at.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
                 Libc.Sync(file);
-                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(file) is { } header ? Under(layout, spec, at.Name, header, verb) : null);
+                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(VolumeFiles.Bytes(file)) is { } header ? Under(layout, spec, at.Name, header, verb) : null);
             }
             catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
         }
@@ -181,8 +182,9 @@ internal static class Chain
 
     static Qcow2Header Header(SafeFileHandle file, string name, string verb)
     {
-        var header = Qcow2Header.Read(file) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");
-        return header.HasDataFile ? throw Refused(verb, name, "is a qcow2 image that needs other files") : header;
+        var header = Qcow2Header.Read(VolumeFiles.Bytes(file)) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");
+        if (header.HasDataFile) throw Refused(verb, name, "is a qcow2 image that needs other files");
+        return header.Broken is { } why ? throw Refused(verb, name, $"is a qcow2 image that can't be read: {why}") : header;
     }
 
     /// <summary>

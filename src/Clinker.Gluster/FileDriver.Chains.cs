@@ -113,7 +113,7 @@ public abstract partial class FileDriver
             await Make(on, spec, work, change, (dir, file) =>
             {
                 if (from.Attached) throw NotAtOneMoment(verb);
-                Qcow2Header.WriteOverlay(file, spec.Bytes, from.Top.Name, from.Top.Format);
+                Qcow2Overlay.Write(file, spec.Bytes, from.Top.Name, from.Top.Format);
             });
         }
         catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
@@ -163,7 +163,7 @@ public abstract partial class FileDriver
                     VolumeFiles.Gone(dir, name); // that of an attempt before, whose source has gone on since
                     Libc.Link(dir, under.Name, name);
                 }
-                Qcow2Header.WriteOverlay(file, spec.Bytes, name, under.File.Format);
+                Qcow2Overlay.Write(file, spec.Bytes, name, under.File.Format);
             });
         }
         catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK })
@@ -184,7 +184,7 @@ public abstract partial class FileDriver
             await Make(On(now.Place, verb, work), spec, work, change, (dir, file) =>
             {
                 Chain.Open(dir, now.Top.Name, verb).Dispose(); // there must be one
-                Qcow2Header.WriteOverlay(file, spec.Bytes, under.Name, under.Format);
+                Qcow2Overlay.Write(file, spec.Bytes, under.Name, under.Format);
             });
         }
         catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }

@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Clinker.Volumes;
@@ -78,7 +79,7 @@ public abstract partial class FileDriver
         {
             on.Place.Prove(dir);
             using var image = Libc.OpenAt(dir, name, Libc.O_RDONLY | Libc.O_NONBLOCK);
-            return Qcow2Header.Read(image)?.Bytes >= spec.Bytes;
+            return Qcow2Header.Read(VolumeFiles.Bytes(image))?.Bytes >= spec.Bytes;
         });
         if (large) return;
         List<string> arguments = ["resize", "-q", "-f", "qcow2"];

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Clinker.Drivers;
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Microsoft.Win32.SafeHandles;
@@ -35,7 +36,7 @@ internal static class OthersFiles
         {
             var facts = Facts(file);
             if (!facts.IsRegular) return null;
-            var header = Qcow2Header.Read(file);
+            var (image, header) = (DiskImage.Look(VolumeFiles.Bytes(file)), Qcow2Header.Read(VolumeFiles.Bytes(file)));
             var bytes = header?.Bytes ?? facts.Size;
             var isLarge = bytes / Gib >= int.MaxValue;
             return found with
@@ -45,11 +46,11 @@ internal static class OthersFiles
                 WhyNot = header is { NeedsOthers: true } ? "it is a qcow2 image that needs other files"
                     : layout.Parse(name) is { Kind: FileKind.Volume } of && Has(dir, layout.Info(of.Id))
                         ? "it is part of a chain of snapshots that Cinder's own driver took"
-                    : ForeignFormat.Of(file) is { } format ? $"it is an image of the format {format}"
+                    : header is null && !image.IsRaw ? $"it is an image of the format {image.Format}"
                     : facts.Links > 1 ? "it has several names (hard links)"
                     : bytes <= 0 ? "it is empty"
                     : isLarge ? "it is too large"
-                    : null,
+                    : image.WhyNot,
             };
         }
     }

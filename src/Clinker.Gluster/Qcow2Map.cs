@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Microsoft.Win32.SafeHandles;
 
@@ -11,10 +12,9 @@ namespace Clinker.Gluster;
 /// </summary>
 internal sealed class Qcow2Map
 {
-    const int HeaderBytes = 104;
     const ulong OffsetMask = 0x00ff_ffff_ffff_fe00, Compressed = 1UL << 62, ReadsAsZero = 1;
-    /// <summary>Dirty (its reference counts may be wrong, which no reader minds) and the kind of compression, of which there is none.</summary>
-    const ulong HarmlessFeatures = 1 | 8;
+    /// <summary>The kind of compression, as there is none.</summary>
+    const ulong HarmlessFeatures = Qcow2Header.Dirty | Qcow2Header.Compression;
 
     readonly int clusterBits;
     readonly ulong[] tables;
@@ -24,27 +24,16 @@ internal sealed class Qcow2Map
     /// <exception cref="InvalidDataException">It is none that can be read so; the message says why.</exception>
     public Qcow2Map(SafeFileHandle file)
     {
-        var header = new byte[HeaderBytes];
-        var read = Libc.ReadAll(file, header, 0);
-        if (Qcow2Header.Read(file) is not { } facts) throw new InvalidDataException("is no qcow2 image");
-        if (facts.HasDataFile) throw new InvalidDataException("is a qcow2 image that needs other files");
-        var version = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
-        clusterBits = (int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(20));
-        var features = version >= 3 ? BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(72)) : 0;
-        if (version is < 2 or > 3 || (version == 3 && read < HeaderBytes)) throw new InvalidDataException($"is a qcow2 image of version {version}, not 2 or 3");
-        if (clusterBits is < 9 or > 21) throw new InvalidDataException("is a qcow2 image with clusters of a size that there is not");
-        if (BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(32)) != 0) throw new InvalidDataException("is an encrypted qcow2 image");
-        if ((features & ~HarmlessFeatures) != 0) throw new InvalidDataException($"is a qcow2 image with features that can't be read here (0x{features:x})");
-        Bytes = facts.Bytes;
-        var count = (int)BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(36));
-        if (Bytes < 0 || count < 0 || count > MostTables || (long)count << (2 * clusterBits - 3) < Bytes)
-            throw new InvalidDataException("is a qcow2 image whose table does not fit its size");
-        tables = Numbers(file, (long)BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(40)), count);
+        if (Qcow2Header.Read(VolumeFiles.Bytes(file)) is not { } header) throw new InvalidDataException("is no qcow2 image");
+        if (header.HasDataFile) throw new InvalidDataException("is a qcow2 image that needs other files");
+        if ((header.Features & ~HarmlessFeatures) != 0)
+            throw new InvalidDataException($"is a qcow2 image with features that can't be read here (0x{header.Features:x})");
+        if (header.Broken is { } why) throw new InvalidDataException($"is a qcow2 image that can't be read: {why}");
+        clusterBits = (int)header.ClusterBits;
+        Bytes = header.Bytes;
+        tables = Numbers(file, (long)header.TablesAt, (int)header.Tables);
         table = new ulong[1 << (clusterBits - 3)];
     }
-
-    /// <summary>QEMU's own bound: 32 MiB of table.</summary>
-    const int MostTables = 4 * 1024 * 1024;
 
     /// <summary>The size of the disk in it.</summary>
     public long Bytes { get; }

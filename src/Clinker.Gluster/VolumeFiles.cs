@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using Microsoft.Win32.SafeHandles;
@@ -51,7 +52,7 @@ internal static class VolumeFiles
         {
             var facts = Facts(file);
             if (!facts.IsRegular) throw Occupied(name, "is no regular file");
-            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(file)?.Bytes : facts.Size;
+            var size = spec.Format == VolumeFormat.Qcow2 ? Qcow2Header.Read(Bytes(file))?.Bytes : facts.Size;
             if (size is null || (size != spec.Bytes && !spec.IsSnapshot && spec.Name is null)) throw Occupied(name, $"is {(size is { } s ? $"a volume of {s} bytes" : "no qcow2 image")}");
             ChangeMode(file, spec.Mode);
             Sync(file);
@@ -213,6 +214,9 @@ internal static class VolumeFiles
             return true;
         }
     }
+
+    /// <summary>What is in a file, for a look at its headers.</summary>
+    public static DiskBytes Bytes(SafeFileHandle file) => new(Facts(file).Size, (into, offset) => ReadAll(file, into, offset));
 
     /// <summary>Whether there is anything of that name.</summary>
     public static bool Has(SafeFileHandle dir, string name)

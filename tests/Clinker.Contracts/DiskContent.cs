@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Clinker.Formats;
 using Clinker.Gluster;
 using Clinker.Host;
 using Xunit;
@@ -50,7 +51,7 @@ public static class DiskContent
     static DiskFile Under(string directory, string overlay)
     {
         using var file = File.OpenHandle(Path.Combine(directory, overlay), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var header = Qcow2Header.Read(file)!.Value;
+        var header = Qcow2Header.Read(DiskBytes.Of(file))!;
         return new(header.Backing!, header.BackingFormat == "raw" ? VolumeFormat.Raw : VolumeFormat.Qcow2);
     }
 
@@ -60,7 +61,7 @@ public static class DiskContent
     static bool IsOverlay(string path)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        return Qcow2Header.Read(file) is { Backing: not null };
+        return Qcow2Header.Read(DiskBytes.Of(file)) is { Backing: not null };
     }
 
     public static async ValueTask Write(string path, VolumeFormat format, string content)

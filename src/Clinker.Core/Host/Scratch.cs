@@ -17,13 +17,14 @@ public sealed class Scratch : IDisposable
     public static Scratch Make(string under)
     {
         Directory.CreateDirectory(under);
-        var path = Path.Combine(under, Prefix + Path.GetRandomFileName());
+        var path = Path.Combine(Path.GetFullPath(under), Prefix + Path.GetRandomFileName());
 #pragma warning disable CA1416 // Linux it is
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 #pragma warning restore CA1416
         return new(path, Hold(path, FileMode.CreateNew));
     }
 
+    /// <summary>An absolute path: no tool can take it for an option, nor for a protocol and what follows it, as QEMU's json: and nbd:.</summary>
     public string File(string name) => Path.Combine(path, name);
 
     /// <summary>Bytes that there is room for.</summary>

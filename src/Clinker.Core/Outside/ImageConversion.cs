@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using System.Text.Json;
+using Clinker.Formats;
 using Clinker.Host;
 using Clinker.Operations;
 
@@ -13,13 +14,16 @@ namespace Clinker.Outside;
 /// <param name="AddressSpaceBytes">The memory that it may ask for (image_conversion_address_space_limit).</param>
 public sealed record ConversionSettings(string Directory, bool Disabled, TimeSpan Cpu, long AddressSpaceBytes)
 {
+    /// <summary>The kinds of VMDK images that are taken (vmdk_allowed_types).</summary>
+    public IReadOnlyList<string> VmdkTypes { get; init; } = DiskImage.VmdkTypes;
+
     /// <summary>How long one conversion may last, however little it computes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromHours(6);
 }
 
 /// <summary>
 /// Runs qemu-img on files of a scratch directory. It is told the format, never asked to guess it, and what it opens has been looked at
-/// before (<see cref="ImageHeader"/>); it runs under limits, since a crafted image may make it use as much as there is.
+/// before (<see cref="DiskImage"/>); it runs under limits, since a crafted image may make it use as much as there is.
 /// </summary>
 public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 {
@@ -27,6 +31,8 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     const int MostAtOnce = 4;
 
     readonly SemaphoreSlim turns = new(MostAtOnce);
+
+    internal IReadOnlyList<string> VmdkTypes => settings.VmdkTypes;
 
     /// <summary>Does something with a scratch directory that is there only meanwhile.</summary>
     /// <param name="bytes">The room that is needed at least.</param>
@@ -64,8 +70,7 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
         {
             using var json = JsonDocument.Parse(answer);
             var info = json.RootElement;
-            if (info.GetProperty("format").GetString() != format || info.TryGetProperty("backing-filename", out _)
-                || info.TryGetProperty("full-backing-filename", out _))
+            if (info.GetProperty("format").GetString() != format || NamesOthers(info, file))
                 throw Image.Unacceptable(imageId, "it needs other files.");
             return info.GetProperty("virtual-size").GetInt64();
         }
@@ -74,6 +79,15 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
             throw Image.Unacceptable(imageId, "qemu-img can't say how large it is.");
         }
     }
+
+    /// <summary>Whether qemu-img tells of files other than this one.</summary>
+    static bool NamesOthers(JsonElement said, string file) => said.ValueKind switch
+    {
+        JsonValueKind.Object => said.EnumerateObject().Any(m => m.Name is "backing-filename" or "full-backing-filename" or "data-file"
+            || (m.Name == "filename" && m.Value.GetString() != file) || NamesOthers(m.Value, file)),
+        JsonValueKind.Array => said.EnumerateArray().Any(e => NamesOthers(e, file)),
+        _ => false,
+    };
 
     internal Task Convert(string from, string format, string to, string toFormat, string imageId, CancellationToken token) =>
         QemuImg(["convert", "-q", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token);

@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Formats;
 using Clinker.Host;
 using Clinker.Operations;
 
@@ -27,7 +28,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
         {
             await using var download = new ImageDownload(images, image);
-            await Pieces(download.Read, write, token);
+            await Pieces(download.Read, write, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
             await download.Verify(token);
         }
         else
@@ -44,15 +45,28 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
             await using var download = new ImageDownload(images, image);
             await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), token, holes: false);
             await download.Verify(token);
-            if (ImageHeader.Refuses(file, image.DiskFormat!) is { } wrong) throw Image.Unacceptable(image.Id, wrong);
+            var found = DiskImage.Look(DiskBytes.Of(file.SafeFileHandle));
+            Demand(image, found);
+            DemandRoom(found.Bytes);
         }
         var bytes = await conversion.SizeOf(source, format, image.Id, token);
-        if (bytes > sizeGb * (1L << 30))
-            throw Image.Unacceptable(image.Id, $"the disk in it has {bytes} bytes, more than the volume's {sizeGb} GiB.");
+        DemandRoom(bytes);
         ImageConversion.Demand(scratch, bytes);
         await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
         await using var disk = new FileStream(raw, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
         await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, token);
+
+        void DemandRoom(long needed)
+        {
+            if (needed > sizeGb * (1L << 30))
+                throw Image.Unacceptable(image.Id, $"the disk in it has {needed} bytes, more than the volume's {sizeGb} GiB.");
+        }
+    }
+
+    /// <summary>That it is what it is declared to be, and whole by itself.</summary>
+    void Demand(Image image, DiskImage found)
+    {
+        if (ImageFormats.Refuses(image.DiskFormat!, found, conversion.VmdkTypes) is { } wrong) throw Image.Unacceptable(image.Id, $"{wrong}.");
     }
 
     /// <summary>Gives an image the content of a volume, in the format that the image has.</summary>
@@ -99,18 +113,30 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         }
     }
 
+    /// <param name="look">Sees the first piece before anything is written.</param>
     /// <param name="holes">Whether pieces of zeroes are left out.</param>
-    static async Task Pieces(
-        Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token, bool holes = true)
+    static async Task Pieces(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token,
+        Action<ReadOnlyMemory<byte>>? look = null, bool holes = true)
     {
         var (buffer, at) = (new byte[PieceBytes], 0L);
         for (; await read(buffer, token) is > 0 and var n; at += n)
         {
             var piece = buffer.AsMemory(0, n);
+            if (at == 0) look?.Invoke(piece);
             if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
         }
         await write(at, ReadOnlyMemory<byte>.Empty);
     }
+
+    /// <summary>An image of which the head is there; what has not come yet reads as zeroes.</summary>
+    static DiskBytes Begun(Image image, ReadOnlyMemory<byte> head) => new(image.SizeBytes!.Value, (into, at) =>
+    {
+        if (at >= head.Length) return 0;
+        var there = head.Span[(int)at..];
+        there = there[..Math.Min(there.Length, into.Length)];
+        there.CopyTo(into);
+        return there.Length;
+    });
 
     static FileStream New(string path) => new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, useAsync: true);
 }

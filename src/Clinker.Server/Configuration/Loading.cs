@@ -156,7 +156,7 @@ static class Loading
         return new(
             servers is { Count: > 0 } ? new([.. servers.Select(WithoutVersion)], retries, timeout) : null,
             new(from.Get(Options.ConversionDir)!, from.Get(Options.ConversionDisabled), from.Get(Options.ConversionCpu),
-                from.Get(Options.ConversionMemory) * (1L << 30)),
+                from.Get(Options.ConversionMemory) * (1L << 30)) { VmdkTypes = from.Get(Options.VmdkTypes) ?? [] },
             from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload));
     }
 

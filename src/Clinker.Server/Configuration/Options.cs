@@ -267,6 +267,10 @@ static class Options
     public static readonly Option<int> ConversionMemory = Add(Default, "image_conversion_address_space_limit", Kinds.Int(1, 1024), "1",
         "The GiB of memory that qemu-img may ask for.");
 
+    public static readonly Option<IReadOnlyList<string>> VmdkTypes = Add(Default, "vmdk_allowed_types",
+        Kinds.ListOf([.. Formats.DiskImage.VmdkTypes]), "streamOptimized,monolithicSparse",
+        "Which kinds of VMDK images are taken; none: no VMDK image. Only those that are one file can be.");
+
     // The scheduler
 
     public static readonly Option<IReadOnlyList<string>> Filters = Add(Default, "scheduler_default_filters",

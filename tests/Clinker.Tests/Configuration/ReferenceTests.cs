@@ -23,7 +23,9 @@ public sealed class ReferenceTests
         var without = given.Settings("--role", "api", "--config-file", given.Write("empty.conf", "[DEFAULT]\n"));
         Assert.Equal(without with { Files = [], Scheduler = with.Scheduler, Images = with.Images, Backends = [], Notes = [] }, with with { Files = [], Backends = [], Notes = [] });
         Assert.Equal(without.Scheduler.Filters, with.Scheduler.Filters);
-        Assert.Equal(without.Images with { CoreProperties = with.Images.CoreProperties }, with.Images);
+        var conversion = without.Images.Conversion with { VmdkTypes = with.Images.Conversion.VmdkTypes };
+        Assert.Equal(without.Images with { CoreProperties = with.Images.CoreProperties, Conversion = conversion }, with.Images);
+        Assert.Equal(without.Images.Conversion.VmdkTypes, with.Images.Conversion.VmdkTypes);
         Assert.Equal(without.Images.CoreProperties, with.Images.CoreProperties);
         Assert.Empty(with.Notes);
     }

@@ -265,4 +265,15 @@ public sealed class SettingsTests
         Assert.Contains("it can't be read", Assert.Single(given.Errors("--config-file", Conf("/nowhere/filters.json"))), StringComparison.Ordinal);
         Assert.Contains("the absolute path of a JSON file", Assert.Single(given.Errors("--config-file", Conf("filters.json"))), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("", "streamOptimized,monolithicSparse")]
+    [InlineData("vmdk_allowed_types = monolithicSparse", "monolithicSparse")]
+    [InlineData("vmdk_allowed_types =", "")]
+    public void Reads_which_kinds_of_VMDK_are_taken(string line, string expected) =>
+        Assert.Equal(expected, string.Join(',', Given.Of($"{HowTo}\n{line}\n").Images.Conversion.VmdkTypes));
+
+    [Fact]
+    public void A_kind_of_VMDK_that_is_several_files_is_an_error() =>
+        Assert.Contains("\"monolithicFlat\" is not known here", Assert.Single(Given.Wrong($"{HowTo}\nvmdk_allowed_types = streamOptimized, monolithicFlat\n")), StringComparison.Ordinal);
 }

@@ -210,6 +210,36 @@ public sealed class CopyTests : IAsyncLifetime
         Same(PathOf(volume), PathOf(snapshot), 2 * Gib);
     }
 
+    /// <summary>CVE-2014-3641, CVE-2015-1851, CVE-2026-24708: who looked at the bytes would take them for an image that is backed by a file of this host.</summary>
+    [Fact]
+    public async Task A_guest_that_writes_the_header_of_an_image_reads_nothing_with_it()
+    {
+        var hostile = Path.Combine(pool, "hostile");
+        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/passwd", hostile, "1G"], TimeSpan.FromSeconds(20), Token);
+        Assert.SkipUnless(made.ExitCode == 0, $"qemu-img made no image: {made.Error}");
+        var header = await File.ReadAllBytesAsync(hostile, Token);
+        using (var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) RandomAccess.Write(file, header, 0);
+        File.Delete(hostile);
+        var (snapshot, clone, copy) = (NewSnapshot(), NewVolume(), NewVolume());
+        await thin.CreateSnapshot(volume, snapshot, Work);
+        await thin.CreateFromVolume(clone, volume, Work);
+        await thin.CreateFilled(copy, (await thin.Read(volume, Work)).Copy(), Work);
+        await thin.Extend(volume, 2, Work);
+        foreach (var path in (string[])[PathOf(snapshot), PathOf(clone), PathOf(copy)])
+        {
+            Assert.Equal(Gib, new FileInfo(path).Length);
+            Same(PathOf(volume), path, Gib);
+        }
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(volume)).Length);
+        using var read = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var kept = new byte[header.Length];
+        RandomAccess.Read(read, kept, 0);
+        Assert.Equal(header, kept);
+        // Nor is it taken from the pool, once it is nobody's volume.
+        File.Move(PathOf(volume), Path.Combine(pool, "found"));
+        Assert.Equal("it is a qcow2 image that needs other files", (await thin.Inspect("dir", "found", Token))?.WhyNot);
+    }
+
     [Fact]
     public async Task Nothing_is_reverted_under_who_has_it_open()
     {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.Versioning;
-using System.Text;
 using Clinker.Drivers;
 using Clinker.Gluster;
 using Clinker.Operations;
@@ -39,13 +38,17 @@ public sealed class OthersFilesTests : IAsyncDisposable
 
     static byte[] Qcow2(long bytes, ulong backing = 0, ulong incompatible = 0)
     {
-        var head = new byte[80];
-        Encoding.ASCII.GetBytes("QFI\u007b").CopyTo(head, 0);
-        head[3] = 0xfb;
+        const int clusterBits = 16, cluster = 1 << clusterBits;
+        var head = new byte[2 * cluster];
+        ((byte[])[.. "QFI"u8, 0xfb]).CopyTo(head, 0);
         BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), 3);
         BinaryPrimitives.WriteUInt64BigEndian(head.AsSpan(8), backing);
+        BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(20), clusterBits);
         BinaryPrimitives.WriteInt64BigEndian(head.AsSpan(24), bytes);
+        BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(36), cluster / sizeof(ulong));
+        BinaryPrimitives.WriteInt64BigEndian(head.AsSpan(40), cluster);
         BinaryPrimitives.WriteUInt64BigEndian(head.AsSpan(72), incompatible);
+        BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(100), 104);
         return head;
     }
 
@@ -76,6 +79,9 @@ public sealed class OthersFilesTests : IAsyncDisposable
         Put("negative", 0, Qcow2(-1));
         Put("huge", 0, Qcow2(long.MaxValue));
         Put("empty", 0);
+        Put("unknown", 0, Qcow2(Gib, incompatible: 1 << 5));
+        Put("both", 0, [.. Qcow2(Gib), .. "conectix"u8, .. new byte[504]]);
+        Put("fixed", 0, [.. new byte[1 << 20], .. "conectix"u8, .. new byte[504]]);
         Put("vmdk", Gib, "KDMV"u8.ToArray());
         Put("vdi", Gib, [.. new byte[64], 0x7f, 0x10, 0xda, 0xbe]);
         Put("twice", Gib);
@@ -93,6 +99,9 @@ public sealed class OthersFilesTests : IAsyncDisposable
             ["negative"] = "it is empty",
             ["huge"] = "it is too large",
             ["empty"] = "it is empty",
+            ["unknown"] = "it has features that are not let through",
+            ["both"] = "it is several formats at once: qcow2, vpc",
+            ["fixed"] = "it is an image of the format vpc",
             ["vmdk"] = "it is an image of the format vmdk",
             ["vdi"] = "it is an image of the format vdi",
             ["twice"] = "it has several names (hard links)",
@@ -122,6 +131,28 @@ public sealed class OthersFilesTests : IAsyncDisposable
         var refused = await Assert.ThrowsAsync<FaultException>(() => driver.Manage(volume, name, new(1, Token)));
         Assert.IsType<Fault.DriverFailed>(refused.Fault);
         Assert.Equal(before, Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Order());
+    }
+
+    /// <summary>QEMU takes such a name for a file that it describes, or a protocol. Here it is a name in the pool, and no program gets to see it.</summary>
+    [Theory]
+    [InlineData("json:{\"driver\":\"raw\",\"file\":{\"filename\":\"outside\"}}")]
+    [InlineData("nbd:unix:outside"), InlineData("-f"), InlineData("volume-..")]
+    public async Task A_name_that_would_lead_a_program_elsewhere_is_a_name(string name)
+    {
+        Put(name, Gib, "ours"u8.ToArray());
+        Put("../outside", Gib, "theirs"u8.ToArray());
+        Assert.Equal(new ExistingFile(name, 1, "raw"), await driver.Inspect("dir", name, Token));
+        var volume = new Volume
+        {
+            Id = Id, ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Managing, AvailabilityZone = "nova", Host = "h@dir#dir",
+            Format = "raw", CreatedAt = DateTime.UnixEpoch,
+        };
+        await driver.Manage(volume, name, new(1, Token));
+        await driver.Extend(volume, 2, new(1, Token));
+        using var file = File.OpenHandle(PathOf($"volume-{Id}"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var head = new byte[4];
+        RandomAccess.Read(file, head, 0);
+        Assert.Equal("ours"u8.ToArray(), head);
     }
 
     [Fact]

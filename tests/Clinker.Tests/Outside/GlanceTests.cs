@@ -98,12 +98,17 @@ public sealed class GlanceTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_raw_image_stays_raw_whatever_it_looks_like()
+    public async Task A_raw_image_is_its_bytes_and_none_of_another_format()
     {
-        byte[] alike = [.. "QFI\xfb"u8.ToArray()[..3], 0xfb, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0, .. new byte[500]];
-        alike[200] = 1;
-        alike[^1] = 1;
-        Assert.Equal(alike, await Written(fake.Give(alike)));
+        byte[] disk = [.. new byte[510], 0x55, 0xaa, .. "EFI PART"u8, .. new byte[32249], .. "CD001"u8, 1];
+        Assert.Equal(disk, await Written(fake.Give(disk)));
+        Assert.Equal(disk, await Written(fake.Give(disk, "iso")));
+        // What stands somewhere in a disk is part of it, were it the end of another format.
+        byte[] large = [.. new byte[(4 << 20) - 512], .. "conectix"u8, .. new byte[504], .. data];
+        Assert.Equal(large, await Written(fake.Give(large)));
+        byte[] image = [.. "QFI"u8, 0xfb, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0, .. new byte[500], 1];
+        Assert.Contains("declared to be raw, but is qcow2", (await Refusal(() => Written(fake.Give(image)))).Message, StringComparison.Ordinal);
+        Assert.Contains("declared to be iso, but is raw", (await Refusal(() => Written(fake.Give(data, "iso")))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

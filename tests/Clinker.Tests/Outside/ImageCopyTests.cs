@@ -44,14 +44,14 @@ public sealed class ImageCopyTests : IAsyncDisposable
         return await File.ReadAllBytesAsync(In("image"));
     }
 
-    ImageConversion Conversion(bool disabled = false, int cpu = 60) => new(new(Scratch, disabled, TimeSpan.FromSeconds(cpu), 1L << 30));
+    ConversionSettings Settings => new(Scratch, Disabled: false, TimeSpan.FromSeconds(60), 1L << 30);
 
-    async Task<byte[]> Written(byte[] image, string format, bool disabled = false)
+    async Task<byte[]> Written(byte[] image, string format, ConversionSettings? settings = null)
     {
         using var into = new MemoryStream();
         into.SetLength(Disk);
         var id = fake.Give(image, format);
-        using var conversion = Conversion(disabled);
+        using var conversion = new ImageConversion(settings ?? Settings);
         await new ImageCopies(glance, conversion).Fill(await glance.Get(id, null, Go), 1)(async (at, piece) =>
         {
             into.Position = at;
@@ -60,13 +60,13 @@ public sealed class ImageCopyTests : IAsyncDisposable
         return into.ToArray();
     }
 
-    async Task Refused(byte[] image, string format, string why, bool disabled = false)
+    async Task Refused(byte[] image, string format, string why, ConversionSettings? settings = null)
     {
-        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(image, format, disabled))).Fault;
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(image, format, settings))).Fault;
         Assert.False(fault.Transient, fault.Message);
         Assert.Contains(why, fault.Message, StringComparison.Ordinal);
         Assert.Contains("is unacceptable", fault.Message, StringComparison.Ordinal);
-        if (!disabled) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+        if (Directory.Exists(Scratch)) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
     }
 
     [Theory]
@@ -85,9 +85,9 @@ public sealed class ImageCopyTests : IAsyncDisposable
         var written = await Written(image, format);
         Assert.True(content.AsSpan().SequenceEqual(written), "other bytes");
         Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
-        await Refused(image, format == "vdi" ? "qcow2" : "vdi", "is no ");
-        await Refused(content, format, "is no ");
-        await Refused(image, format, "conversions are disabled", disabled: true);
+        await Refused(image, format == "vdi" ? "qcow2" : "vdi", "but is");
+        await Refused(content, format, "but is");
+        await Refused(image, format, "conversions are disabled", Settings with { Disabled = true });
     }
 
     [Fact]
@@ -133,6 +133,52 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await Refused(await File.ReadAllBytesAsync(In("large")), "qcow2", "2147483648 bytes");
     }
 
+    /// <summary>A few bytes that would be exabytes, or tables of gigabytes, are not left to qemu-img and its limits.</summary>
+    [Fact]
+    public async Task An_image_that_wants_more_than_there_is_is_refused_before_a_tool_opens_it()
+    {
+        var image = await Image("qcow2");
+        byte[] With(int at, params byte[] bytes)
+        {
+            var copy = image.ToArray();
+            bytes.CopyTo(copy, at);
+            return copy;
+        }
+        await Refused(With(24, 0x10, 0, 0, 0, 0, 0, 0, 0), "qcow2", "table"); // the size
+        await Refused(With(36, 0xff, 0xff, 0xff, 0xff), "qcow2", "table"); // its table's
+        await Refused(With(60, 0xff, 0xff, 0xff, 0xff), "qcow2", "snapshots");
+        var vhdx = await Image("vhdx");
+        var (metadata, size) = (vhdx.AsSpan().IndexOf("metadata"u8), vhdx.AsSpan().IndexOf(new Guid("2fa54224-cd1b-4876-b211-5dbed83bf4b8").ToByteArray()));
+        vhdx[metadata + BitConverter.ToInt32(vhdx, size + 16) + 5] = 0x10; // 16 TiB
+        await Refused(vhdx, "vhdx", "more than the volume's 1 GiB");
+    }
+
+    /// <summary>CVE-2015-5162.</summary>
+    [Fact]
+    public async Task A_conversion_has_a_limit_of_memory()
+    {
+        var image = await Image("qcow2");
+        await Refused(image, "qcow2", "can't read", Settings with { AddressSpaceBytes = 1 << 24 });
+        Assert.Equal(content, await Written(image, "qcow2"));
+    }
+
+    [Fact]
+    public async Task Which_kinds_of_VMDK_are_taken_is_configured()
+    {
+        var image = await Image("vmdk");
+        await Refused(image, "vmdk", "vmdk_allowed_types", Settings with { VmdkTypes = ["streamOptimized"] });
+        await Refused(image, "vmdk", "vmdk_allowed_types", Settings with { VmdkTypes = [] });
+        Assert.Equal(content, await Written(image, "vmdk", Settings with { VmdkTypes = ["monolithicSparse"] }));
+    }
+
+    /// <summary>No tool can take an absolute path for an option or a protocol.</summary>
+    [Fact]
+    public void Files_for_tools_have_absolute_names()
+    {
+        using var scratch = Host.Scratch.Make(Path.GetRelativePath(Environment.CurrentDirectory, In("json:")));
+        Assert.StartsWith(In("json:") + "/", scratch.File("image"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_image_that_is_cut_or_crafted_ends_in_a_fault_that_tells_nothing_of_this_machine()
     {
@@ -157,7 +203,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
     {
         const string id = "44444444-4444-4444-8444-444444444444";
         await glance.Create(new(id, "made", format, "bare", null, null, Volume.EmptyMetadata), null, Go);
-        using var conversion = Conversion();
+        using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content);
         await new ImageCopies(glance, conversion).Upload(from, id, format, Go);
         Assert.True(from.Closed);
@@ -173,7 +219,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
     {
         const string id = "44444444-4444-4444-8444-444444444444";
         await glance.Create(new(id, "made", "raw", "bare", null, null, Volume.EmptyMetadata), null, Go);
-        using var conversion = Conversion();
+        using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content) { Torn = true };
         var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", Go))).Fault;
         Assert.IsType<Fault.DriverFailed>(fault);
