@@ -13,16 +13,14 @@ public abstract partial class FileDriver
     public sealed override async Task Extend(Volume volume, int sizeGb, Work work)
     {
         const string Verb = "extend the volume";
-        var place = await Untouched(volume.Pool, volume.ProviderLocation, work);
-        var spec = Recorded(volume with { SizeGb = sizeGb }, work);
+        // Only the file with which it begins is made larger: behind the end of one under it are zeroes.
+        var now = await SourceOf(volume, Verb, work); // refuses what is not to be grown
+        var (place, top, spec) = (now.Place, now.Top, Recorded(volume with { SizeGb = sizeGb }, work));
+        if (top.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
+            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await work.StillHeld();
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
         using var dir = await Act(on, _ => place.Open());
-        // Only the file with which it begins is made larger: behind the end of one under it are zeroes.
-        var top = await Act(on, _ => Chain.Of(dir, layout, spec, Verb));
-        if (top.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
-        await Size(); // refuses what is not to be grown
         if (top.Format == VolumeFormat.Qcow2) await Resize(on, dir, top.Name, spec);
         else if (!await Act(on, _ => Grown()))
             while (await Size() < spec.Bytes) await Act(on, _ => Appended());

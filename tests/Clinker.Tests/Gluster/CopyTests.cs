@@ -159,8 +159,17 @@ public sealed class CopyTests : IAsyncLifetime
         var image = NewVolume();
         foreach (var (of, make, why) in new (Volume, Func<Task>, string)[]
         {
-            (volume, () => File.WriteAllTextAsync(PathOf(volume) + ".info", "{}", Token), "chain of snapshots"),
-            (image with { Format = "qcow2" }, () => Image(image, "-b", "/etc/passwd", "-F", "raw", "-u"), "needs other files"),
+            (volume, () => Info("""{"active": "../volume-x"}"""), "names '../volume-x'"),
+            (volume, () => Info($$"""{"active": "volume-{{image.Id}}"}"""), "no file of the volume's"), // another one's
+            (volume, () => Info($$"""{"active": "volume-{{volume.Id}}.{{image.Id}}"}"""), "is not there"),
+            (volume, () => Info("""{"active": 7}"""), "no file of the volume's"),
+            (volume, () => Info("[]"), "no JSON object"),
+            (volume, () => Info("{"), "no JSON"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", "/etc/passwd", "-F", "raw", "-u"), "none of ours"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", "json:{}", "-F", "raw", "-u"), "none of ours"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", $"../volume-{volume.Id}.exe", "-F", "raw", "-u"), "none of ours"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", $"volume-{image.Id}.{volume.Id}", "-F", "vmdk", "-u"), "format 'vmdk'"),
+            (image with { Format = "qcow2" }, () => Image(image, "-b", $"volume-{image.Id}", "-F", "qcow2", "-u"), "stands on itself"),
             (image with { Format = "qcow2" }, () => Image(image, "-o", $"data_file={pool}/data,data_file_raw=on"), "needs other files"),
             (image with { Format = "qcow2" }, () => File.WriteAllTextAsync(PathOf(image), "no image", Token), "no qcow2 image"),
         })
@@ -179,6 +188,8 @@ public sealed class CopyTests : IAsyncLifetime
         }
         Assert.Empty(Directory.EnumerateFiles(pool, "*.g*").Concat(Directory.EnumerateFiles(pool, "snapshot-*")));
     }
+
+    Task Info(string text) => File.WriteAllTextAsync(PathOf(volume) + ".info", text, Token);
 
     async Task Image(Volume at, params string[] arguments)
     {
