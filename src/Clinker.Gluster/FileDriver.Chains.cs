@@ -66,6 +66,7 @@ public abstract partial class FileDriver
         var to = await Untouched(volume.Pool, null, work);
         if (to != from.Place || !StandsOnOthers(to) || from.Levels.Count + 1 >= options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
         DemandFit(from, Spec(volume, work), from.Bytes, Verb);
+        if (from.Attached) throw NotAtOneMoment(Verb);
         if (!from.Levels[0].IsEmpty)
         {
             await Freeze(from, Verb, volume.FileId, (info, _) => info, work);

@@ -27,6 +27,8 @@ public abstract partial class FileDriver
                     if (filled) Evict(dir, kept.Name, bounds);
                     return new Source(to, image, false, ChainInfo.None, Chain.Walk(dir, layout, image, kept, Verb));
                 });
+                // Too large: said in the words of whoever knows the image.
+                if (from.Bytes > Spec(volume, work).Bytes) return await CreateFilled(volume, fill, work);
                 return await Clone(volume, from, from.Levels[0], volume.FileId, Verb, work);
             }
             catch (FaultException)

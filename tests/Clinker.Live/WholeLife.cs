@@ -20,9 +20,8 @@ public sealed class WholeLife(ITestOutputHelper output)
         await using var daemon = site.Daemon();
         await daemon.Start();
         var clock = Stopwatch.StartNew();
-        Task Write(string id, string content) => DiskContent.Write(Path.Combine(site.Mount, $"volume-{id}"), VolumeFormat.Raw, content).AsTask();
-        async Task<string> Content(string id) => await DiskContent.Read(
-            new[] { "volume", "snapshot" }.Select(k => Path.Combine(site.Mount, $"{k}-{id}")).First(File.Exists), VolumeFormat.Raw);
+        Task Write(string id, string content) => DiskContent.WriteVolume(site.Mount, id, VolumeFormat.Raw, content).AsTask();
+        async Task<string> Content(string id) => await DiskContent.ReadAny(site.Mount, id, VolumeFormat.Raw);
 
         var volume = await Made(daemon, """{"size": 1}""");
         await Write(volume, "first");
@@ -40,14 +39,14 @@ public sealed class WholeLife(ITestOutputHelper output)
         await Write(volume, "third");
         await Posted(daemon, $"volumes/{volume}/action", """{"os-extend": {"new_size": 3}}""");
         await Becomes(daemon, $"volumes/{volume}", "available");
-        long Size(string id) => new FileInfo(Path.Combine(site.Mount, $"volume-{id}")).Length >> 30;
-        Assert.Equal([3, 1, 2], [Size(volume), Size(clone), Size(restored)]);
+        async Task<long> Size(string id) => await DiskContent.SizeOf(site.Mount, id, VolumeFormat.Raw) >> 30;
+        Assert.Equal([3, 1, 2], [await Size(volume), await Size(clone), await Size(restored)]);
         Assert.Equal(["third", "first", "second"], [await Content(volume), await Content(snapshot), await Content(clone)]);
 
         var attachment = (await Posted(daemon, "attachments", $$$"""
             {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"} } }
             """))["attachment"]!;
-        Assert.Equal(("glusterfs", site.Share, $"volume-{volume}", "raw", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
+        Assert.Equal(("glusterfs", site.Share, $"volume-{volume}.{snapshot}", "qcow2", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
             Info("export"), Info("name"), Info("format"), Info("mount_point_base")));
         string Info(string name) => (string)attachment["connection_info"]![name]!;
         await Posted(daemon, $"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
