@@ -62,14 +62,6 @@ public sealed class WholeLife(ITestOutputHelper output)
         await Becomes(daemon, $"volumes/{volume}", "available");
         Assert.Equal("from the host", await Content(volume));
 
-        var pool = (string)(await Listed(daemon, "scheduler-stats/get_pools"))["pools"]![0]!["name"]!;
-        Task<JsonNode> Checked(bool repair) => Posted(daemon, "shares/check", $$$"""{"check": {"pool": "{{{pool}}}", "repair": {{{(repair ? "true" : "false")}}} } }""");
-        Assert.Empty((await Checked(repair: false))["findings"]!.AsArray());
-        File.SetUnixFileMode(Path.Combine(site.Mount, $"volume-{clone}"), UnixFileMode.UserRead);
-        var repaired = Assert.Single((await Checked(repair: true))["findings"]!.AsArray())!;
-        Assert.Equal(("rights", "repaired", clone), ((string?)repaired["flaw"], (string?)repaired["state"], (string?)repaired["resource_uuid"]));
-        Assert.Empty((await Checked(repair: false))["findings"]!.AsArray());
-
         foreach (var gone in new[] { volume, clone, restored })
             Assert.Equal(HttpStatusCode.Accepted, await daemon.Delete($"{gone}?cascade=true"));
         foreach (var gone in new[] { volume, clone, restored }) Assert.Equal("gone", await daemon.Settled(gone, Patience));
