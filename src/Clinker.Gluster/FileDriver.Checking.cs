@@ -23,8 +23,8 @@ public abstract partial class FileDriver
         var now = await rows();
         var again = PoolCheck.Find(layout, options, await Look(on, seen, doubtful.Contains), now);
         var after = await rows();
-        return [.. again.Where(f => found.Any(f.IsSame)).Select(f => f.Ids.Any(id => before.Busy.Contains(id) || now.Busy.Contains(id) || after.Busy.Contains(id))
-            ? f with { State = FlawState.Busy } : f)];
+        bool IsBusy(string id) => before.Busy.Contains(id) || now.Busy.Contains(id) || after.Busy.Contains(id);
+        return [.. again.IntersectBy(found.Select(f => f.Key), f => f.Key).Select(f => f.Ids.Any(IsBusy) ? f with { State = FlawState.Busy } : f)];
     }
 
     /// <summary>Looks at the files of ours that are there now.</summary>

@@ -11,7 +11,8 @@ namespace Clinker.Gluster;
 /// <param name="Header">What an image begins with; null: it is none.</param>
 /// <param name="Info">Of an .info.</param>
 /// <param name="Unreadable">Why it could not be looked into, as the end of a sentence; null: it could.</param>
-internal sealed record SeenFile(string Name, FileName Of, FileFacts Facts, Qcow2Header? Header = null, ChainInfo? Info = null, string? Unreadable = null)
+internal sealed record SeenFile(
+    string Name, FileName Of, FileFacts Facts, Qcow2Header? Header = null, ChainInfo? Info = null, string? Unreadable = null)
 {
     public bool IsData => Of.Kind is FileKind.Volume or FileKind.Overlay;
 
@@ -32,8 +33,14 @@ internal sealed record SeenFile(string Name, FileName Of, FileFacts Facts, Qcow2
             return new(name, of, Libc.Facts(file), Qcow2Header.Read(file));
         }
         catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
-        catch (ErrnoException e) when (e.Errno is Errno.EIO or Errno.EACCES or Errno.EPERM) { return new(name, of, facts, Unreadable: $"can't be read: {e.Message}"); }
-        catch (FaultException e) when (e.Fault is Fault.DriverFailed why) { return new(name, of, facts, Unreadable: why.Why[(name.Length + 1)..].TrimEnd('.')); }
+        catch (ErrnoException e) when (e.Errno is Errno.EIO or Errno.EACCES or Errno.EPERM)
+        {
+            return new(name, of, facts, Unreadable: $"can't be read: {e.Message}");
+        }
+        catch (FaultException e) when (e.Fault is Fault.DriverFailed why)
+        {
+            return new(name, of, facts, Unreadable: why.Why[(name.Length + 1)..].TrimEnd('.'));
+        }
     }
 }
 
@@ -83,14 +90,17 @@ internal sealed class PoolCheck
         var info = seen?.Info ?? ChainInfo.None;
         if (seen?.Unreadable is { } why || (info is { Active: null, Kept: not null } && (why = "says that the volume was deleted") is not null))
         {
-            Tell(Flaw.Info, Gravity.Error, seen!.Name, about, why, "write it anew by what qemu-img info says of the volume's files: they are all still there", ids: spec.Id);
-            foreach (var own in ofVolume[spec.Id]) Walk(spec, new(own.Name, own.Header is null ? VolumeFormat.Raw : VolumeFormat.Qcow2), about, quiet: true);
+            Tell(Flaw.Info, Gravity.Error, seen!.Name, about, why,
+                "write it anew by what qemu-img info says of the volume's files: they are all still there", ids: spec.Id);
+            foreach (var own in ofVolume[spec.Id])
+                Walk(spec, new(own.Name, own.Header is null ? VolumeFormat.Raw : VolumeFormat.Qcow2), about, quiet: true);
             foreach (var snapshot in row.Snapshots) stoodOn.Add(Layout.Snapshot(snapshot.Id));
             return;
         }
         if (seen is not null) Rights(seen, about, spec.Id);
         if (info.Kept is not null)
-            Tell(Flaw.Info, Gravity.Warning, seen!.Name, about, "says that the volume is being deleted, and nobody does that", "delete the volume again", ids: spec.Id);
+            Tell(Flaw.Info, Gravity.Warning, seen!.Name, about, "says that the volume is being deleted, and nobody does that",
+                "delete the volume again", ids: spec.Id);
 
         var top = Chain.Top(layout, info, spec, Verb);
         var levels = Walk(spec, top, about);
@@ -98,15 +108,18 @@ internal sealed class PoolCheck
         else if (row.IsThere)
         {
             isWhole = false;
-            Tell(Flaw.Missing, Gravity.Error, top.Name, about, $"is not there, and the volume is {volume.Status}", Restore, ids: spec.Id);
+            Tell(Flaw.Missing, Gravity.Error, top.Name, about,
+                $"is not there, and the volume is {volume.Status}", Restore, ids: spec.Id);
         }
         if (levels.Count > options.MaxChainDepth)
-            Tell(Flaw.Depth, Gravity.Warning, top.Name, about, $"is the topmost of {levels.Count} files, and max_chain_depth is {options.MaxChainDepth}",
+            Tell(Flaw.Depth, Gravity.Warning, top.Name, about,
+                $"is the topmost of {levels.Count} files, and max_chain_depth is {options.MaxChainDepth}",
                 "delete snapshots that nobody needs", ids: spec.Id);
         foreach (var snapshot in row.Snapshots) Snapshot(snapshot, spec, info);
         foreach (var (id, overlay) in info.Snapshots.Where(s => row.Snapshots.All(r => r.Id != s.Key)))
         {
-            Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about, $"names the snapshot {id}, which nobody remembers; the volume can't be deleted so",
+            Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about,
+                $"names the snapshot {id}, which nobody remembers; the volume can't be deleted so",
                 "take that line out while nobody is at work on the volume; what is in the snapshot stays in the volume's files", ids: spec.Id);
             Walk(spec, new(overlay, VolumeFormat.Qcow2), about);
         }
@@ -119,7 +132,8 @@ internal sealed class PoolCheck
         if (gb < volume.SizeGb)
             Tell(Flaw.Size, Gravity.Error, top.Seen.Name, about, $"has {bytes} bytes, and the volume {volume.SizeGb} GiB", Restore, ids: fileId);
         else if (gb > volume.SizeGb)
-            Tell(Flaw.Size, Gravity.Warning, top.Seen.Name, about, $"has {bytes} bytes, and the volume only {volume.SizeGb} GiB", "extend the volume", ids: fileId);
+            Tell(Flaw.Size, Gravity.Warning, top.Seen.Name, about,
+                $"has {bytes} bytes, and the volume only {volume.SizeGb} GiB", "extend the volume", ids: fileId);
     }
 
     void Snapshot(Snapshot snapshot, VolumeSpec volume, ChainInfo info)
@@ -172,7 +186,8 @@ internal sealed class PoolCheck
             if (seen.Header is not { } header) { Broken(seen, Flaw.Format, "is no qcow2 image, as it should be"); return levels; }
             if (header.HasDataFile) { Broken(seen, Flaw.Chain, "is an image that needs other files"); return levels; }
             if (!quiet && seen.Facts.Size % VolumeFiles.Qcow2Unit != 0)
-                Tell(Flaw.Padding, Gravity.Note, NameOf(seen), about, $"has {seen.Facts.Size} bytes, and not whole clusters: gluster:// can't open it",
+                Tell(Flaw.Padding, Gravity.Note, NameOf(seen), about,
+                    $"has {seen.Facts.Size} bytes, and not whole clusters: gluster:// can't open it",
                     "a repair makes it longer", canRepair: true, ids: [spec.Id, seen.Of.Id]);
             try { next = Chain.Under(layout, spec, at.Name, header, Verb); }
             catch (FaultException e) when (e.Fault is Fault.DriverFailed refused)
@@ -185,7 +200,9 @@ internal sealed class PoolCheck
         void Broken(SeenFile file, Flaw flaw, string said, string? other = null)
         {
             isWhole = false;
-            if (!quiet) Tell(flaw, Gravity.Error, NameOf(file), about, said, Restore, ids: [spec.Id, file.Of.Id, .. other is not null ? new[] { layout.Parse(other)!.Value.Id } : []]);
+            if (quiet) return;
+            Tell(flaw, Gravity.Error, NameOf(file), about, said, Restore,
+                ids: [spec.Id, file.Of.Id, .. other is not null ? new[] { layout.Parse(other)!.Value.Id } : []]);
         }
     }
 
@@ -195,7 +212,9 @@ internal sealed class PoolCheck
             .Select(f => rows.Volumes.TryGetValue(f.Of.Id, out var row) ? FileDriver.Recorded(row.Volume) : null).FirstOrDefault(f => f is not null);
 
     /// <summary>Of a file's several names always the same: its volume's, where that is one of them.</summary>
-    string NameOf(SeenFile seen) => seen.Facts.Links > 1 && seen.IsData ? byIdentity[seen.Identity].OrderBy(f => f.Of.Kind).ThenBy(f => f.Name, StringComparer.Ordinal).First().Name : seen.Name;
+    string NameOf(SeenFile seen) => seen.Facts.Links > 1 && seen.IsData
+        ? byIdentity[seen.Identity].OrderBy(f => f.Of.Kind).ThenBy(f => f.Name, StringComparer.Ordinal).First().Name
+        : seen.Name;
 
     void Rights(SeenFile seen, About about, string fileId)
     {
@@ -209,8 +228,8 @@ internal sealed class PoolCheck
     /// <summary>What no volume or snapshot with a row stands on, and what only others still stand on.</summary>
     void LeftOver()
     {
-        var others = files.Values.Where(f => (f.IsData || f.Of.Kind == FileKind.Info) && !rows.Volumes.ContainsKey(f.Of.Id) && !rows.Coming.Contains(f.Of.Id))
-            .Select(f => f.Of.Id).ToHashSet();
+        var others = files.Values.Where(f => f.IsData || f.Of.Kind == FileKind.Info).Select(f => f.Of.Id)
+            .Where(id => !rows.Volumes.ContainsKey(id) && !rows.Coming.Contains(id)).ToHashSet();
         foreach (var id in others) Stranger(id);
         foreach (var seen in files.Values)
         {
@@ -262,29 +281,41 @@ internal sealed class PoolCheck
         {
             // A clone that was given up before it was there has no other file. The volume whose file it is keeps the other name as long as the
             // turn at its files is taken.
-            if (note is null && ofVolume[id].All(f => f.Of.Kind == FileKind.Overlay) && byIdentity[seen.Identity].FirstOrDefault(f => rows.Volumes.ContainsKey(f.Of.Id)) is { } other)
-                found[(Flaw.LeftLink, seen.Name)] = new(Flaw.LeftLink, Gravity.Warning, seen.Name, about, $"is a further name of {other.Name}, given by a clone that there is not",
-                    isWhole ? "a repair takes that name away" : "mend what is broken first", CanRepair: isWhole, [id, other.Of.Id]) { Other = other.Name };
+            if (note is null && ofVolume[id].All(f => f.Of.Kind == FileKind.Overlay)
+                && byIdentity[seen.Identity].FirstOrDefault(f => rows.Volumes.ContainsKey(f.Of.Id)) is { } other)
+                found[(Flaw.LeftLink, seen.Name)] = new(Flaw.LeftLink, Gravity.Warning, seen.Name, about,
+                    $"is a further name of {other.Name}, given by a clone that there is not",
+                    isWhole ? "a repair takes that name away" : "mend what is broken first", CanRepair: isWhole, [id, other.Of.Id])
+                {
+                    Other = other.Name,
+                };
             else if (seen.Name == kept)
             {
-                if (isWhole) Tell(Flaw.Unused, Gravity.Warning, seen.Name, about, "is kept of a volume that was deleted, and nothing stands on it", "move it away if nobody needs it", ids: id);
+                if (isWhole)
+                    Tell(Flaw.Unused, Gravity.Warning, seen.Name, about, "is kept of a volume that was deleted, and nothing stands on it",
+                        "move it away if nobody needs it", ids: id);
             }
             else strange.Add(seen);
         }
         if (note?.Unreadable is { } why)
-            Tell(Flaw.Info, Gravity.Warning, note.Name, about, why, needed.Count > 0 ? $"""write {"{"}"clinker:kept": "{needed[0].Name}"{"}"} into it""" : "move it away", ids: id);
+            Tell(Flaw.Info, Gravity.Warning, note.Name, about, why,
+                needed.Count > 0 ? $"""write {"{"}"clinker:kept": "{needed[0].Name}"{"}"} into it""" : "move it away", ids: id);
         else if (isWhole && kept is not null && !ofVolume[id].Any() && note!.Info!.Active is null && note.Info.Snapshots.Count == 0)
-            Tell(Flaw.StaleNote, Gravity.Warning, note.Name, about, $"says that {kept} is kept, and there is none", "a repair removes it", canRepair: true, ids: id);
+            Tell(Flaw.StaleNote, Gravity.Warning, note.Name, about, $"says that {kept} is kept, and there is none",
+                "a repair removes it", canRepair: true, ids: id);
         else if (needed.Count > 0 && (kept is null || !files.ContainsKey(kept)))
-            Tell(Flaw.Hidden, Gravity.Warning, needed[0].Name, about, "is of a volume that was deleted, others stand on it, and nothing says that it is kept",
+            Tell(Flaw.Hidden, Gravity.Warning, needed[0].Name, about,
+                "is of a volume that was deleted, others stand on it, and nothing says that it is kept",
                 $"""write {"{"}"clinker:kept": "{needed[0].Name}"{"}"} into {layout.Info(id)}""", ids: id);
         else if (kept is not null) Rights(note!, about, id);
         else if (note is not null) strange.Add(note);
         if (strange.Count > 0)
             Tell(Flaw.Stranger, Gravity.Note, strange[0].Name, about,
-                $"{(strange.Count == 1 ? "is" : $"and {strange.Count - 1} more are")} of no volume that is remembered to lie here", "manage it, or move it away; it is left alone", ids: id);
+                $"{(strange.Count == 1 ? "is" : $"and {strange.Count - 1} more are")} of no volume that is remembered to lie here",
+                "manage it, or move it away; it is left alone", ids: id);
     }
 
-    void Tell(Flaw flaw, Gravity gravity, string file, About about, string said, string fix, bool canRepair = false, params IReadOnlyList<string> ids) =>
+    void Tell(
+        Flaw flaw, Gravity gravity, string file, About about, string said, string fix, bool canRepair = false, params IReadOnlyList<string> ids) =>
         found.TryAdd((flaw, file), new(flaw, gravity, file, about, said, fix, canRepair, [.. ids.Distinct()]));
 }

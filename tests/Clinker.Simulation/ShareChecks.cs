@@ -45,6 +45,7 @@ public sealed class ShareChecks
     {
         var (world, volume, left, check) = await Cut("turns");
         await using var _ = world;
+        Assert.True(await world.Db.Read(tx => tx.Operations.Held(new("files", volume.Id)))); // for which all who change files look
         var snapshot = await world.Snapshot(volume);
         await world.RunUntroubled();
         Assert.Equal(FlawState.Repaired, await End(world, check));

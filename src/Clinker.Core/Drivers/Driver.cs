@@ -153,8 +153,7 @@ public abstract class Driver : IAsyncDisposable
     {
         var found = await Look();
         if (found.Count == 0) return found;
-        var again = await Look();
-        return [.. again.Where(f => found.Any(f.IsSame))];
+        return [.. (await Look()).IntersectBy(found.Select(f => f.Key), f => f.Key)];
 
         async Task<IReadOnlyList<Finding>> Look()
         {

@@ -100,5 +100,6 @@ public sealed record Finding(Flaw Flaw, Gravity Gravity, string File, About Abou
 
     public FlawState State { get; init; }
 
-    public bool IsSame(Finding other) => (Flaw, File, About) == (other.Flaw, other.File, other.About);
+    /// <summary>By what it is known again when it is seen twice.</summary>
+    [JsonIgnore] public (Flaw, string, About) Key => (Flaw, File, About);
 }

@@ -55,7 +55,8 @@ static class FilesTurn
         var id = (await tx.Volumes.OfFile(fileId))?.Id ?? fileId;
         await tx.Volumes.Find(id, @lock: true);
         if (await tx.Operations.Held(Of(id))) return false;
-        foreach (var about in (About[])[new("volume", id), new("volume", fileId), new("snapshot", fileId), .. (await tx.Snapshots.Of(id)).Select(s => new About("snapshot", s.Id))])
+        var snapshots = (await tx.Snapshots.Of(id)).Select(s => new About("snapshot", s.Id));
+        foreach (var about in (About[])[new("volume", id), new("volume", fileId), new("snapshot", fileId), .. snapshots])
             if (await tx.Operations.Busy(about)) return false;
         await tx.Operations.Hold(row.Id, Of(id));
         return true;
