@@ -104,6 +104,7 @@ internal static class CommandLine
             Quotas.Make(session),
             Admin.BlockStorage(session),
             Operations.Make(session),
+            ShareCheck.Make(session),
             RawApi.Make(session),
             ConfigCommands.Make(terminal),
             UserCommands.Make(terminal),

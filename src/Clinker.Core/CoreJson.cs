@@ -36,6 +36,8 @@ namespace Clinker;
 [JsonSerializable(typeof(ListManageable))]
 [JsonSerializable(typeof(ExistingFile))]
 [JsonSerializable(typeof(IReadOnlyList<Manageable>))]
+[JsonSerializable(typeof(CheckShare))]
+[JsonSerializable(typeof(IReadOnlyList<Finding>))]
 [JsonSerializable(typeof(CreateSnapshot))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
@@ -59,6 +61,6 @@ public sealed partial class CoreJson : JsonSerializerContext
         Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
-        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable,
+        Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable, Default.CheckShare,
         Default.CreateBackup, Default.RestoreBackup, Default.DeleteBackup, Default.ImportBackup);
 }

@@ -40,7 +40,7 @@ internal sealed record Going(IReadOnlyList<string> Names, DiskFile? Under, strin
 internal static class Chain
 {
     /// <summary>Longer ones are broken: QEMU itself refuses them.</summary>
-    const int Most = 200;
+    public const int Most = 200;
 
     /// <summary>The file with which a volume begins now.</summary>
     /// <exception cref="FaultException">DriverFailed: the volume is gone, or its .info can't be understood.</exception>
@@ -191,7 +191,7 @@ internal static class Chain
     /// The file under an image. A name is only ever followed within the directory, and only if it is one that we or Cinder's driver give: what
     /// is written in an image is not to lead anywhere else (CVE-2014-3641).
     /// </summary>
-    static DiskFile? Under(Layout layout, VolumeSpec spec, string name, Qcow2Header header, string verb)
+    public static DiskFile? Under(Layout layout, VolumeSpec spec, string name, Qcow2Header header, string verb)
     {
         if (header.Backing is not { } backing) return null;
         backing = backing[(backing.LastIndexOf('/') + 1)..]; // Cinder's first ones had the whole path of their mount

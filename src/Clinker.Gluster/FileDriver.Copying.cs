@@ -71,7 +71,11 @@ public abstract partial class FileDriver
 
     /// <summary>The file of a volume that is there: its format is the one that was written down, whatever new ones get.</summary>
     VolumeSpec Recorded(Volume volume, Work work) =>
-        Spec(volume, work) with { Format = volume.Format switch { "raw" => VolumeFormat.Raw, "qcow2" => VolumeFormat.Qcow2, _ => options.Format } };
+        Spec(volume, work) with { Format = Recorded(volume) ?? options.Format };
+
+    /// <summary>What was written down; null: nothing.</summary>
+    internal static VolumeFormat? Recorded(Volume volume) =>
+        volume.Format switch { "raw" => VolumeFormat.Raw, "qcow2" => VolumeFormat.Qcow2, _ => null };
 
     VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Recorded(volume, work) with { Id = snapshot.Id, IsSnapshot = true, VolumeId = volume.FileId };
 

@@ -101,8 +101,7 @@ public abstract partial class FileDriver : Driver
     }
 
     VolumeSpec Spec(Volume volume, Work work) => new(
-        volume.FileId, volume.SizeGb * (long)Gib, options.Format, options.Provisioning,
-        options.SecureFilePermissions ? 0x1b0u /* 0660 */ : 0x1b6u /* 0666: Cinder's, for QEMU under whichever user */, work.Generation);
+        volume.FileId, volume.SizeGb * (long)Gib, options.Format, options.Provisioning, options.Mode, work.Generation);
 
     internal static string Words(VolumeFormat format) => format == VolumeFormat.Qcow2 ? "qcow2" : "raw";
 

@@ -63,6 +63,9 @@ public abstract record FileBackendOptions
     /// <summary><c>nas_secure_file_permissions</c>: volume files are 0660 instead of 0666.</summary>
     public bool SecureFilePermissions { get; init; }
 
+    /// <summary>The rights of published files, as chmod takes them. 0666 is Cinder's, for QEMU under whichever user.</summary>
+    internal uint Mode => SecureFilePermissions ? 0x1b0u /* 0660 */ : 0x1b6u;
+
     /// <summary><c>reserved_percentage</c>: kept free, of the total.</summary>
     public int ReservedPercentage { get; init; }
 

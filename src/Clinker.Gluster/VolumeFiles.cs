@@ -37,7 +37,7 @@ internal static class VolumeFiles
     const uint OwnerOnly = 0x180; // 0600
     const int CopiedAtOnce = 1024 * 1024;
     /// <summary>gluster:// can't open an image whose size is no multiple of 512; qcow2's own unit is a cluster of 64 KiB.</summary>
-    const int Qcow2Unit = 64 * 1024;
+    public const int Qcow2Unit = 64 * 1024;
 
     /// <summary>Whether the volume's file is there already, as it should be: then it is made durable, and all is done.</summary>
     /// <exception cref="FaultException">A file is there that is something else. It is left alone.</exception>

@@ -272,6 +272,9 @@ public abstract class ChainWalk : IAsyncDisposable
     static VolumeSpec Spec(Volume volume) =>
         new(volume.Id, volume.SizeGb * (1L << 30), volume.Format == "raw" ? VolumeFormat.Raw : VolumeFormat.Qcow2, Provisioning.Thin, 0x1b6, 1);
 
+    PoolRows Rows() => new(disks.ToDictionary(d => d.Volume.Id, d => new VolumeRow(d.Volume, [.. d.Snapshots.Select(s => s.Snapshot with { Status = SnapshotStatus.Available })])),
+        new HashSet<string>(), new HashSet<string>());
+
     /// <summary>Everything is what it should be, and nothing else is there.</summary>
     async Task Check()
     {
@@ -301,6 +304,7 @@ public abstract class ChainWalk : IAsyncDisposable
         }
         Assert.Equal(wanted.Order(), Names().Where(n => Layout.Parse(n) is not { Kind: FileKind.Image }).Order());
         Assert.Empty((await driver.List(pool, Token)).Litter);
+        Assert.DoesNotContain(await driver.Check(pool, () => Task.FromResult(Rows()), Token), f => f.Gravity != Gravity.Note);
         var one = Pick(disks);
         var top = TopOf(one.Volume);
         var path = Path.Combine(DirectoryOf(pool), top.Name);

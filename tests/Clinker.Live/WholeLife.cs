@@ -40,7 +40,7 @@ public sealed class WholeLife(ITestOutputHelper output)
         await Posted(daemon, $"volumes/{volume}/action", """{"os-extend": {"new_size": 3}}""");
         await Becomes(daemon, $"volumes/{volume}", "available");
         async Task<long> Size(string id) => await DiskContent.SizeOf(site.Mount, id, VolumeFormat.Raw) >> 30;
-        Assert.Equal([3, 1, 2], [await Size(volume), await Size(clone), await Size(restored)]);
+        Assert.Equal((3L, 1L, 2L), (await Size(volume), await Size(clone), await Size(restored)));
         Assert.Equal(["third", "first", "second"], [await Content(volume), await Content(snapshot), await Content(clone)]);
 
         var attachment = (await Posted(daemon, "attachments", $$$"""

@@ -132,6 +132,8 @@ public sealed class ManageSnapshotThatFailsAtEveryPoint(ITestOutputHelper output
 
 public sealed class ListManageableAtEveryPoint(ITestOutputHelper output) : EveryPoint("ListManageable", output);
 
+public sealed class CheckShareAtEveryPoint(ITestOutputHelper output) : EveryPoint("CheckShare", output);
+
 public sealed class CopyGroupAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroup", output);
 
 public sealed class CopyGroupThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CopyGroupThatFails", output);

@@ -91,6 +91,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         manageSnapshot,
         ThatFails(manageSnapshot, "manage snapshot: old name", "available 2 new; error 2; file lvol0 old"),
         new("ListManageable", AFileBesideAVolume, (w, _) => w.ListManageable(), "available 2 new; file lvol0 old"),
+        new("CheckShare", AVolume, (w, _) => w.CheckShare(), "available 1 old"),
         .. OfGroups,
         .. OfMoves,
         .. OfImages,

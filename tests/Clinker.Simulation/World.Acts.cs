@@ -108,6 +108,15 @@ sealed partial class World
         return operation;
     }
 
+    /// <summary>Compares what lies in the first pool with the rows, and repairs what is certain; the operation's id.</summary>
+    public async Task<string> CheckShare()
+    {
+        Later();
+        var operation = ids.New();
+        await Db.Commit(tx => Managing.CheckShare.Accept(tx, new(FirstPool, Repair: true), "p", operation, "req-11"));
+        return operation;
+    }
+
     string FirstPool => $"{Queue}#{Shares.Pools[0]}";
 
     /// <summary>

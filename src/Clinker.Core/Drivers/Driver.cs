@@ -158,6 +158,42 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>The ids of all volumes and snapshots that have a file in the pool, and the work files left behind.</summary>
     public abstract Task<Inventory> List(string pool, CancellationToken token);
 
+    /// <summary>
+    /// What in a pool is not as rows say, or as it should be whatever they say; beside all work that is under way. It changes nothing. The
+    /// rows are read before and after each look: what is not seen twice is not told, and what somebody may be at work on is told as busy.
+    /// </summary>
+    public virtual async Task<IReadOnlyList<Finding>> Check(string pool, Func<Task<PoolRows>> rows, CancellationToken token)
+    {
+        var found = await Look();
+        if (found.Count == 0) return found;
+        return [.. (await Look()).IntersectBy(found.Select(f => f.Key), f => f.Key)];
+
+        async Task<IReadOnlyList<Finding>> Look()
+        {
+            var (known, there) = (await rows(), await List(pool, token));
+            var missing = known.Volumes.Values.Where(r => r.IsThere && !there.VolumeIds.Contains(r.Volume.FileId)).Select(r => Lost("volume", r.Volume.Id, r.Volume.FileId))
+                .Concat(known.Volumes.Values.SelectMany(r => r.Snapshots.Where(s => VolumeRow.HasSnapshot(s) && !there.SnapshotIds.Contains(s.Id))
+                    .Select(s => Lost("snapshot", s.Id, r.Volume.FileId))));
+            var left = there.Litter.Where(l => !known.Coming.Contains(l.About.Id)).Select(l => new Finding(
+                Flaw.LeftWork, Gravity.Warning, l.Name, l.About, "was left under work", "a repair removes it", CanRepair: true, [l.About.Id]));
+            return [.. missing.Concat(left).Select(f => f.Ids.Any(known.Busy.Contains) ? f with { State = FlawState.Busy } : f)];
+        }
+
+        static Finding Lost(string kind, string id, string fileId) =>
+            new(Flaw.Missing, Gravity.Error, id, new(kind, id), "is not there", $"restore the {kind} from a backup, or delete it", CanRepair: false, [fileId]);
+    }
+
+    /// <summary>
+    /// Repairs what <see cref="Check"/> has found, if it still is so; false when not. The caller sees to it that nobody is at work on any of
+    /// its files. No content of a volume or snapshot is touched.
+    /// </summary>
+    public virtual async Task<bool> Mend(string pool, Finding flaw, Work work)
+    {
+        await work.StillHeld();
+        await RemoveLitter(pool, flaw.File, work.Token);
+        return true;
+    }
+
     /// <summary>Removes a work file that <see cref="List"/> named. The caller is sure that nobody works on it.</summary>
     public abstract Task RemoveLitter(string pool, string name, CancellationToken token);
 

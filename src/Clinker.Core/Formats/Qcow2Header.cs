@@ -26,13 +26,13 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
     public bool NeedsOthers => Backing is not null || HasDataFile;
 
     /// <summary>The file that has what it has not, as it is named there; empty: named in a way that nobody can follow; null: none.</summary>
-    public string? Backing { get; private init; }
+    public string? Backing { get; init; }
 
     /// <summary>The format of that one; null: it is not said.</summary>
-    public string? BackingFormat { get; private init; }
+    public string? BackingFormat { get; init; }
 
     /// <summary>It names an external file that has its data.</summary>
-    public bool HasDataFile { get; private init; }
+    public bool HasDataFile { get; init; }
 
     /// <summary>Why it can't be read, whatever it stands on; null: it is in order as far as its header tells.</summary>
     public string? Broken { get; private init; }

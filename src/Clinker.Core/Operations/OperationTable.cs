@@ -316,6 +316,12 @@ public readonly struct OperationTable(Tx tx)
     /// <summary>Whether something is under way about the resource, or reads from it.</summary>
     public async Task<bool> Busy(About about) => await AnyLive(about) || await Held(about);
 
+    /// <summary>The ids of all volumes, snapshots and files that something is under way about (or stuck), or that something holds.</summary>
+    public async Task<HashSet<string>> AtWork() => [.. await tx.Query($"""
+        select about_id from operation where about_kind in ('volume', 'snapshot', 'file') and status in ('queued', 'running', 'unwinding', 'stuck')
+        union select id from hold where kind in ('volume', 'snapshot', 'files')
+        """, r => r.GetString(0))];
+
     /// <summary>Whether an operation of this kind holds it.</summary>
     public async Task<bool> Held(About about, string kind) => 0 < await tx.Number($"""
         select count(*) from hold h join operation o on o.id = h.operation

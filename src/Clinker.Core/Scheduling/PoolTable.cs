@@ -104,6 +104,9 @@ public readonly struct PoolTable(Tx tx)
         $"select volume_id, size_gb from reservation where pool = {pool} and left_by is not null order by at, volume_id",
         r => (r.GetString(0), r.GetInt32(1)));
 
+    /// <summary>The ids in the names of all files that have a place in a pool.</summary>
+    public Task<List<string>> Files(string pool) => tx.Query($"select volume_id from reservation where pool = {pool}", r => r.GetString(0));
+
     /// <summary>
     /// Notes that a volume lies in a pool that somebody has chosen, as nothing large: what is there already needs no room to be
     /// found. <see cref="Resize"/> says how large it is.

@@ -33,6 +33,10 @@ public readonly struct SnapshotTable(Tx tx)
     public Task<List<Snapshot>> Of(string volumeId) =>
         tx.Query($"select {All} from snapshot where volume_id = {volumeId} order by created_at desc, id desc", Read);
 
+    /// <summary>All of the volumes that lie in a pool.</summary>
+    public Task<List<Snapshot>> In(string pool) =>
+        tx.Query($"select {All} from snapshot where volume_id in (select id from volume where host = {pool})", Read);
+
     /// <summary>All of a group snapshot, in the order of their ids.</summary>
     public Task<List<Snapshot>> OfGroupSnapshot(string id) =>
         tx.Query($"select {All} from snapshot where group_snapshot_id = {id} order by id", Read);

@@ -52,6 +52,23 @@ static class FilesTurn
         await tx.Operations.Hold(row.Id, Of(volumeId));
     }
 
+    /// <summary>
+    /// Takes the turn, in a transaction of the operation's own, if nobody at all is at work on a volume or reads it; false when somebody
+    /// is.
+    /// </summary>
+    /// <param name="fileId">The id in the names of its files, which may be those of no volume any more, or of a snapshot.</param>
+    public static async Task<bool> TryTake(Tx tx, OperationRow row, string fileId)
+    {
+        var id = (await tx.Volumes.OfFile(fileId))?.Id ?? fileId;
+        await tx.Volumes.Find(id, @lock: true);
+        if (await tx.Operations.Held(Of(id))) return false;
+        var snapshots = (await tx.Snapshots.Of(id)).Select(s => new About("snapshot", s.Id));
+        foreach (var about in (About[])[new("volume", id), new("volume", fileId), new("snapshot", fileId), .. snapshots])
+            if (await tx.Operations.Busy(about)) return false;
+        await tx.Operations.Hold(row.Id, Of(id));
+        return true;
+    }
+
     static async Task Demand(Tx tx, string volumeId)
     {
         await tx.Volumes.Find(volumeId, @lock: true);

@@ -51,6 +51,9 @@ public readonly struct VolumeTable(Tx tx)
         throw rule.Refused(id, (await Get(id)).Status);
     }
 
+    /// <summary>All that lie in a pool.</summary>
+    public Task<List<Volume>> In(string pool) => tx.Query($"select {All} from volume where host = {pool}", Read);
+
     /// <summary>All of a group, the oldest first.</summary>
     public Task<List<Volume>> OfGroup(string groupId) =>
         tx.Query($"select {All} from volume where group_id = {groupId} order by created_at, id", Read);

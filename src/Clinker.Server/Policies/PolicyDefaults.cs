@@ -102,6 +102,7 @@ static class PolicyDefaults
         "clinker:operations:get",
         "clinker:operations:get_all",
         "clinker:operations:resume",
+        "clinker:shares:check",
         "clusters:get",
         "clusters:get_all",
         "clusters:update",

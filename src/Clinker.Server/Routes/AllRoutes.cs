@@ -47,6 +47,7 @@ static class AllRoutes
         Limits.Map(api);
         Messages.Map(api);
         Operations.Map(api);
+        Shares.Map(api);
         Extensions.Map(api);
         ResourceFilters.Map(api);
         return api;

@@ -130,7 +130,7 @@ static class Manageables
 
     /// <summary>The pool that a host names, if its service works (cinder/volume/api.py, _get_service_by_host_cluster).</summary>
     /// <exception cref="FaultException">Missing: no such service; Invalid: it does not work, or which pool is meant is not clear.</exception>
-    static async Task<string> PoolOf(Tx tx, Call call, string host)
+    public static async Task<string> PoolOf(Tx tx, Call call, string host)
     {
         var queue = host.Split('#')[0];
         var service = (await tx.Services.List()).Find(s => IsOf(s, queue))

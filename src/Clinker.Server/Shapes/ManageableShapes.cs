@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Clinker.Drivers;
 using Clinker.Managing;
 using Clinker.Server.Api;
 
@@ -61,4 +63,24 @@ sealed record ManageableSnapshot(
     public static string Many => "manageable-snapshots";
 
     public string? ExtraInfo { get; }
+}
+
+/// <summary>Something in a pool that is not as it should be.</summary>
+/// <param name="Level">note, warning, error.</param>
+/// <param name="State">found, busy (somebody is at work there, and it may be none), repaired.</param>
+/// <param name="Flaw">Its kind: missing, size, format, chain, depth, info, unknown_snapshot, rights, padding, left_work, left_link, unused, hidden, stale_note, stranger.</param>
+/// <param name="Finding">What is wrong with the file, as the end of a sentence that begins with its name.</param>
+/// <param name="Fix">What a repair does, or else what a person has to do.</param>
+sealed record FindingShape(
+    string Level, string State, string Flaw, string File, string ResourceType, string ResourceUuid, string Finding, string Fix, bool CanRepair)
+    : IShape<FindingShape>
+{
+    public FindingShape(Finding of) : this(Word(of.Gravity), Word(of.State), Word(of.Flaw), of.File, of.About.Kind, of.About.Id, of.Said, of.Fix, of.CanRepair)
+    {
+    }
+
+    public static string One => "finding";
+    public static string Many => "findings";
+
+    static string Word<T>(T of) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(of.ToString());
 }

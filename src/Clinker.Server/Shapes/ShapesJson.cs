@@ -22,6 +22,7 @@ namespace Clinker.Server.Shapes;
 [JsonSerializable(typeof(ManageableVolumeBrief))]
 [JsonSerializable(typeof(ManageableSnapshot))]
 [JsonSerializable(typeof(ManageableSnapshotBrief))]
+[JsonSerializable(typeof(FindingShape))]
 [JsonSerializable(typeof(BackupShape))]
 [JsonSerializable(typeof(BackupBrief))]
 [JsonSerializable(typeof(BackupRestored))]

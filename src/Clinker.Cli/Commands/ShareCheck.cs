@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Clinker.Cli.Cloud;
+using Clinker.Cli.Output;
+
+namespace Clinker.Cli.Commands;
+
+/// <summary><c>clinker share check</c>: whether the files in the pools are those of the volumes and snapshots that there are. For admins.</summary>
+internal static class ShareCheck
+{
+    static readonly Column[] Columns =
+        [new("Level", "level"), new("State", "state"), new("Flaw", "flaw"), new("File", "file"), new("Finding", "finding"), new("Fix", "fix")];
+
+    static readonly Column[] More = [new("Resource Type", "resource_type"), new("Resource ID", "resource_uuid"), new("Can Repair", "can_repair")];
+
+    public static Command Make(Session session)
+    {
+        var command = new Command("check", "Compare the files in a pool, or in all, with the volumes and snapshots that there are. Nothing is changed "
+            + "without --repair. Exit code 0: nothing is wrong; 1: something.");
+        var pool = new Argument<string?>("pool") { Description = "The pool to look at: host@backend-name#pool (default: all)", Arity = ArgumentArity.ZeroOrOne };
+        var repair = Opt.Flag("--repair", "Put right what is certain; no content of a volume or snapshot is touched");
+        var longer = Opt.Flag("--long", "List additional fields in output");
+        command.With(pool, repair, longer);
+        var output = OutputOptions.ForList(command, session.Terminal);
+        command.SetAction(async (parse, token) =>
+        {
+            using var api = await session.Connect(parse, token);
+            var found = new List<JsonObject>();
+            foreach (var one in parse.GetValue(pool) is { } named ? [named] : await Pools(api, token))
+                found.AddRange(await Check(api, one, parse.GetValue(repair), token));
+            Column[] columns = [.. Columns, .. parse.GetValue(longer) ? More : []];
+            if (output.IsAsked(parse) || found.Count > 0)
+                output.Write(parse, new Listing([.. columns.Select(c => c.Header)], [.. found.Select(f => columns.Select(c => c.Of(f)).ToArray())]));
+            if (!output.IsAsked(parse)) await session.Terminal.Out.WriteLineAsync(Sum(found));
+            return found.Any(IsWrong) ? CliFault.Failed : 0;
+        });
+        return new Command("share", "What lies on the shares (admin only)").With(command);
+    }
+
+    static async Task<IEnumerable<string>> Pools(BlockStorage api, CancellationToken token) =>
+        ((await api.Get("scheduler-stats/get_pools", token))["pools"] as JsonArray ?? []).Select(p => (string)p!["name"]!);
+
+    static async Task<IEnumerable<JsonObject>> Check(BlockStorage api, string pool, bool repair, CancellationToken token) =>
+        ((await api.Post("shares/check", new JsonObject { ["check"] = new JsonObject { ["pool"] = pool, ["repair"] = repair } }, token))?["findings"]
+            as JsonArray ?? []).OfType<JsonObject>();
+
+    static bool IsWrong(JsonObject finding) => (string?)finding["level"] != "note" && (string?)finding["state"] == "found";
+
+    static string Sum(List<JsonObject> found)
+    {
+        var repaired = found.Count(f => (string?)f["state"] == "repaired");
+        var busy = found.Count(f => (string?)f["state"] == "busy");
+        var repairable = found.Count(f => (string?)f["state"] == "found" && (bool?)f["can_repair"] == true);
+        return (found.Any(IsWrong) ? $"{found.Count(IsWrong)} finding(s)." : "Nothing is wrong.")
+            + (repaired > 0 ? $" {repaired} repaired." : "") + (repairable > 0 ? $" --repair puts {repairable} right." : "")
+            + (busy > 0 ? $" {busy} in doubt, since somebody is at work there: look again." : "");
+    }
+}
