@@ -27,7 +27,7 @@ public sealed class ShareCheckTests : IAsyncLifetime
     Volume chain = null!, clone = null!, restored = null!, plain = null!, gone = null!, orphan = null!;
     Dictionary<string, string> written = null!;
 
-    public ShareCheckTests() => (driver, copying) = (New(new() { Paths = [pool] }), New(new() { Paths = [pool], CloneMode = CloneMode.Full }));
+    public ShareCheckTests() => (driver, copying) = (New(new() { Paths = [pool], CloneMode = CloneMode.Thin }), New(new() { Paths = [pool] }));
 
     static DirectoryDriver New(DirectoryOptions options) => new("dir", options, TimeProvider.System, NullLogger.Instance);
 
