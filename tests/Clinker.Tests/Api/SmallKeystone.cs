@@ -183,8 +183,9 @@ sealed class SmallKeystone : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
-        if (listener.IsListening) await Down();
-        listener.Close();
+        // One that was stopped has nothing left to close, and Close would take its port once more, which somebody else may have by now.
+        if (listener.IsListening) listener.Close();
+        await serving;
         stop.Dispose();
     }
 }
