@@ -46,8 +46,11 @@ public sealed class WholeLife(ITestOutputHelper output)
         var attachment = (await Posted(daemon, "attachments", $$$"""
             {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"} } }
             """))["attachment"]!;
-        Assert.Equal(("glusterfs", site.Share, $"volume-{volume}.{snapshot}", "qcow2", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
-            Info("export"), Info("name"), Info("format"), Info("mount_point_base")));
+        Assert.Equal(("glusterfs", site.Share, "qcow2", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
+            Info("export"), Info("format"), Info("mount_point_base")));
+        var info = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(site.Mount, $"volume-{volume}.info")))!;
+        Assert.Equal((string)info["active"]!, Info("name"));
+        Assert.NotEqual($"volume-{volume}", Info("name")); // what the snapshot kept
         string Info(string name) => (string)attachment["connection_info"]![name]!;
         await Posted(daemon, $"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
         await Becomes(daemon, $"volumes/{volume}", "in-use");

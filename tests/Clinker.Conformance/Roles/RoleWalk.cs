@@ -30,7 +30,9 @@ sealed partial class RoleWalk(ThingsOfAProject things)
     /// <summary>The rungs for which a route is by default.</summary>
     public static IReadOnlyList<string> May(Route route)
     {
-        var least = route.Rule.Name?.StartsWith("clinker:", StringComparison.Ordinal) == true ? "admin" : Least[Key(route)];
+        // Ours are for admins, but for those of which it is said otherwise.
+        var isOurs = route.Rule.Name?.StartsWith("clinker:", StringComparison.Ordinal) == true;
+        var least = isOurs ? Least.GetValueOrDefault(Key(route), "admin") : Least[Key(route)];
         return [.. Ladder.SkipWhile(r => r != least)];
     }
 
