@@ -61,7 +61,7 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
     [Theory, InlineData("client"), InlineData("mount"), InlineData("brick"), InlineData("hang")]
     public async Task A_copy_that_storage_fails_is_done_again_and_is_whole(string trouble)
     {
-        var driver = await Driver(o => o with { ActDeadline = TimeSpan.FromSeconds(3), MountRetryMost = TimeSpan.FromSeconds(2) });
+        var driver = await Driver(o => o with { CloneMode = CloneMode.Full, ActDeadline = TimeSpan.FromSeconds(3), MountRetryMost = TimeSpan.FromSeconds(2) });
         var (volume, hash) = await WithData(driver, Vol1);
         var snapshot = SnapshotOf(volume);
         var first = driver.CreateSnapshot(volume, snapshot, Under());
@@ -99,10 +99,30 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         await driver.DeleteSnapshot(volume, snapshot, Under());
     }
 
+    /// <summary>One that stands on a frozen file, and is deleted so, with the brick away in the midst of each.</summary>
+    [Fact]
+    public async Task A_snapshot_whose_brick_is_away_is_taken_and_deleted_when_it_is_back()
+    {
+        var driver = await Driver(o => o with { ActDeadline = TimeSpan.FromSeconds(3), MountRetryMost = TimeSpan.FromSeconds(2) });
+        var (volume, hash) = await WithData(driver, Vol1);
+        var snapshot = SnapshotOf(volume);
+        foreach (var act in new Func<Work, Task>[] { w => driver.CreateSnapshot(volume, snapshot, w), w => driver.DeleteSnapshot(volume, snapshot, w) })
+        {
+            await Node.Do("brick-kill", "vol1");
+            Assert.True((await FaultOf(() => act(Under()))).Transient);
+            await Node.Do("brick-start", "vol1");
+            await Succeeds(act);
+            Assert.Equal(hash, await Hash(Vol1, $"volume-{volume.Id}"));
+        }
+        await Lies(driver, Vol1, 1, 0);
+        await driver.Delete(volume, Under());
+        await Lies(driver, Vol1, 0, 0);
+    }
+
     [Fact]
     public async Task A_full_share_keeps_what_it_has_and_takes_no_half_of_a_copy()
     {
-        var driver = await Driver(null, Small);
+        var driver = await Driver(o => o with { CloneMode = CloneMode.Full }, Small);
         var (volume, hash) = await WithData(driver, Small, 80);
         var (kept, refused) = (SnapshotOf(volume), SnapshotOf(volume));
         await driver.CreateSnapshot(volume, kept, Under());
@@ -114,7 +134,7 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.RevertTo(volume, kept, Under())));
         Assert.Equal(changed, await Hash(Small, $"volume-{volume.Id}"));
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateFromSnapshot(NewVolume(Small), volume, kept, Under())));
-        var thick = await Driver(o => o with { Provisioning = Provisioning.Thick }, Small);
+        var thick = await Driver(o => o with { CloneMode = CloneMode.Full, Provisioning = Provisioning.Thick }, Small);
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => thick.Extend(volume, 2, Under())));
         Assert.Equal(changed, await Hash(Small, $"volume-{volume.Id}"));
         await Lies(driver, Small, 1, 1);
@@ -132,7 +152,7 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
     [Theory, InlineData(Provisioning.Thin), InlineData(Provisioning.Thick)]
     public async Task An_image_grows_on_the_share_by_zeroes_and_not_while_another_has_it_open(Provisioning provisioning)
     {
-        var driver = await Driver(o => o with { Format = VolumeFormat.Qcow2, Provisioning = provisioning });
+        var driver = await Driver(o => o with { CloneMode = CloneMode.Full, Format = VolumeFormat.Qcow2, Provisioning = provisioning });
         var volume = NewVolume(Vol1);
         var disk = await driver.Create(volume, Under());
         volume = volume with { ProviderLocation = disk.ProviderLocation, Format = disk.Format, Status = VolumeStatus.Available };
