@@ -48,13 +48,14 @@ sealed class Watched<T>
 
     static string Stamp(IReadOnlyList<string> files) => string.Concat(files.Select(Stamp));
 
-    // Of the file that is opened: a link's own time would not tell that another one lies behind it.
+    // Of the file that is opened: a link's own time would not tell that another one lies behind it, nor would that one's if both are as old.
     static string Stamp(string path)
     {
         try
         {
             using var file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
-            return $"{path} {File.GetLastWriteTimeUtc(file).Ticks} {RandomAccess.GetLength(file)}\n";
+            var opened = new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget;
+            return $"{path} {opened} {File.GetLastWriteTimeUtc(file).Ticks} {RandomAccess.GetLength(file)}\n";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

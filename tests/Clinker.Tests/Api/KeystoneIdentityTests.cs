@@ -397,7 +397,7 @@ public sealed class KeystoneIdentityTests : IAsyncLifetime
         Assert.Equal(200, await Status(known));
         for (var i = 0; i < 3; i++) Assert.Equal(503, await Status(other));
         Assert.Single(keystone.Log.Split('\n'));
-        keystone.Up();
+        await keystone.Up();
         Assert.Equal(200, await Status(other));
     }
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using Clinker.Server.Api;
@@ -20,7 +19,7 @@ sealed class SmallKeystone : IAsyncDisposable
 {
     public const string Password = "sesame-9f1c";
 
-    readonly HttpListener listener = new();
+    readonly HttpListener listener;
     readonly ConcurrentDictionary<string, JsonObject> tokens = new();
     readonly ConcurrentBag<string> own = [];
     readonly CancellationTokenSource stop = new();
@@ -30,13 +29,8 @@ sealed class SmallKeystone : IAsyncDisposable
 
     public SmallKeystone()
     {
-        using (var free = new TcpListener(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            Port = ((IPEndPoint)free.LocalEndpoint).Port;
-        }
-        listener.Prefixes.Add($"http://127.0.0.1:{Port}/");
-        Up();
+        (listener, Port) = Outside.FakeGlance.OnAnyPort();
+        serving = Serve();
     }
 
     public int Port { get; }
@@ -115,10 +109,16 @@ sealed class SmallKeystone : IAsyncDisposable
     /// <summary>Forgets what it gave to the daemon.</summary>
     public void RevokeOwn() => own.Clear();
 
-    public void Up()
+    public async Task Up()
     {
-        listener.Start();
+        await Soon.Until(Started); // a connection of somebody else may have its port for a moment
         serving = Serve();
+
+        bool Started()
+        {
+            try { listener.Start(); return true; }
+            catch (HttpListenerException) { return false; }
+        }
     }
 
     /// <summary>Nobody listens on its port any more.</summary>

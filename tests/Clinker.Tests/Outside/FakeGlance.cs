@@ -17,19 +17,36 @@ public sealed class FakeGlance : IAsyncDisposable
 {
     const int Kept = 16 << 20;
 
-    readonly HttpListener listener = new();
+    readonly HttpListener listener;
     readonly Task serving;
 
     public FakeGlance()
     {
-        using (var free = new TcpListener(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            Url = new($"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}/");
-        }
-        listener.Prefixes.Add(Url.ToString());
-        listener.Start();
+        (listener, var port) = OnAnyPort();
+        Url = new($"http://127.0.0.1:{port}/");
         serving = Serve();
+    }
+
+    /// <summary>A listener that has begun, on a port that nobody had; somebody may take it between the asking and the listening.</summary>
+    internal static (HttpListener Listener, int Port) OnAnyPort()
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            int port;
+            using (var free = new TcpListener(IPAddress.Loopback, 0))
+            {
+                free.Start();
+                port = ((IPEndPoint)free.LocalEndpoint).Port;
+            }
+            var listener = new HttpListener();
+            listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            try
+            {
+                listener.Start();
+                return (listener, port);
+            }
+            catch (HttpListenerException) when (attempt < 20) { /* taken: another one */ }
+        }
     }
 
     public Uri Url { get; }
