@@ -88,14 +88,15 @@ public abstract partial class FileDriver
             if (own == 0 && now.Attached)
                 throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
             var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+            // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
+            // it is so, or a delete that comes after a cut would take it from them.
+            var isTheirs = now.Levels[own].Links > 1;
+            if (isTheirs) await Note(on, now.Spec, info = info with { Active = now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
-            // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from now on.
-            if (now.Levels[own].Links == 1) await LetGo(on, now.Levels[own + 1].File, spec);
-            else info = info with { Active = now.Top.Name, Kept = now.Levels[own + 1].Name };
+            if (!isTheirs) await LetGo(on, now.Levels[own + 1].File, spec);
         }
         if (!now.Attached) await Tidy(on, now.Spec, info, quiet: true, work);
-        else if (info != now.Info) await Note(on, now.Spec, info, work);
     }
 
     /// <summary>Whether files are to stand on others there. Twins are better where there are any; what is to have all its room is copied.</summary>
@@ -304,10 +305,9 @@ public abstract partial class FileDriver
         {
             using var dir = place.Open();
             Chain.Remove(dir, layout, spec, going, Verb);
-            // What a clone called its source before it was there itself.
-            if (going.Names.Count == 0 && info == ChainInfo.None)
-                foreach (var source in (string?[])[volume.SnapshotId, volume.SourceVolumeId])
-                    if (source is not null) VolumeFiles.RemoveName(dir, layout.Overlay(spec.Id, source));
+            // What a clone called its source: before it was there itself, or until it had all that was in it.
+            foreach (var id in (string?[])[volume.SnapshotId, volume.SourceVolumeId, spec.Id])
+                if (id is not null && layout.Overlay(spec.Id, id) is var name && name != info.Kept) VolumeFiles.RemoveName(dir, name);
             if (info.Going is { } gone) VolumeFiles.RemoveName(dir, gone);
             if (info.Kept is null) VolumeFiles.Gone(dir, layout.Info(spec.Id));
             VolumeFiles.SyncNames(dir);
