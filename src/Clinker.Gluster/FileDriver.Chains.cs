@@ -64,7 +64,9 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume";
         var from = await SourceOf(source, Verb, work);
         var to = await Untouched(volume.Pool, null, work);
-        if (to != from.Place || !StandsOnOthers(to) || from.Levels.Count + 1 >= options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
+        // Both have a file more than what is frozen: so it is decided alike before the freezing and, by a later attempt, after it.
+        var depth = from.Levels.Count + (from.Levels[0].IsEmpty ? 0 : 1);
+        if (to != from.Place || !StandsOnOthers(to) || depth > options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
         DemandFit(from, Spec(volume, work), from.Bytes, Verb);
         if (from.Attached) throw NotAtOneMoment(Verb);
         if (!from.Levels[0].IsEmpty)
@@ -79,6 +81,7 @@ public abstract partial class FileDriver
     public sealed override async Task Flatten(Volume volume, Work work)
     {
         const string Verb = "flatten the volume";
+        await Unfreeze(volume, null, Verb, work); // what an attempt before this one put together
         var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
         var on = On(now.Place, Verb, work);
         var info = now.Info;
@@ -123,11 +126,11 @@ public abstract partial class FileDriver
     }
 
     /// <summary>Sees to it that nothing is left, or still comes, of a file that was to stand on what is frozen, if none does stand on it.</summary>
-    /// <param name="name">Its name.</param>
-    ChainInfo Unfreeze(SafeFileHandle dir, VolumeSpec volume, string name, string verb, Work work)
+    /// <param name="name">Its name; null: only of what is noted to go.</param>
+    ChainInfo Unfreeze(SafeFileHandle dir, VolumeSpec volume, string? name, string verb, Work work)
     {
         VolumeFiles.ForgetNotes(dir, layout, volume, work);
-        VolumeFiles.Forget(dir, layout, volume with { Name = name, Generation = Math.Max(volume.Generation, VolumeFiles.UsualGenerations) });
+        if (name is not null) VolumeFiles.Forget(dir, layout, volume with { Name = name, Generation = Math.Max(volume.Generation, VolumeFiles.UsualGenerations) });
         var info = ChainInfo.Read(dir, layout, volume.Id, verb);
         string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
         if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
@@ -136,7 +139,7 @@ public abstract partial class FileDriver
         return info;
     }
 
-    async Task<ChainInfo> Unfreeze(Volume volume, string name, string verb, Work work)
+    async Task<ChainInfo> Unfreeze(Volume volume, string? name, string verb, Work work)
     {
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         return await Act(On(place, verb, work), _ =>
@@ -301,7 +304,7 @@ public abstract partial class FileDriver
             return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb));
         });
         if (info.Kept is null && going.Kept is { } kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
-        await Act(on, _ =>
+        var stays = await Act(on, _ =>
         {
             using var dir = place.Open();
             Chain.Remove(dir, layout, spec, going, Verb);
@@ -309,11 +312,12 @@ public abstract partial class FileDriver
             foreach (var id in (string?[])[volume.SnapshotId, volume.SourceVolumeId, spec.Id])
                 if (id is not null && layout.Overlay(spec.Id, id) is var name && name != info.Kept) VolumeFiles.RemoveName(dir, name);
             if (info.Going is { } gone) VolumeFiles.RemoveName(dir, gone);
-            if (info.Kept is null) VolumeFiles.Gone(dir, layout.Info(spec.Id));
+            var stays = info.Kept is { } kept && VolumeFiles.Has(dir, kept);
+            if (!stays) VolumeFiles.Gone(dir, layout.Info(spec.Id));
             VolumeFiles.SyncNames(dir);
-            return true;
+            return stays;
         });
-        if (info is { Kept: not null, Active: not null }) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
+        if (stays && info.Active is not null) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
     }
 
     /// <summary>Takes away the name that a clone had for its source's file, and with it all on which nobody stands any more.</summary>

@@ -34,10 +34,13 @@ public abstract partial class FileDriver
     {
         if (volume.Host is null && volume.ProviderLocation is null) return;
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        await Act(new(place, "remove the volume's work files", options.ActDeadline, work.Token), _ =>
+        const string Verb = "remove the volume's work files";
+        await Act(new(place, Verb, options.ActDeadline, work.Token), _ =>
         {
             using var dir = place.Open();
-            VolumeFiles.Abandon(dir, layout, Spec(volume, work).Id);
+            var spec = Recorded(volume, work);
+            VolumeFiles.Abandon(dir, layout, spec.Id);
+            Unfreeze(dir, spec, null, Verb, work);
             return true;
         });
     }
