@@ -26,8 +26,8 @@ sealed class Bench(string kind, Scale scale, string only)
                     report.Add($"size of {name}", "MB", [new FileInfo(Site.Executable(name)).Length / 1e6], Bar.AtMost(40));
             if (Asked("idle")) await Idle();
             if (Asked("writes") || Asked("shows")) await Live();
-            if (Asked("copies")) await Copied();
-            if (kind == "gluster" && Asked("instants")) await Instant();
+            if (Asked("copies")) await WithData((site, daemon) => new Copies(site, daemon, report, scale));
+            if (kind == "gluster" && Asked("instants")) await WithData((site, daemon) => new Instants(site, daemon, report, scale));
             if (kind == "embedded")
             {
                 if (Asked("lists") || Asked("starts")) await Filled();
@@ -96,20 +96,12 @@ sealed class Bench(string kind, Scale scale, string only)
         }
     }
 
-    /// <summary>A daemon that moves data.</summary>
-    async Task Copied()
+    /// <summary>A daemon whose volumes hold data.</summary>
+    async Task WithData(Func<Site, Daemon, OfOneVolume> part)
     {
         await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
         using var daemon = Daemon.Start(site);
-        await new Copies(site, daemon, report, scale).Run();
-        await daemon.Stop();
-    }
-
-    async Task Instant()
-    {
-        await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
-        using var daemon = Daemon.Start(site);
-        await new Instants(site, daemon, report, scale).Run();
+        await part(site, daemon).Run();
         await daemon.Stop();
     }
 

@@ -7,14 +7,9 @@ using Clinker.Host;
 namespace Clinker.Bench;
 
 /// <summary>What is to take no time, however large a volume is: one by one, from the request until it shows.</summary>
-sealed class Instants(Site site, Daemon daemon, Report report, Scale scale)
+sealed class Instants(Site site, Daemon daemon, Report report, Scale scale) : OfOneVolume(site, daemon)
 {
-    const int DataMb = 256;
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
-
-    readonly Requests requests = new(daemon.Port);
-
-    public async Task Run()
+    public override async Task Run()
     {
         await Of(1, "1 GiB", barred: true);
         await Of(1024, "1 TiB", barred: false);
@@ -22,7 +17,7 @@ sealed class Instants(Site site, Daemon daemon, Report report, Scale scale)
 
     async Task Of(int sizeGb, string size, bool barred)
     {
-        using var client = new Client(daemon.Port);
+        using var client = new Client(Daemon.Port);
         var volume = Made(client, "/volumes", $$"""{"volume": {"size": {{sizeGb}}} }""");
         await Fill(volume);
         var (snapshot, delete, restored, clone, extend, gone) = (new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>());
@@ -40,7 +35,7 @@ sealed class Instants(Site site, Daemon daemon, Report report, Scale scale)
             Gone(client, "/volumes/" + second);
             extend.Add(Timed(() =>
             {
-                client.Ask(requests.Post($"/volumes/{grown}/action", $$"""{"os-extend": {"new_size": {{sizeGb + round + 1}}} }""")).Must(202);
+                client.Ask(Requests.Post($"/volumes/{grown}/action", $$"""{"os-extend": {"new_size": {{sizeGb + round + 1}}} }""")).Must(202);
                 Settled(client, "/volumes/" + grown);
             }));
         }
@@ -59,11 +54,9 @@ sealed class Instants(Site site, Daemon daemon, Report report, Scale scale)
 
     async Task Fill(string volume)
     {
-        var file = Directory.EnumerateFiles(Path.Combine(site.State, "volumes"), "volume-" + volume, SearchOption.AllDirectories).Single();
-        var data = Path.Combine(site.State, "data");
+        var data = Path.Combine(Site.State, "data");
         await File.WriteAllBytesAsync(data, RandomNumberGenerator.GetBytes(DataMb << 20));
-        var result = await Processes.Run("dd", [$"if={data}", $"of={file}", "bs=1M", "conv=notrunc,fsync", "status=none"], Patience);
-        if (result.ExitCode != 0) throw new InvalidDataException($"dd: {result.Error}");
+        await Dd(data, FileOf(volume));
         File.Delete(data);
     }
 
@@ -73,23 +66,4 @@ sealed class Instants(Site site, Daemon daemon, Report report, Scale scale)
         what();
         return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
-
-    void Gone(Client client, string path)
-    {
-        client.Ask(requests.Delete(path)).Must(202);
-        Load.Until(client, requests.Get(path), a => a.Status == 404);
-    }
-
-    string Made(Client client, string path, string body)
-    {
-        var id = Encoding.ASCII.GetString(client.Ask(requests.Post(path, body)).Must(202).Member("\"id\":"u8));
-        Settled(client, string.Create(CultureInfo.InvariantCulture, $"{path}/{id}"));
-        return id;
-    }
-
-    void Settled(Client client, string path) => Load.Until(client, requests.Get(path), answer =>
-    {
-        var status = answer.Must(200).Member("\"status\":"u8);
-        return status.IndexOf("error"u8) < 0 ? status.SequenceEqual("available"u8) : throw new InvalidDataException($"{path} has failed.");
-    });
 }

@@ -89,7 +89,7 @@ public abstract partial class FileDriver
         if (own >= 0 && own + 1 < now.Levels.Count)
         {
             if (own == 0 && now.Attached)
-                throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
+                throw StillOpen(Verb);
             var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
@@ -113,15 +113,11 @@ public abstract partial class FileDriver
     {
         var (on, change) = (On(from.Place, verb, work), new Change());
         var spec = OverlayOn(from.Levels[0], from.Spec with { Name = layout.Overlay(from.Spec.Id, id) });
-        try
+        await change.Tell(() => Make(on, spec, work, change, (dir, file) =>
         {
-            await Make(on, spec, work, change, (dir, file) =>
-            {
-                if (from.Attached) throw NotAtOneMoment(verb);
-                Qcow2Overlay.Write(file, spec.Bytes, from.Top.Name, from.Top.Format);
-            });
-        }
-        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+            if (from.Attached) throw NotAtOneMoment(verb);
+            Qcow2Overlay.Write(file, spec.Bytes, from.Top.Name, from.Top.Format);
+        }));
         await Note(on, from.Spec, noted(from.Info with { Active = spec.Name }, spec.Name!), work);
     }
 
@@ -161,7 +157,7 @@ public abstract partial class FileDriver
         var name = layout.Overlay(spec.Id, sourceId);
         try
         {
-            await Make(on, spec, work, change, (dir, file) =>
+            await change.Tell(() => Make(on, spec, work, change, (dir, file) =>
             {
                 if (!OthersFiles.IsSame(dir, name, under.Name))
                 {
@@ -169,13 +165,12 @@ public abstract partial class FileDriver
                     Libc.Link(dir, under.Name, name);
                 }
                 Qcow2Overlay.Write(file, spec.Bytes, name, under.File.Format);
-            });
+            }));
         }
-        catch (FaultException e) when (e.InnerException is ErrnoException { Errno: Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK })
+        catch (FaultException e) when (e.InnerException is ErrnoException { NoLinks: true })
         {
             return await Copied(volume, from.Place, from, verb, work); // link(2): file systems without hard links
         }
-        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
         return new(from.Place.Location, Words(spec.Format));
     }
 
@@ -184,15 +179,11 @@ public abstract partial class FileDriver
     {
         var spec = OverlayOn(now.Levels[1], volume with { Name = now.Top.Name, Bytes = Math.Max(volume.Bytes, now.Bytes) });
         var change = new Change();
-        try
+        await change.Tell(() => Make(On(now.Place, verb, work), spec, work, change, (dir, file) =>
         {
-            await Make(On(now.Place, verb, work), spec, work, change, (dir, file) =>
-            {
-                Chain.Open(dir, now.Top.Name, verb).Dispose(); // there must be one
-                Qcow2Overlay.Write(file, spec.Bytes, under.Name, under.Format);
-            });
-        }
-        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+            Chain.Open(dir, now.Top.Name, verb).Dispose(); // there must be one
+            Qcow2Overlay.Write(file, spec.Bytes, under.Name, under.Format);
+        }));
     }
 
     /// <summary>Writes down what a volume's files are from now on.</summary>

@@ -32,7 +32,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
+            throw StillOpen(Verb);
         await Replace(await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
     }
 
@@ -55,19 +55,15 @@ public abstract partial class FileDriver
         var on = new Errand(place, verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? spec.Bytes / Gib : 0), work.Token);
         return spec.Format == VolumeFormat.Qcow2 ? await LaidOut(on, spec, Go) : await Go((_, file) => Libc.Truncate(file, spec.Bytes));
 
-        async Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
+        Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
         {
             var change = new Change();
-            try
+            return change.Tell(() => Make(on, spec, work, change, Begin, async dir =>
             {
-                return await Make(on, spec, work, change, Begin, async dir =>
-                {
-                    if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
-                        await WriteZeroes(on, dir, spec, 0, spec.Bytes);
-                    await new Filling(this, on, dir, spec).Run(fill);
-                });
-            }
-            catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+                if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
+                    await WriteZeroes(on, dir, spec, 0, spec.Bytes);
+                await new Filling(this, on, dir, spec).Run(fill);
+            }));
 
             void Begin(SafeFileHandle dir, SafeFileHandle file)
             {

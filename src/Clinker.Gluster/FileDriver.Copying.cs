@@ -15,7 +15,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "revert the volume";
         if (MayBeWritten(volume))
-            throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
+            throw StillOpen(Verb);
         var from = await SourceOf(volume, snapshot, Verb, work);
         var now = await SourceOf(volume, Verb, work);
         var spec = now.Spec with { Replacing = work.Operation ?? throw new ArgumentException("A revert is an operation's.", nameof(work)) };
@@ -109,8 +109,7 @@ public abstract partial class FileDriver
         var reflink = from.Place == to && Reflinks(to);
         var on = new Errand(to, verb, options.ActDeadline + ThickPerGib * (reflink ? spec.Bytes / Gib : 0), work.Token);
         var change = new Change();
-        try { await Make(on, spec, work, change, Begin, Go); }
-        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+        await change.Tell(() => Make(on, spec, work, change, Begin, Go));
 
         void Begin(SafeFileHandle dir, SafeFileHandle file)
         {
@@ -185,6 +184,9 @@ public abstract partial class FileDriver
 
     /// <summary>Twins share their room: what is to have all of its own is copied.</summary>
     bool Reflinks(Place place) => place.Reflinks && options.Provisioning == Provisioning.Thin;
+
+    static FaultException StillOpen(string verb) => new(new Fault.DriverFailed(
+        verb, "it is attached, and whoever has its file open would go on with the old one.") { NamesNothing = true }) { NothingDone = true };
 
     static FaultException NotAtOneMoment(string verb) => new Fault.DriverFailed(
         verb, "it is attached, and this storage can't copy a file at one moment while it is written to. Detach it first.") { NamesNothing = true }.Thrown();

@@ -82,7 +82,7 @@ public abstract partial class FileDriver
         if (large) return;
         List<string> arguments = ["resize", "-q", "-f", "qcow2"];
         if (spec.Provisioning == Provisioning.Thick) arguments.Add("--preallocation=falloc");
-        await QemuImg(on, [.. arguments, $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{name}", Number(spec.Bytes)],
+        await QemuImg(on, [.. arguments, PathOf(dir, name), Number(spec.Bytes)],
             on.Deadline, "grow the image", CancellationToken.None);
     }
 }

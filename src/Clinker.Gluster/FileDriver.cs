@@ -44,21 +44,19 @@ public abstract partial class FileDriver : Driver
 
     public sealed override async Task<VolumeOnDisk> Create(Volume volume, Work work)
     {
-        var change = new Change();
-        Place place;
-        var spec = Spec(volume, work);
-        try
+        var (change, spec) = (new Change(), Spec(volume, work));
+        var place = await change.Tell(async () =>
         {
-            place = await PlaceOf(volume.Pool, null, work.Token);
-            var errand = new Errand(place, "create the volume", options.ActDeadline, work.Token);
+            var place = await PlaceOf(volume.Pool, null, work.Token);
+            var errand = On(place, "create the volume", work);
             await (spec switch
             {
                 { Format: VolumeFormat.Qcow2 } => Image(errand, spec, work, change),
                 { Provisioning: Provisioning.Thick } => Thick(errand, spec, work, change),
                 _ => Make(errand, spec, work, change, (_, file) => Libc.Truncate(file, spec.Bytes)),
             });
-        }
-        catch (FaultException e) when (change.Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+            return place;
+        });
         return new(place.Location, Words(spec.Format));
     }
 
@@ -187,8 +185,15 @@ public abstract partial class FileDriver : Driver
         /// <summary>From here on something may have been made; false when that is forbidden.</summary>
         public bool Begin() => Interlocked.CompareExchange(ref state, Begun, Open) != Forbidden;
 
+        /// <summary>Makes something, and says of a fault whether nothing was done.</summary>
+        public async Task<T> Tell<T>(Func<Task<T>> make)
+        {
+            try { return await make(); }
+            catch (FaultException e) when (Forbid()) { throw new FaultException(e.Fault, e.InnerException) { NothingDone = true }; }
+        }
+
         /// <summary>Forbids it from now on; false when it has begun.</summary>
-        public bool Forbid() => Interlocked.CompareExchange(ref state, Forbidden, Open) != Begun;
+        bool Forbid() => Interlocked.CompareExchange(ref state, Forbidden, Open) != Begun;
     }
 
     static string Version => typeof(FileDriver).Assembly.GetName().Version?.ToString(3) ?? "";

@@ -108,7 +108,7 @@ internal static class OthersFiles
             Link(dir, from, to);
             if (tidy) Unlink(dir, from);
         }
-        catch (ErrnoException e) when (e.Errno is Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK)
+        catch (ErrnoException e) when (e.NoLinks)
         {
             Libc.Rename(dir, from, to);
         }

@@ -102,7 +102,7 @@ internal static class VolumeFiles
         }
         try { Link(dir, work, final); }
         catch (ErrnoException e) when (e.Errno == Errno.EEXIST && Exists(dir, layout, spec)) { return; /* another worker was first */ }
-        catch (ErrnoException e) when (e.Errno is Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EMLINK)
+        catch (ErrnoException e) when (e.NoLinks)
         {
             // link(2): file systems without hard links. The look and the rename are two calls: the best there is here.
             if (Exists(dir, layout, spec)) return;

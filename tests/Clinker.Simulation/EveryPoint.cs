@@ -120,6 +120,10 @@ public sealed class RevertAtEveryPoint(ITestOutputHelper output) : EveryPoint("R
 
 public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RevertThatFails", output);
 
+public sealed class FlattenAtEveryPoint(ITestOutputHelper output) : EveryPoint("Flatten", output);
+
+public sealed class FlattenThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenThatFails", output);
+
 public sealed class ManageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Manage", output);
 
 public sealed class ManageThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageThatFails", output);

@@ -53,6 +53,7 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
 
     public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) => inner.CreateFromVolume(volume, source, work);
 
+    public override Task Flatten(Volume volume, Work work) => inner.Flatten(volume, work);
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => inner.RevertTo(volume, snapshot, work);
 
     public override Task Abandon(Volume volume, Work work) => inner.Abandon(volume, work);

@@ -43,6 +43,8 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     static readonly Story revert = new("Revert", ASnapshot, (w, s) => w.Revert(s.Volume!, s.Snapshot!),
         "available 1 old; available 1 old", "error 1 old; available 1 old", "error 1 new; available 1 old", "available 1 new; available 1 old");
 
+    static readonly Story flatten = new("Flatten", AVolume, (w, s) => w.Flatten(s.Volume!), "available 1 old");
+
     static readonly Story connect = new("Connect", AVolume, (w, s) => w.Connect(s.Volume!), "attaching 1 old", "available 1 old");
     static readonly Story move = new("Move", AUse, (w, s) => w.Connect(s.Volume!, "h2", s.Attachment), "attaching 1 old", "in-use 1 old");
     static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
@@ -85,6 +87,8 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
             "attaching 1 old; available 1 old", "attaching 1 old; error 1", "available 1 old; available 1 old", "available 1 old; error 1"),
         revert,
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
+        flatten,
+        ThatFails(flatten, "flatten: copy", "available 1 old"),
         manage,
         ThatFails(manage, "manage: old name", "error_managing 0; file lvol0 old"),
         new("ManageOverQuota", AFile, (w, _) => w.Manage(File, new QuotaLimits(Gigabytes: 1)), "error_managing 0; file lvol0 old"),

@@ -83,6 +83,12 @@ sealed partial class World
         return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, ids.New(), "req-6"));
     }
 
+    public Task Flatten(Volume volume)
+    {
+        Later();
+        return Db.Commit(tx => FlattenVolume.Accept(tx, volume.Id, ids.New(), "req-6"));
+    }
+
     /// <summary>Makes a volume of a file in the first pool.</summary>
     public Task Manage(string name, QuotaLimits? limits = null)
     {

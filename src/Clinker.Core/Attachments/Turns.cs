@@ -18,9 +18,7 @@ static class Turns
     public static async Task Start(Tx tx, Volume volume, string operationId, Operation operation, string? requestId)
     {
         if (volume.Host is not { } host) throw Fault.Invalid.Volume($"Volume {volume.Id} lies on no backend.").Thrown();
-        var queue = PoolName.Parse(host).Queue;
-        await tx.Operations.Start(operationId, operation, queue, volume.ProjectId, requestId);
-        await tx.Operations.Hand(operationId, queue, keep: false); // taken back if that host does not come back
+        await tx.Operations.StartHanded(operationId, operation, PoolName.Parse(host).Queue, volume.ProjectId, requestId);
     }
 
     /// <summary>Whether something of this kind is under way, or waits for its turn.</summary>

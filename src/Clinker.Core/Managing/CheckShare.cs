@@ -23,12 +23,8 @@ public sealed record CheckShare(string Pool, bool Repair) : Operation
     protected internal override About About => new("pool", Pool);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CheckShare;
 
-    public static async Task Accept(Tx tx, CheckShare check, string? projectId, string operationId, string? requestId)
-    {
-        var queue = PoolName.Parse(check.Pool).Queue;
-        await tx.Operations.Start(operationId, check, queue, projectId, requestId);
-        await tx.Operations.Hand(operationId, queue, keep: false); // taken back if that host does not come back
-    }
+    public static Task Accept(Tx tx, CheckShare check, string? projectId, string operationId, string? requestId) =>
+        tx.Operations.StartHanded(operationId, check, PoolName.Parse(check.Pool).Queue, projectId, requestId);
 
     /// <summary>What an operation that has ended well has found.</summary>
     public static async Task<IReadOnlyList<Finding>> Told(Tx tx, string operationId)

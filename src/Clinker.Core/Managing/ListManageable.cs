@@ -20,12 +20,8 @@ public sealed record ListManageable(
     protected internal override About About => new("pool", Pool);
     protected internal override JsonTypeInfo Json => CoreJson.Default.ListManageable;
 
-    public static async Task Accept(Tx tx, ListManageable list, string? projectId, string operationId, string? requestId)
-    {
-        var queue = PoolName.Parse(list.Pool).Queue;
-        await tx.Operations.Start(operationId, list, queue, projectId, requestId);
-        await tx.Operations.Hand(operationId, queue, keep: false); // taken back if that host does not come back
-    }
+    public static Task Accept(Tx tx, ListManageable list, string? projectId, string operationId, string? requestId) =>
+        tx.Operations.StartHanded(operationId, list, PoolName.Parse(list.Pool).Queue, projectId, requestId);
 
     /// <summary>What an operation that has ended well has found.</summary>
     public static async Task<IReadOnlyList<Manageable>> Told(Tx tx, string operationId) =>

@@ -40,6 +40,13 @@ public readonly struct OperationTable(Tx tx)
         tx.Wake(queue);
     }
 
+    /// <summary>Starts one as if it had been handed over: it is taken back if the host of that queue does not come back.</summary>
+    public async Task StartHanded(string id, Operation operation, string queue, string? projectId, string? requestId)
+    {
+        await Start(id, operation, queue, projectId, requestId);
+        await Hand(id, queue, keep: false);
+    }
+
     /// <summary>Not before then, for one that was just accepted and that nobody has taken; or now, for one that was so put off.</summary>
     public async Task Defer(string id, DateTime until)
     {

@@ -17,6 +17,9 @@ internal sealed class ErrnoException(int errno, string call)
 {
     public int Errno => errno;
 
+    /// <summary>link(2): a file system without hard links.</summary>
+    public bool NoLinks => errno is Native.Errno.EPERM or Native.Errno.EOPNOTSUPP or Native.Errno.ENOSYS or Native.Errno.EMLINK;
+
     /// <summary>What the system says, without the call.</summary>
     public string Words => Marshal.GetPInvokeErrorMessage(errno);
 }

@@ -74,6 +74,16 @@ public sealed partial class MemoryDriver(
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => Replace(
         volume, work, "revert", () => Task.FromResult(Grown(Existing((Reach(volume), SnapshotFile(snapshot)), "revert the volume"), volume)));
 
+    // Nothing stands on anything here: it only takes its time, and may fail.
+    public override async Task Flatten(Volume volume, Work work)
+    {
+        var key = (Reach(volume), VolumeFile(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("flatten: copy");
+        await work.StillHeld();
+        Existing(key, "flatten the volume");
+    }
+
     public override Task Refill(Volume volume, Fill fill, Work work) => Replace(volume, work, "refill", async () =>
     {
         Existing((Reach(volume), VolumeFile(volume)), "fill the volume");
