@@ -46,7 +46,7 @@ public abstract partial class FileDriver
             return Unfreeze(dir, own, layout.Overlay(own.Id, snapshot.Id), Verb, work);
         });
         if (!info.Snapshots.ContainsKey(snapshot.Id)) return;
-        await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, quiet && !MayBeWritten(volume), work);
+        await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, noted: false, quiet && !MayBeWritten(volume), work);
     }
 
     public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work)
@@ -99,7 +99,7 @@ public abstract partial class FileDriver
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
             if (!isTheirs) await LetGo(on, now.Levels[own + 1].File, spec);
         }
-        if (!now.Attached) await Tidy(on, now.Spec, info, quiet: true, work);
+        if (!now.Attached) await Tidy(on, now.Spec, info, noted: true, quiet: true, work);
     }
 
     /// <summary>Whether files are to stand on others there. Twins are better where there are any; what is to have all its room is copied.</summary>
@@ -209,11 +209,11 @@ public abstract partial class FileDriver
     /// Notes what is new of a volume's files, and puts together those of them that need not be apart any more: where no snapshot lies between
     /// two, and nobody else stands on either.
     /// </summary>
-    /// <param name="info">What is to be noted, and is not yet.</param>
+    /// <param name="info">What is true of them now.</param>
+    /// <param name="noted">Whether it is noted already.</param>
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
-    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool quiet, Work work)
+    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work)
     {
-        var noted = false;
         while (quiet)
         {
             var (levels, at) = await Act(on, _ =>
