@@ -181,6 +181,13 @@ internal static class Chain
         catch (InvalidDataException e) { throw new Fault.DriverFailed(verb, $"{name} {e.Message}.").Thrown(e); }
     }
 
+    /// <summary>Whether an image names the file under it by its name alone, and says what format that has.</summary>
+    public static bool IsPlain(SafeFileHandle dir, Level image, Level under, string verb)
+    {
+        using var file = Open(dir, image.Name, verb);
+        return Header(file, image.Name, verb) is { BackingFormat: not null } header && header.Backing == under.Name;
+    }
+
     static Qcow2Header Header(SafeFileHandle file, string name, string verb)
     {
         var header = Qcow2Header.Read(VolumeFiles.Bytes(file)) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");

@@ -303,6 +303,7 @@ public abstract partial class FileDriver
             foreach (var id in (string?[])[volume.SnapshotId, volume.SourceVolumeId, spec.Id])
                 if (id is not null && layout.Overlay(spec.Id, id) is var name && name != info.Kept) VolumeFiles.RemoveName(dir, name);
             if (info.Going is { } gone) VolumeFiles.RemoveName(dir, gone);
+            if (info.Kept is null) VolumeFiles.RemoveName(dir, layout.Volume(spec.Id)); // Cinder's driver may have left it beside the active one
             var stays = info.Kept is { } kept && VolumeFiles.Has(dir, kept);
             if (!stays) VolumeFiles.Gone(dir, layout.Info(spec.Id));
             VolumeFiles.SyncNames(dir);

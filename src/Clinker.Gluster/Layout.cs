@@ -16,6 +16,9 @@ namespace Clinker.Gluster;
 internal sealed class Layout
 {
     const string SnapshotHead = "snapshot-", ImageHead = "image-";
+    /// <summary>What Cinder's driver called snapshots that it took to make a clone.</summary>
+    public const string Temporary = "tmp-snap-";
+
     const int IdLength = 36, HashLength = 16;
 
     static readonly SearchValues<char> HashDigits = SearchValues.Create("0123456789abcdef");
@@ -91,7 +94,7 @@ internal sealed class Layout
         if (more.Length > IdLength && IsId(more[..IdLength]) && Generation(more[IdLength..]) is { } replacing)
             return new(FileKind.Work, id, replacing, more[..IdLength].ToString());
         if (rest.StartsWith(".info.")) return null;
-        if (more.StartsWith("tmp-snap-")) more = more["tmp-snap-".Length..];
+        if (more.StartsWith(Temporary)) more = more[Temporary.Length..];
         return IsId(more) ? new(FileKind.Overlay, id) : null;
     }
 
@@ -120,7 +123,7 @@ internal sealed class Layout
     static string Checked(string id) => IsId(id) ? id : throw new Fault.Invalid($"'{id}' is not the id of a volume or snapshot.").Thrown();
 
     // Not Guid.TryParse, which takes spaces around and signs within.
-    static bool IsId(ReadOnlySpan<char> text)
+    public static bool IsId(ReadOnlySpan<char> text)
     {
         if (text.Length != IdLength) return false;
         for (var i = 0; i < IdLength; i++)

@@ -130,6 +130,10 @@ public sealed class ManageThatFailsAtEveryPoint(ITestOutputHelper output) : Ever
 
 public sealed class ManageOverQuotaAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageOverQuota", output);
 
+public sealed class ManageSeveralAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSeveral", output);
+
+public sealed class ManageSeveralThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSeveralThatFails", output);
+
 public sealed class ManageSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshot", output);
 
 public sealed class ManageSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ManageSnapshotThatFails", output);

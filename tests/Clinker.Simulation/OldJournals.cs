@@ -27,7 +27,8 @@ public sealed class OldJournals
         "DeleteGroupThatFails", "SnapshotGroup", "SnapshotGroupThatFails", "DeleteGroupSnapshot", "DeleteGroupSnapshotThatFails",
         "Migrate", "MigrateAcross", "MigrateThatFails", "Retype", "RetypeAndMove", "RetypeThatMayNotMove",
         "CreateFromImage", "CreateFromImageThatFails", "Upload", "UploadThatFails", "UploadInUse", "Reimage", "ReimageThatFails",
-        "Manage", "ManageThatFails", "ManageOverQuota", "ManageSnapshot", "ManageSnapshotThatFails", "ListManageable", "CheckShare",
+        "Manage", "ManageThatFails", "ManageOverQuota", "ManageSeveral", "ManageSeveralThatFails", "ManageSnapshot", "ManageSnapshotThatFails",
+        "ListManageable", "CheckShare",
         "Backup", "BackupThatFails", "BackupInUse", "BackupInUseThatFails", "BackupOfSnapshot", "Increment", "Restore", "RestoreThatFails",
         "CreateFromBackup", "CreateFromBackupThatFails", "DeleteBackup", "DeleteBackupThatFails", "ImportBackup",
         "ImportCinders", "RestoreCinders", "DeleteCinders", "DeleteCindersThatFails",
@@ -121,6 +122,7 @@ public sealed class OldJournals
             }))]);
         state["files"] = new JsonArray([.. world.Shares.Files.OrderBy(f => f.Key).Select(f => f.Value.SizeGb == 1
             ? new JsonArray(f.Key.Pool, f.Key.File)
+            : f.Value.IsSeveral ? new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb, true)
             : new JsonArray(f.Key.Pool, f.Key.File, f.Value.SizeGb))]);
         if (world.Images.Records.Count > 0)
             state["images"] = new JsonArray([.. world.Images.Records.Values.OrderBy(i => i.Id, StringComparer.Ordinal).Select(i =>
@@ -173,7 +175,7 @@ public sealed class OldJournals
                 }
         });
         foreach (var file in state["files"]!.AsArray()) world.Shares.Files[((string)file![0]!, (string)file[1]!)] =
-            new(file.AsArray().Count > 2 ? (int)file[2]! : 1);
+            new(file.AsArray().Count > 2 ? (int)file[2]! : 1, IsSeveral: file.AsArray().Count > 3);
         // Two names of one file.
         foreach (var link in state["links"]?.AsArray() ?? [])
             world.Shares.Files[((string)link![0]!, (string)link[1]!)] = world.Shares.Files[((string)link[0]!, (string)link[2]!)];

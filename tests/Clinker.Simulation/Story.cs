@@ -50,6 +50,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
 
     static readonly Story manage = new("Manage", AFile, (w, _) => w.Manage(File), "available 2 old", "error_managing 0; file lvol0 old");
+    static readonly Story manageSeveral = new("ManageSeveral", SeveralFiles, (w, _) => w.Manage(Several), "available 2 old", $"error_managing 0; file {Several} old");
     static readonly Story manageSnapshot = new("ManageSnapshot", AFileBesideAVolume, (w, s) => w.Manage(File, s.Volume!),
         "available 2 new; available 1 old", "available 2 new; error 2; file lvol0 old");
 
@@ -92,6 +93,8 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         manage,
         ThatFails(manage, "manage: old name", "error_managing 0; file lvol0 old"),
         new("ManageOverQuota", AFile, (w, _) => w.Manage(File, new QuotaLimits(Gigabytes: 1)), "error_managing 0; file lvol0 old"),
+        manageSeveral,
+        ThatFails(manageSeveral, "manage: take up", $"error_managing 0; file {Several} old"),
         manageSnapshot,
         ThatFails(manageSnapshot, "manage snapshot: old name", "available 2 new; error 2; file lvol0 old"),
         new("ListManageable", AFileBesideAVolume, (w, _) => w.ListManageable(), "available 2 new; file lvol0 old"),
@@ -143,10 +146,18 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     }
 
     const string File = "lvol0";
+    const string Several = "volume-4b51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7";
 
     static Task<Scene> AFile(World world)
     {
         world.Shares.Put(world.Shares.Pools[0], File, new(2, "old"));
+        return Nothing(world);
+    }
+
+    /// <summary>Those of a volume that was given up, or was Cinder's: they keep their names.</summary>
+    static Task<Scene> SeveralFiles(World world)
+    {
+        world.Shares.Put(world.Shares.Pools[0], Several, new(2, "old", IsSeveral: true));
         return Nothing(world);
     }
 

@@ -124,12 +124,16 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task<IReadOnlyList<FoundFile>> ListFiles(string pool, CancellationToken token) => throw CanNot("list existing files");
 
     /// <summary>Looks at one of them; null when there is none of that name.</summary>
-    public virtual Task<ExistingFile?> Inspect(string pool, string name, CancellationToken token) => throw CanNot("look at existing files");
+    /// <param name="of">
+    /// The id in the names of the files of a volume that it is to be a snapshot of: one that lies in these files is found as
+    /// <c>snapshot-ID</c> too. Null: of any.
+    /// </param>
+    public virtual Task<ExistingFile?> Inspect(string pool, string name, CancellationToken token, string? of = null) => throw CanNot("look at existing files");
 
     /// <summary>
     /// Ensures that what lay under a name in the volume's pool is the volume, durable on return: from then on it is called as the
     /// volume's own are. What is there must be what <see cref="Inspect"/> told, of the volume's size and format. Nothing of its
-    /// content is touched, and nothing is put in another's place.
+    /// content is touched, and nothing is put in another's place. One that has the names of those files already keeps them.
     /// </summary>
     public virtual Task<VolumeOnDisk> Manage(Volume volume, string name, Work work) => throw CanNot("manage existing volumes");
 
@@ -280,14 +284,21 @@ public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<st
 
 /// <summary>A name in a pool.</summary>
 /// <param name="As">The volume or snapshot whose file would be called so, whether there is such a one or not; null for other names.</param>
-public readonly record struct FoundFile(string Name, About? As);
+/// <param name="PartOf">The id in the names of the volume's files that this is a further one of; null: it is no such file.</param>
+public readonly record struct FoundFile(string Name, About? As, string? PartOf = null);
 
 /// <summary>A file in a pool that could become a volume or a snapshot.</summary>
 /// <param name="SizeGb">The size of the disk in it, rounded up.</param>
 /// <param name="Format">raw or qcow2.</param>
 /// <param name="WhyNot">Why it can't become one; null when it can.</param>
-/// <param name="As">As in <see cref="FoundFile"/>.</param>
-public sealed record ExistingFile(string Name, int SizeGb, string Format, string? WhyNot = null, About? As = null);
+/// <param name="As">As in <see cref="FoundFile"/>, or what it is whatever its name.</param>
+/// <param name="FileId">
+/// The id in the names of the files that make the volume, or of which one makes the snapshot: they keep their names. Null: it is whole by
+/// itself, and gets another name.
+/// </param>
+/// <param name="VolumeName">Of a snapshot that lies in its volume's files: the one by which the volume is managed.</param>
+public sealed record ExistingFile(
+    string Name, int SizeGb, string Format, string? WhyNot = null, About? As = null, string? FileId = null, string? VolumeName = null);
 
 /// <summary>A file under work.</summary>
 /// <param name="Name">Its name in the pool (<c>….g&lt;generation&gt;</c>).</param>

@@ -49,7 +49,7 @@ public sealed record ListManageable(
         var (volumes, snapshots) = await saga.Read(async tx => (await tx.Volumes.ByFile(), await tx.Snapshots.ByFile()));
         var all = await saga.Driver.ListFiles(pool, saga.Work.Token);
         var names = all.Where(f => f.As is { Kind: "volume" }).DistinctBy(f => f.As).ToDictionary(f => f.As!.Value.Id, f => f.Name);
-        var found = all.Where(f => !IsOther(f)).ToList();
+        var found = all.Where(MayBe).ToList();
         var bySize = Sort.Any(k => k.BySize);
         var sizes = new Dictionary<string, Manageable?>();
         if (bySize)
@@ -67,16 +67,27 @@ public sealed record ListManageable(
         }
         return page;
 
-        bool IsOther(FoundFile file) => file.As is { } of && of.Kind != Kind
-            && (of.Kind == "volume" ? volumes.ContainsKey(of.Id) : snapshots.ContainsKey(of.Id));
+        // A further file of a volume's is a snapshot, or nothing; but where the first one is gone, which Cinder's driver did, it is the volume.
+        bool MayBe(FoundFile file) => file.PartOf is { } volume
+            ? Kind == "snapshot" || !names.ContainsKey(volume)
+            : file.As is not { } of || of.Kind == Kind || !(of.Kind == "volume" ? volumes.ContainsKey(of.Id) : snapshots.ContainsKey(of.Id));
 
-        // What is managed may be in use: it is not looked at.
-        async Task<Manageable?> Seen(FoundFile file) => file.As switch
+        // What is managed may be in use: it is not looked at, but for where its snapshots are.
+        async Task<Manageable?> Seen(FoundFile file) =>
+            Known(file.As) is { } known ? known with { Name = file.Name }
+                : await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is not { } seen ? null
+                : file.PartOf is not { } volume ? new(file.Name, seen.SizeGb, seen.WhyNot)
+                : seen.As?.Kind != Kind ? null
+                : Known(seen.As) is { } part ? part with { Name = file.Name, VolumeName = seen.VolumeName }
+                : Kind == "volume" ? new(file.Name, seen.SizeGb, seen.WhyNot)
+                : new(file.Name, seen.SizeGb, seen.WhyNot ?? (volumes.ContainsKey(volume) ? null : VolumeUnmanaged), VolumeName: seen.VolumeName);
+
+        Manageable? Known(About? what) => what switch
         {
-            { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new(file.Name, volume.SizeGb, Managed, volume.Id),
+            { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new("", volume.SizeGb, Managed, volume.Id),
             { Kind: "snapshot" } of when snapshots.TryGetValue(of.Id, out var snapshot) =>
-                new(file.Name, snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
-            _ => await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is { } seen ? new(file.Name, seen.SizeGb, seen.WhyNot) : null,
+                new("", snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
+            _ => null,
         };
 
         int Compare(FoundFile a, FoundFile b)
@@ -92,6 +103,7 @@ public sealed record ListManageable(
 
     // Cinder's words (drivers/remotefs.py, _is_volume_manageable).
     const string Managed = "Volume already managed.";
+    const string VolumeUnmanaged = "its volume is not managed: manage that first";
 }
 
 /// <summary>What a list of manageable things is sorted by: size, or else name.</summary>

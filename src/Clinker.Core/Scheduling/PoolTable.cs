@@ -117,6 +117,9 @@ public readonly struct PoolTable(Tx tx)
         await tx.Execute($"update pool set volumes = volumes + 1 where name = {pool}");
     }
 
+    /// <summary>The room of a file is that of another name's.</summary>
+    public Task Rename(string fileId, string to) => tx.Execute($"update reservation set volume_id = {to} where volume_id = {fileId}");
+
     /// <summary>Gives a file's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
     public async Task Release(string fileId)
     {

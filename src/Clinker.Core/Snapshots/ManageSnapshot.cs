@@ -12,12 +12,13 @@ using static Clinker.Snapshots.SnapshotStatus;
 
 namespace Clinker.Snapshots;
 
-/// <summary>Makes a snapshot of a file that lies in its volume's pool already; the volume is held meanwhile.</summary>
-/// <param name="Name">The file's, in the pool.</param>
+/// <summary>
+/// Makes a snapshot of a file that lies in its volume's pool already, or of one that the volume's files hold and nobody remembers; the volume
+/// is held meanwhile.
+/// </summary>
+/// <param name="Name">The file's, in the pool, or <c>snapshot-ID</c> of one without a file of its own.</param>
 public sealed record ManageSnapshot(string SnapshotId, string Name) : Operation
 {
-    const string Verb = "manage the snapshot";
-
     protected internal override About About => new("snapshot", SnapshotId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.ManageSnapshot;
 
@@ -42,6 +43,7 @@ public sealed record ManageSnapshot(string SnapshotId, string Name) : Operation
         });
         var pool = PoolName.Parse(volume.Host!);
         await saga.HandTo(pool.Queue);
+        await FilesTurn.Take(saga, volume.Id);
 
         var file = await saga.Step("inspect", () => Inspect(saga, pool, volume));
 
@@ -53,8 +55,8 @@ public sealed record ManageSnapshot(string SnapshotId, string Name) : Operation
 
         var managed = snapshot with { SizeGb = file.SizeGb };
         await saga.Step("manage",
-            () => saga.Driver.ManageSnapshot(volume, managed, Name, saga.Work),
-            undo: () => saga.Driver.GiveBackSnapshot(volume, managed, Name, saga.Work));
+            () => saga.Driver.ManageSnapshot(volume, managed, file.Name, saga.Work),
+            undo: () => saga.Driver.GiveBackSnapshot(volume, managed, file.Name, saga.Work));
 
         await saga.Finish(async tx =>
         {
@@ -68,11 +70,11 @@ public sealed record ManageSnapshot(string SnapshotId, string Name) : Operation
 
     async Task<ExistingFile> Inspect(Saga saga, PoolName pool, Volume volume)
     {
-        var file = await ExistingFiles.Inspect(saga, pool, Name, Verb);
+        var file = await ExistingFiles.Inspect(saga, pool, Name, "snapshot", of: volume.FileId);
         var why = file.SizeGb > volume.SizeGb ? $"has {file.SizeGb} GiB, its volume only {volume.SizeGb}"
-            : volume.Format is not null && file.Format != volume.Format ? $"is {file.Format}, its volume {volume.Format}"
+            : volume.Format is not null && file.FileId is null && file.Format != volume.Format ? $"is {file.Format}, its volume {volume.Format}"
             : null;
-        return why is null ? file : throw new Fault.DriverFailed(Verb, $"{Name} {why}.").Thrown();
+        return why is null ? file : throw new Fault.DriverFailed("manage the snapshot", $"{Name} {why}.").Thrown();
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)

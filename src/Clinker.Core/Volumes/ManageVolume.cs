@@ -13,7 +13,8 @@ namespace Clinker.Volumes;
 
 /// <summary>
 /// Makes a volume of a file that lies in a pool already. Its size is known only once the backend has looked, so its quota is taken
-/// then (Cinder: flows/manager/manage_existing.py). Whatever fails, the file has its old name and content afterwards.
+/// then (Cinder: flows/manager/manage_existing.py). Whatever fails, the file has its old name and content afterwards. A volume that has
+/// several files, of Cinder's own driver or one that was given up, keeps their names: it has the id in them from then on.
 /// </summary>
 /// <param name="Name">The file's, in the pool.</param>
 /// <param name="Limits">Those of when it was accepted.</param>
@@ -39,7 +40,7 @@ public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limi
 
     public override async Task Run(Saga saga)
     {
-        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)) with { SizeGb = 0 };
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)) with { SizeGb = 0, NameId = null };
         var pool = PoolName.Parse(volume.Host!);
 
         await saga.Commit("fit", async tx =>
@@ -50,14 +51,19 @@ public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limi
 
         await saga.HandTo(pool.Queue);
 
-        var file = await saga.Step("inspect", () => ExistingFiles.Inspect(saga, pool, Name, "manage the volume"));
+        var file = await saga.Step("inspect", () => ExistingFiles.Inspect(saga, pool, Name, "volume"));
 
         await saga.Commit("size",
             async tx =>
             {
                 await ExistingFiles.DemandUnmanaged(tx, file);
+                if (file.FileId is { } of)
+                {
+                    await tx.Operations.Hold(saga.Row.Id, new About("volume", of)); // nobody takes its work files for left over
+                    await SetFiles(tx, VolumeId, of);
+                }
                 await tx.Quotas.TakeGrowth(volume, file.SizeGb, Limits);
-                await SetSize(tx, file.SizeGb);
+                await SetSize(tx, file, file.SizeGb);
                 return file.SizeGb;
             },
             undo: async tx =>
@@ -65,10 +71,11 @@ public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limi
                 // What fails within the transaction leaves nothing to be undone.
                 if ((await tx.Volumes.Get(VolumeId)).SizeGb == 0) return;
                 await tx.Quotas.GiveBackGrowth(volume, file.SizeGb);
-                await SetSize(tx, 0);
+                await SetSize(tx, file, 0);
+                if (file.FileId is { } of) await SetFiles(tx, of, VolumeId);
             });
 
-        var managed = volume with { SizeGb = file.SizeGb, Format = file.Format };
+        var managed = volume with { SizeGb = file.SizeGb, Format = file.Format, NameId = file.FileId };
         var disk = await saga.Step("manage",
             () => saga.Driver.Manage(managed, Name, saga.Work),
             undo: () => saga.Driver.GiveBack(managed, Name, saga.Work));
@@ -81,10 +88,17 @@ public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limi
         });
     }
 
-    async Task SetSize(Tx tx, int sizeGb)
+    async Task SetSize(Tx tx, ExistingFile file, int sizeGb)
     {
         await tx.Volumes.SetSize(VolumeId, sizeGb);
-        await tx.Pools.Resize(VolumeId, sizeGb);
+        await tx.Pools.Resize(file.FileId ?? VolumeId, sizeGb);
+    }
+
+    /// <summary>Which id is in the names of its files.</summary>
+    async Task SetFiles(Tx tx, string from, string to)
+    {
+        await tx.Volumes.SetNameId(VolumeId, to == VolumeId ? null : to);
+        await tx.Pools.Rename(from, to);
     }
 
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)

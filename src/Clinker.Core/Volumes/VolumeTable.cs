@@ -160,6 +160,9 @@ public readonly struct VolumeTable(Tx tx)
         update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {id}
         """);
 
+    /// <summary>Notes which id is in the names of its files; null: its own.</summary>
+    public Task SetNameId(string id, string? fileId) => tx.Execute($"update volume set name_id = {fileId} where id = {id}");
+
     /// <summary>How far its migration is.</summary>
     public Task SetMigrationStatus(string id, string status) =>
         tx.Execute($"update volume set migration_status = {status}, updated_at = {tx.Now} where id = {id}");

@@ -76,3 +76,20 @@ public sealed class GlusterChainWalk(TwoShares shares) : ChainWalk, IClassFixtur
         }
     }
 }
+
+/// <summary>Shares that Cinder's own driver left, on a real GlusterFS.</summary>
+[Collection("GlusterFS")]
+public sealed class OldSharesOnGluster(TwoShares shares) : OldShares, IClassFixture<TwoShares>
+{
+    string Base => Path.Combine(shares.Node.Root, "mnt");
+
+    protected override string DirectoryOf(string pool) => Layout.MountPoint(Base, pool);
+
+    protected override async Task<Driver> Open()
+    {
+        var file = Path.Combine(shares.Node.Root, "old-shares.conf");
+        await File.WriteAllTextAsync(file, $"{shares.Node.Share("vol1")}\n");
+        return new GlusterDriver("gluster", new() { SharesConfig = file, MountPointBase = Base, ClientLogDirectory = shares.Node.Root },
+            TimeProvider.System, NullLogger.Instance);
+    }
+}

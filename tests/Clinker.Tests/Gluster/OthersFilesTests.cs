@@ -13,7 +13,7 @@ namespace Clinker.Tests.Gluster;
 [SupportedOSPlatform("linux")]
 public sealed class OthersFilesTests : IAsyncDisposable
 {
-    const string Id = "4b51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7";
+    const string Id = "4b51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7", Other = "5c51b3c4-8d6a-4f0e-9d43-1f5ad4a3b6c7";
     const long Gib = 1L << 30;
 
     readonly string root = Directory.CreateTempSubdirectory("clinker-others-").FullName;
@@ -36,13 +36,15 @@ public sealed class OthersFilesTests : IAsyncDisposable
         if (bytes > 0) RandomAccess.SetLength(file, bytes);
     }
 
-    static byte[] Qcow2(long bytes, ulong backing = 0, ulong incompatible = 0)
+    static byte[] Qcow2(long bytes, ulong backing = 0, ulong incompatible = 0, string name = "")
     {
         const int clusterBits = 16, cluster = 1 << clusterBits;
         var head = new byte[2 * cluster];
         ((byte[])[.. "QFI"u8, 0xfb]).CopyTo(head, 0);
         BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), 3);
         BinaryPrimitives.WriteUInt64BigEndian(head.AsSpan(8), backing);
+        BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(16), name.Length);
+        if (name.Length > 0) System.Text.Encoding.ASCII.GetBytes(name).CopyTo(head, (int)backing);
         BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(20), clusterBits);
         BinaryPrimitives.WriteInt64BigEndian(head.AsSpan(24), bytes);
         BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(36), cluster / sizeof(ulong));
@@ -90,7 +92,7 @@ public sealed class OthersFilesTests : IAsyncDisposable
         Put($"volume-{Id}", Gib);
         Put($"volume-{Id}.info", 10);
         var why = new Dictionary<string, string?>();
-        foreach (var (name, _) in await driver.ListFiles("dir", Token))
+        foreach (var (name, _, _) in await driver.ListFiles("dir", Token))
             if (await driver.Inspect("dir", name, Token) is { } seen) why[name] = seen.WhyNot;
         Assert.Equal(new Dictionary<string, string?>
         {
@@ -105,8 +107,53 @@ public sealed class OthersFilesTests : IAsyncDisposable
             ["vmdk"] = "it is an image of the format vmdk",
             ["vdi"] = "it is an image of the format vdi",
             ["twice"] = "it has several names (hard links)",
-            [$"volume-{Id}"] = "it is part of a chain of snapshots that Cinder's own driver took",
+            [$"volume-{Id}"] = $"volume-{Id}.info is no JSON",
         }, why);
+    }
+
+    /// <summary>
+    /// A guest may write the header of an image into its raw volume, which names a file of another volume; and what .info says may be worth
+    /// nothing. Then it is not managed.
+    /// </summary>
+    [Theory]
+    [InlineData("{}", $"volume-{Other}", $"volume-{Id} stands on volume-{Other}, which is another volume's")]
+    [InlineData("{}", $"/srv/volume-{Other}", $"volume-{Id} stands on volume-{Other}, which is another volume's")]
+    [InlineData("{}", "/etc/passwd", $"volume-{Id} names '/etc/passwd' as the file under it, which is none of ours")]
+    [InlineData("{}", $"volume-{Id}", $"volume-{Id} stands on itself")]
+    [InlineData($$"""{"active": "volume-{{Other}}"}""", null, $"volume-{Id}.info names 'volume-{Other}' for active, which is no file of the volume's")]
+    [InlineData($$"""{"active": "volume-{{Id}}.{{Other}}"}""", null, $"volume-{Id}.{Other} is not there")]
+    public async Task What_leads_elsewhere_is_not_followed(string info, string? under, string why)
+    {
+        Put($"volume-{Other}", 0, Qcow2(Gib));
+        Put($"volume-{Id}", Gib, under is null ? null : [.. Qcow2(Gib, backing: 512, name: under)]);
+        await File.WriteAllTextAsync(PathOf($"volume-{Id}.info"), info, Token);
+        Assert.Equal(why, (await driver.Inspect("dir", $"volume-{Id}", Token))?.WhyNot);
+        var volume = new Volume
+        {
+            Id = "0a0b0c0d-1111-2222-3333-444455556666", NameId = Id, ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Managing,
+            AvailabilityZone = "nova", Host = "h@dir#dir", Format = "qcow2", CreatedAt = DateTime.UnixEpoch,
+        };
+        var refused = await Assert.ThrowsAsync<FaultException>(() => driver.Manage(volume, $"volume-{Id}", new(1, Token)));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What of a chain is no volume and no snapshot: an overlay that nothing names, one that lost what it stood on, and what is kept for others.</summary>
+    [Fact]
+    public async Task What_is_only_part_of_a_chain_is_told_apart()
+    {
+        const string lost = "0a0b0c0d-1111-2222-3333-444455556666", stray = "1a0b0c0d-1111-2222-3333-444455556666";
+        Put($"volume-{Id}", Gib);
+        Put($"volume-{Id}.{lost}", 0, Qcow2(Gib));
+        Put($"volume-{Id}.{stray}", 0, Qcow2(Gib, backing: 512, name: $"volume-{Id}"));
+        await File.WriteAllTextAsync(PathOf($"volume-{Id}.info"), $$"""{"active": "volume-{{Id}}", "{{lost}}": "volume-{{Id}}.{{lost}}"}""", Token);
+        Assert.Null((await driver.Inspect("dir", $"volume-{Id}", Token))!.WhyNot);
+        Assert.Equal($"volume-{Id}.{lost} is none of the files that the volume begins with", (await driver.Inspect("dir", $"volume-{Id}.{lost}", Token))!.WhyNot);
+        Assert.Equal(new("snapshot", lost), (await driver.Inspect("dir", $"snapshot-{lost}", Token, of: Id))!.As);
+        Assert.Null(await driver.Inspect("dir", $"snapshot-{lost}", Token, of: Other));
+        Assert.Null(await driver.Inspect("dir", $"snapshot-{lost}", Token));
+        Assert.Null(await driver.Inspect("dir", $"volume-{Id}.{stray}", Token));
+        await File.WriteAllTextAsync(PathOf($"volume-{Id}.info"), $$"""{"clinker:kept": "volume-{{Id}}"}""", Token);
+        Assert.Null(await driver.Inspect("dir", $"volume-{Id}", Token));
     }
 
     [Theory]

@@ -14,7 +14,7 @@ public sealed partial class MemoryDriver
             [.. Files.Keys.Where(k => k.Pool == pool && !MemoryShares.IsWork(k.File)).Select(k => new FoundFile(k.File, As(k.File)))]);
     }
 
-    public override async Task<ExistingFile?> Inspect(string pool, string name, CancellationToken token)
+    public override async Task<ExistingFile?> Inspect(string pool, string name, CancellationToken token, string? of = null)
     {
         Reach(pool);
         token.ThrowIfCancellationRequested();
@@ -24,12 +24,23 @@ public sealed partial class MemoryDriver
 
     public override async Task<VolumeOnDisk> Manage(Volume volume, string name, Work work)
     {
-        await Take(Reach(volume), VolumeFile(volume), name, volume.SizeGb, work, "manage");
+        const string verb = "manage";
+        if (volume.NameId is null) await Take(Reach(volume), VolumeFile(volume), name, volume.SizeGb, work, verb);
+        else
+        {
+            await work.StillHeld();
+            await Touch($"{verb}: take up");
+            Demand(Reach(volume), name, volume.SizeGb, verb);
+            Files[(Reach(volume), name)] = Files[(Reach(volume), name)] with { IsSeveral = false };
+        }
         return new(volume.Pool, "raw");
     }
 
-    public override Task GiveBack(Volume volume, string name, Work work) =>
-        GiveBack(Reach(volume), VolumeFile(volume), name, work, "give back");
+    public override async Task GiveBack(Volume volume, string name, Work work)
+    {
+        if (volume.NameId is null) await GiveBack(Reach(volume), VolumeFile(volume), name, work, "give back");
+        else if (Files.TryGetValue((Reach(volume), name), out var file)) Files[(Reach(volume), name)] = file with { IsSeveral = true };
+    }
 
     public override Task ManageSnapshot(Volume volume, Snapshot snapshot, string name, Work work) =>
         Take(Reach(volume), SnapshotFile(snapshot), name, snapshot.SizeGb, work, "manage snapshot");
@@ -41,7 +52,15 @@ public sealed partial class MemoryDriver
     {
         if (MemoryShares.IsWork(name) || Files.GetValueOrDefault((pool, name)) is not { } file) return null;
         var names = Files.Count(f => f.Key.Pool == pool && ReferenceEquals(f.Value, file));
-        return new(name, file.SizeGb, "raw", file.SizeGb == 0 ? "it is empty" : names > 1 ? "it has several names" : null, As(name));
+        return new(name, file.SizeGb, "raw", file.SizeGb == 0 ? "it is empty" : names > 1 ? "it has several names" : null, As(name),
+            FileId: file.IsSeveral ? As(name)?.Id : null);
+    }
+
+    void Demand(string pool, string name, int sizeGb, string verb)
+    {
+        var found = Look(pool, name) ?? throw new Fault.DriverFailed(verb, $"{name} is not in pool {pool}.").Thrown();
+        if (found.WhyNot is { } why) throw new Fault.DriverFailed(verb, $"{name}: {why}.").Thrown();
+        if (found.SizeGb != sizeGb) throw new Fault.DriverFailed(verb, $"{name} has changed meanwhile.").Thrown();
     }
 
     async Task Take(string pool, string file, string name, int sizeGb, Work work, string verb)
@@ -51,9 +70,7 @@ public sealed partial class MemoryDriver
         await Touch($"{verb}: name");
         if (!Files.ContainsKey((pool, file)))
         {
-            var found = Look(pool, name) ?? throw new Fault.DriverFailed(verb, $"{name} is not in pool {pool}.").Thrown();
-            if (found.WhyNot is { } why) throw new Fault.DriverFailed(verb, $"{name}: {why}.").Thrown();
-            if (found.SizeGb != sizeGb) throw new Fault.DriverFailed(verb, $"{name} has changed meanwhile.").Thrown();
+            Demand(pool, name, sizeGb, verb);
             Files.TryAdd((pool, file), Files[(pool, name)]);
         }
         await work.StillHeld();

@@ -64,7 +64,7 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 
     /// <summary>What somebody has put there himself and nobody has taken over.</summary>
     public IEnumerable<(string Pool, string File)> Others => files.Keys
-        .Where(k => !k.File.StartsWith("volume-", StringComparison.Ordinal) && !k.File.StartsWith("snapshot-", StringComparison.Ordinal));
+        .Where(k => files[k].IsSeveral || (!k.File.StartsWith("volume-", StringComparison.Ordinal) && !k.File.StartsWith("snapshot-", StringComparison.Ordinal)));
 
     string Leave(string pool, string name)
     {
@@ -73,12 +73,13 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     }
 
     IEnumerable<(string, string)> Published(string head) => files.Keys
-        .Where(k => k.File.StartsWith(head, StringComparison.Ordinal) && !IsWork(k.File)).Select(k => (k.Pool, k.File[head.Length..]));
+        .Where(k => k.File.StartsWith(head, StringComparison.Ordinal) && !IsWork(k.File) && !files[k].IsSeveral).Select(k => (k.Pool, k.File[head.Length..]));
 }
 
 /// <summary>A file of a memory backend.</summary>
 /// <param name="Content">What was written to it, from its beginning, a character a byte; empty: nothing yet.</param>
-public sealed record MemoryFile(int SizeGb, string Content = "")
+/// <param name="IsSeveral">It stands for several files of a volume that is not managed, which keep their names when it is.</param>
+public sealed record MemoryFile(int SizeGb, string Content = "", bool IsSeveral = false)
 {
     /// <summary>The content of a file that somebody may have written to while it was copied, or while it was replaced: no moment's.</summary>
     public const string Torn = "torn";
