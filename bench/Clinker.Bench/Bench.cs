@@ -1,4 +1,5 @@
 using System.Globalization;
+using Clinker.Tests.Outside;
 
 namespace Clinker.Bench;
 
@@ -28,6 +29,11 @@ sealed class Bench(string kind, Scale scale, string only)
             if (Asked("writes") || Asked("shows")) await Live();
             if (Asked("copies")) await WithData((site, daemon) => new Copies(site, daemon, report, scale));
             if (kind == "gluster" && Asked("instants")) await WithData((site, daemon) => new Instants(site, daemon, report, scale));
+            if (kind == "gluster" && Asked("images"))
+            {
+                await using var glance = new FakeGlance();
+                await WithData((site, daemon) => new Images(site, daemon, glance, report, scale), glance.Url);
+            }
             if (kind == "embedded")
             {
                 if (Asked("lists") || Asked("starts")) await Filled();
@@ -97,9 +103,9 @@ sealed class Bench(string kind, Scale scale, string only)
     }
 
     /// <summary>A daemon whose volumes hold data.</summary>
-    async Task WithData(Func<Site, Daemon, OfOneVolume> part)
+    async Task WithData(Func<Site, Daemon, OfOneVolume> part, Uri? glance = null)
     {
-        await using var site = kind == "gluster" ? await Site.Gluster() : Site.Embedded();
+        await using var site = kind == "gluster" ? await Site.Gluster(glance) : Site.Embedded();
         using var daemon = Daemon.Start(site);
         await part(site, daemon).Run();
         await daemon.Stop();

@@ -11,7 +11,7 @@ for (var i = 0; i < args.Length; i++)
         case "--out" when i + 1 < args.Length: output = args[++i]; break;
         case "--only" when i + 1 < args.Length: only = args[++i]; break;
         default:
-            Console.Error.WriteLine("bench/run [embedded|gluster|outage] [--quick] [--only PART,…] [--out FILE.tsv] [--as-is]\nParts: sizes idle writes shows starts lists copies instants tokens");
+            Console.Error.WriteLine("bench/run [embedded|gluster|outage] [--quick] [--only PART,…] [--out FILE.tsv] [--as-is]\nParts: sizes idle writes shows starts lists copies instants images tokens");
             return 2;
     }
 }

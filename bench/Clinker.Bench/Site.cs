@@ -49,7 +49,8 @@ sealed class Site : IAsyncDisposable
         return site;
     }
 
-    public static async Task<Site> Gluster()
+    /// <param name="glance">Where images are; null: nowhere.</param>
+    public static async Task<Site> Gluster(Uri? glance = null)
     {
         var site = new Site(Directory.CreateTempSubdirectory("clinker-bench-").FullName, gluster: true, configured: true);
         await site.Fixture("up");
@@ -68,6 +69,7 @@ sealed class Site : IAsyncDisposable
             max_over_subscription_ratio = 1000
             backup_driver = directory
             backup_posix_path = {site.State}/backups
+            {(glance is null ? "" : $"glance_api_servers = {glance}")}
 
             """);
         return site;

@@ -1,0 +1,41 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Clinker.Tests.Outside;
+
+namespace Clinker.Bench;
+
+/// <summary>
+/// Volumes with an image in them: the first, into which its bytes go, against dd, which writes as much to the same directory and makes it
+/// durable; and further ones, which stand on what the first has filled. Glance is a small one in this process, so it costs the same cores.
+/// </summary>
+sealed class Images(Site site, Daemon daemon, FakeGlance glance, Report report, Scale scale) : OfOneVolume(site, daemon)
+{
+    public override async Task Run()
+    {
+        using var client = new Client(Daemon.Port);
+        var probe = Path.Combine(Path.GetDirectoryName(FileOf(Made(client, "/volumes", """{"volume": {"size": 1}}""")))!, "probe");
+        var (data, first, second) = (Path.Combine(Site.State, "data"), new List<double>(), new List<double>());
+        for (var round = 0; round < scale.Rounds; round++)
+        {
+            var bytes = RandomNumberGenerator.GetBytes(DataMb << 20);
+            await File.WriteAllBytesAsync(data, bytes);
+            var began = Stopwatch.GetTimestamp();
+            await Dd(data, probe);
+            var dd = Stopwatch.GetElapsedTime(began);
+            File.Delete(probe);
+            var image = glance.Give(bytes);
+            first.Add(dd.TotalMilliseconds / Timed(client, image));
+            for (var more = 0; more < 5; more++) second.Add(Timed(client, image));
+            glance.Data.Clear();
+        }
+        report.Add("first volume with a raw image, to dd", "", first, Bar.Least(0.6));
+        report.Add("further volume with that image: p50", "ms", [.. second.Chunk(5).Select(c => Statistics.Percentile(c, 50))], Bar.AtMost(100));
+    }
+
+    double Timed(Client client, string image)
+    {
+        var began = Stopwatch.GetTimestamp();
+        Made(client, "/volumes", $$"""{"volume": {"size": 1, "imageRef": "{{image}}"} }""");
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+    }
+}
