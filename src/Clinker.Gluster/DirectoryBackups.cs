@@ -1,6 +1,7 @@
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
+using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using static Clinker.Gluster.Native.Libc;
 
@@ -12,17 +13,58 @@ namespace Clinker.Gluster;
 /// Removing a backup or taking it over takes the files under work too: what a late worker would still publish is gone. What Cinder's own
 /// drivers kept there is read and removed by its names, one directory after the other, and no link is followed.
 /// </summary>
-/// <param name="path">Absolute. Made at first where it is missing; later, another directory in its place is not written to.</param>
-public sealed class DirectoryBackups(string path, TimeProvider time) : BackupStore
+public sealed class DirectoryBackups : BackupStore
 {
+    const string Backend = "of the backups";
     const int Threads = 8;
     const uint OwnerOnly = 0x180, OwnerOnlyDirectory = 0x1c0; // 0600, 0700
     static readonly TimeSpan ActDeadline = TimeSpan.FromSeconds(60);
     static readonly TimeSpan ProbeDeadline = TimeSpan.FromSeconds(5);
 
-    readonly DirectoryPlace directory = new("backups", path, new Lane($"backups {path}", Threads, time), ActDeadline);
+    readonly Place directory;
 
-    public override string Service => "cinder.backup.drivers.posix.PosixBackupDriver";
+    /// <param name="path">Absolute. Made at first where it is missing; later, another directory in its place is not written to.</param>
+    public DirectoryBackups(string path, TimeProvider time)
+        : this(new DirectoryPlace(path, path, new Lane($"backups {path}", Threads, time), ActDeadline), "cinder.backup.drivers.posix.PosixBackupDriver")
+    {
+    }
+
+    DirectoryBackups(Place directory, string service) => (this.directory, Service) = (directory, service);
+
+    /// <summary>Backups on a share of their own, which is mounted and kept so as those of volumes are.</summary>
+    /// <param name="share">As in a shares file: <c>HOST:VOLUME</c>, and mount options behind it.</param>
+    /// <param name="mountPointBase">The directory that holds the mount point, which is called by the MD5 of the share.</param>
+    /// <param name="clientLogs">The directory that the client writes its log to.</param>
+    /// <exception cref="FaultException">Misconfigured.</exception>
+    public static async Task<DirectoryBackups> OnShare(
+        string share, string mountPointBase, string clientLogs, string container, BackupCompression compression, TimeProvider time, ILogger log)
+    {
+        if (Read(share) is not ({ } known, _)) throw new Fault.Misconfigured($"glusterfs_backup_share: {Read(share).Why}.").Thrown();
+        string mounts;
+        try
+        {
+            await Mounts.Blocking(() => System.IO.Directory.CreateDirectory(mountPointBase));
+            mounts = await Mounts.Resolved(mountPointBase);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            throw new Fault.Misconfigured($"glusterfs_backup_mount_point {mountPointBase} can't be made ({e.Message}).").Thrown();
+        }
+        var options = new GlusterOptions { MountPointBase = mounts, ClientLogDirectory = clientLogs, ActDeadline = ActDeadline, ThreadsPerPool = Threads };
+        return new(new GlusterShare(known, Layout.MountPoint(mounts, known.Text), Backend, options, time, log), "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver")
+        {
+            Container = container,
+            Compression = compression,
+        };
+    }
+
+    /// <summary>Why backups can't be kept on what is written so; null: they can.</summary>
+    public static string? WhyNoShare(string share) => Read(share).Why;
+
+    static (Share? Share, string? Why) Read(string share) => share.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is [var address, .. var words]
+        ? SharesFile.Read(address, words) : (null, "it names no share");
+
+    public override string Service { get; }
 
     public override async Task<string?> Report(CancellationToken token)
     {
@@ -196,9 +238,13 @@ public sealed class DirectoryBackups(string path, TimeProvider time) : BackupSto
                 return await act();
             }
         }
-        catch (VanishedException e) { throw new Fault.BackendDown("of the backups", e.Message).Thrown(e); }
-        catch (TimeoutException e) { throw new Fault.BackendDown("of the backups", $"{path} does not answer: {e.Message}.").Thrown(e); }
-        catch (ErrnoException e) { throw StorageFaults.From(e, "of the backups", path, verb).Thrown(e); }
+        catch (VanishedException e) { throw new Fault.BackendDown(Backend, e.Message).Thrown(e); }
+        catch (TimeoutException e) { throw new Fault.BackendDown(Backend, $"{directory.Name} does not answer: {e.Message}.").Thrown(e); }
+        catch (ErrnoException e)
+        {
+            if (StorageFaults.Lost(e.Errno)) directory.Doubt();
+            throw StorageFaults.From(e, Backend, directory.Name, verb).Thrown(e);
+        }
     }
 
     public override async ValueTask DisposeAsync()

@@ -103,9 +103,13 @@ static partial class Composition
         if (settings.Roles.HasFlag(Roles.Volume))
             foreach (var scratch in (string[])[settings.Images.Conversion.Directory, Path.GetTempPath()])
                 if (Scratch.Sweep(scratch) is > 0 and var swept) Log.Swept(log, swept, scratch);
-        await using var backups = settings.Backups is { } kept
-            ? new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compression = kept.Compression }
-            : null;
+        await using var backups = settings.Backups switch
+        {
+            null => null,
+            { Share: { } share } on => await DirectoryBackups.OnShare(share, on.Path, settings.Logs.Directory ?? settings.StatePath, on.Container, on.Compression, time,
+                logs.CreateLogger<DirectoryBackups>()),
+            var kept => new DirectoryBackups(kept.Path, time) { Container = kept.Container, Compression = kept.Compression },
+        };
         using var audit = settings.Audit is { } written ? new AuditLog(written.File, time, meter, logs.CreateLogger(typeof(AuditLog).FullName!)) : null;
         var means = new Means(db, drivers, Scheduling(settings), Lease)
         {

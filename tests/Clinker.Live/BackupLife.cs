@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Clinker.Live;
 
-/// <summary>Backups by the published daemon: volumes on a real GlusterFS, backups on a mount of it too.</summary>
+/// <summary>Backups by the published daemon: volumes on a real GlusterFS, backups on a share of their own, or in a directory on theirs.</summary>
 public sealed class BackupLife(ITestOutputHelper output)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
@@ -20,8 +20,11 @@ public sealed class BackupLife(ITestOutputHelper output)
     public async Task What_was_lost_comes_back_byte_for_byte()
     {
         await using var site = await Site.Up();
-        var folder = Path.Combine(site.Mount, "backups");
-        await File.AppendAllTextAsync(site.Config, $"backup_driver = directory\nbackup_posix_path = {folder}\n");
+        await site.Gluster("add", "backups");
+        var (share, mounts) = ($"{site.Node}:backups", Path.Combine(site.Folder, "volumes")); // whose mounts the site takes away at its end
+        await File.AppendAllTextAsync(site.Config,
+            $"backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\nglusterfs_backup_share = {share}\nglusterfs_backup_mount_point = {mounts}\n");
+        var folder = Path.Combine(site.MountOf(share), "backups");
         await using var daemon = site.Daemon();
         await daemon.Start();
         var clock = Stopwatch.StartNew();

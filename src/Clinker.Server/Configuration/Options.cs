@@ -317,7 +317,14 @@ static class Options
         + "other removes what is not wanted any more. Cinder's default is Swift.", defaultMeans: "none: there are no backups");
 
     public static readonly Option<string> BackupPath = Add(Default, "backup_posix_path", Kinds.FullPath, "$state_path/backup",
-        "The directory that backups lie in; on several hosts the same one, mounted on each (a share of its own, not one of volumes).");
+        "The directory that backups lie in, where they are in one; on several hosts the same one, mounted on each (a share of its own, not one of volumes).");
+
+    public static readonly Option<string> BackupShare = Add(Default, "glusterfs_backup_share", BackupShares, null,
+        "For backups on GlusterFS: the share that they lie on, HOST:VOLUME, and mount options behind it (-o …); one of its own, not one of volumes.",
+        defaultMeans: "none");
+
+    public static readonly Option<string> BackupMountPoint = Add(Default, "glusterfs_backup_mount_point", Kinds.FullPath, "$state_path/backup_mount",
+        "Where that share is mounted, in a directory named by the MD5 of it.");
 
     public static readonly Option<string> BackupContainer = Add(Default, "backup_container", ContainerName, "backups",
         "The directory below that for backups which name no container of their own.");
@@ -445,13 +452,19 @@ static class Options
     static Kind<string> BelowEtc => new("an absolute path, or a name in /etc/cinder", (string text, out string value) =>
         (value = Path.Combine("/etc/cinder", text)).Contains('\0', StringComparison.Ordinal) || text.Length == 0 ? "" : null);
 
-    static Kind<string> BackupDrivers => new("cinder.backup.drivers.posix.PosixBackupDriver, directory", (string text, out string value) =>
+    /// <summary>Cinder's name of the driver that keeps backups on GlusterFS, and the older one.</summary>
+    public static bool IsOnShare(string backupDriver) => backupDriver is "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver" or "cinder.backup.drivers.glusterfs" or "gluster";
+
+    static Kind<string> BackupShares => new("HOST:VOLUME", (string text, out string value) => Gluster.DirectoryBackups.WhyNoShare(value = text));
+
+    static Kind<string> BackupDrivers => new("cinder.backup.drivers.glusterfs.GlusterfsBackupDriver, cinder.backup.drivers.posix.PosixBackupDriver, gluster, directory", (string text, out string value) =>
     {
         value = text;
         return text switch
         {
             "directory" or "clinker.directory" or "cinder.backup.drivers.posix.PosixBackupDriver" or "cinder.backup.drivers.posix" => null,
-            "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver" or "cinder.backup.drivers.nfs.NFSBackupDriver" =>
+            _ when IsOnShare(text) => null,
+            "cinder.backup.drivers.nfs.NFSBackupDriver" =>
                 "mount the share, say where with backup_posix_path, and write directory",
             _ => "",
         };

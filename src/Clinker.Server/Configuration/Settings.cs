@@ -146,10 +146,14 @@ abstract record BackendSettings(string Name, string Host)
 }
 
 /// <summary>Where backups are kept.</summary>
-/// <param name="Path">A directory, as an absolute path.</param>
+/// <param name="Path">A directory, as an absolute path: the one that they lie in, or where their share is mounted.</param>
 /// <param name="Container">What is in it for those that name none.</param>
 /// <param name="Compression">Of objects.</param>
-sealed record BackupSettings(string Path, string Container, Drivers.BackupCompression Compression);
+sealed record BackupSettings(string Path, string Container, Drivers.BackupCompression Compression)
+{
+    /// <summary>The Gluster share that they lie on; null: they lie in the directory.</summary>
+    public string? Share { get; init; }
+}
 
 /// <summary>What came of the command line and the files.</summary>
 abstract record Start

@@ -23,8 +23,12 @@ public sealed class SettingsTests
             Given.Of(Start + "backup_driver = cinder.backup.drivers.posix.PosixBackupDriver\n").Backups);
         Assert.Equal(new BackupSettings("/b", "c", Clinker.Drivers.BackupCompression.None),
             Given.Of(Start + "backup_driver = directory\nbackup_posix_path = /b/\nbackup_container = c\nbackup_compression_algorithm = none\n").Backups);
-        Assert.Contains("mount the share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\n")), StringComparison.Ordinal);
-        Assert.Contains("accepted: cinder.backup.drivers.posix", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Equal(new BackupSettings("/s/backup_mount", "backups", Clinker.Drivers.BackupCompression.Zlib) { Share = "gfs1:backups -o log-level=WARNING" },
+            Given.Of(Start + "backup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\nglusterfs_backup_share = gfs1:backups -o log-level=WARNING\n").Backups);
+        Assert.Contains("need a share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.glusterfs\n")), StringComparison.Ordinal);
+        Assert.Contains("begins with a dash", Assert.Single(Given.Wrong(Start + "backup_driver = gluster\nglusterfs_backup_share = -o:x\n")), StringComparison.Ordinal);
+        Assert.Contains("mount the share", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.nfs.NFSBackupDriver\n")), StringComparison.Ordinal);
+        Assert.Contains("accepted: cinder.backup.drivers.glusterfs", Assert.Single(Given.Wrong(Start + "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")), StringComparison.Ordinal);
         Assert.Contains("accepted: letters", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_container = a/b\n")), StringComparison.Ordinal);
         Assert.Contains("accepted: zlib, zstd, none", Assert.Single(Given.Wrong(Start + "backup_driver = directory\nbackup_compression_algorithm = bzip2\n")), StringComparison.Ordinal);
         using var given = new Given();
