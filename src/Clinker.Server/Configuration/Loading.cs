@@ -172,13 +172,13 @@ static class Loading
     {
         var (driver, path, container, compression) = (from.Get(Options.BackupDriver), from.Get(Options.BackupPath),
             from.Get(Options.BackupContainer), from.Get(Options.BackupCompression));
+        var (share, mounts) = (from.Get(Options.BackupShare), from.Get(Options.BackupMountPoint));
         if (line.Roles == Roles.Backup && !from.IsSet(Options.BackupDriver))
             from.Wrong(Options.BackupDriver, null, "the role backup needs to know where backups are kept");
         if (driver is null || (line.Roles & (Roles.Volume | Roles.Backup)) == 0) return null;
         if (!Options.IsOnShare(driver)) return new(path!, container!, compression);
-        var share = from.Get(Options.BackupShare);
         if (!from.IsSet(Options.BackupShare)) from.Wrong(Options.BackupShare, null, "backups on GlusterFS need a share: HOST:VOLUME");
-        return new(from.Get(Options.BackupMountPoint)!, container!, compression) { Share = share };
+        return new(mounts!, container!, compression) { Share = share };
     }
 
     static string Users(Reading from, string file, IPAddress listen)
