@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -12,7 +13,8 @@ internal readonly record struct DiskFile(string Name, VolumeFormat Format);
 /// <param name="Bytes">The size of the disk that is seen from here.</param>
 /// <param name="Links">How many names it has: every clone gives the file that it stands on a name of its own.</param>
 /// <param name="IsEmpty">An image to which nothing was written.</param>
-internal sealed record Level(DiskFile File, long Bytes, uint Links, bool IsEmpty)
+/// <param name="IsClear">Whoever opens it, knowing nothing else, finds the file under it and how to read it: by its bare name, and its format.</param>
+internal sealed record Level(DiskFile File, long Bytes, uint Links, bool IsEmpty, bool IsClear = true)
 {
     public string Name => File.Name;
 }
@@ -33,11 +35,13 @@ internal sealed record Going(IReadOnlyList<string> Names, DiskFile? Under, strin
 ///  - Every image names the file under it by a name that no other file uses. So a file's names are counted (st_nlink) to know who stands on
 ///    it: its volume by one, each clone by a further one (<c>volume-CLONE.SOURCE</c>). The last one that goes takes it along.
 ///  - A file under another is never written to, but when it has one name only and the one above it is being put into it.
+///  - The file that a volume begins with, and its own (<c>volume-ID</c>), stand on a name of that volume's. Only one that a clone has a name for
+///    may stand on another's.
 ///  - Of a volume's own names the lowest is <c>volume-ID</c>, or for a clone the name that it gave its source's file.
 ///
 /// All blocks: lane threads only.
 /// </summary>
-internal static class Chain
+internal static partial class Chain
 {
     /// <summary>Longer ones are broken: QEMU itself refuses them.</summary>
     public const int Most = 200;
@@ -66,7 +70,7 @@ internal static class Chain
     {
         if (!info.Snapshots.TryGetValue(snapshot.Id, out var overlay)) return null;
         using var file = Open(dir, overlay, verb);
-        return Under(layout, snapshot with { Id = snapshot.VolumeId! }, overlay, Header(file, overlay, verb), verb)
+        return Under(layout, snapshot with { Id = snapshot.VolumeId! }, overlay, Header(file, overlay, verb), verb, isTop: true)
             ?? throw new Fault.DriverFailed(verb, $"{overlay} stands on nothing, and so the snapshot is lost.").Thrown();
     }
 
@@ -88,8 +92,9 @@ internal static class Chain
                 return levels;
             }
             var header = Header(file, at.Name, verb);
-            next = Under(layout, spec, at.Name, header, verb);
-            levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty));
+            next = Under(layout, spec, at.Name, header, verb, isTop: levels.Count == 0);
+            levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty,
+                next is null || (header.Backing == next.Value.Name && header.BackingFormat is not null)));
         }
         return levels;
     }
@@ -111,7 +116,8 @@ internal static class Chain
     }
 
     /// <summary>Which names go with one: its own and, as long as each file has no other name, those of the files under it.</summary>
-    public static Going Going(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb)
+    /// <param name="isTop">Whether the volume begins with it.</param>
+    public static Going Going(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb, bool isTop = false)
     {
         var names = new List<string>();
         for (DiskFile? next = from; next is { } at && names.Count < Most;)
@@ -129,7 +135,8 @@ internal static class Chain
             {
                 using var file = Libc.OpenAt(dir, at.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
                 Libc.Sync(file);
-                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(VolumeFiles.Bytes(file)) is { } header ? Under(layout, spec, at.Name, header, verb) : null);
+                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(VolumeFiles.Bytes(file)) is { } header
+                    ? Under(layout, spec, at.Name, header, verb, isTop && at == from) : null);
             }
             catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
         }
@@ -181,13 +188,6 @@ internal static class Chain
         catch (InvalidDataException e) { throw new Fault.DriverFailed(verb, $"{name} {e.Message}.").Thrown(e); }
     }
 
-    /// <summary>Whether an image names the file under it by its name alone, and says what format that has.</summary>
-    public static bool IsPlain(SafeFileHandle dir, Level image, Level under, string verb)
-    {
-        using var file = Open(dir, image.Name, verb);
-        return Header(file, image.Name, verb) is { BackingFormat: not null } header && header.Backing == under.Name;
-    }
-
     static Qcow2Header Header(SafeFileHandle file, string name, string verb)
     {
         var header = Qcow2Header.Read(VolumeFiles.Bytes(file)) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");
@@ -197,13 +197,17 @@ internal static class Chain
 
     /// <summary>
     /// The file under an image. A name is only ever followed within the directory, and only if it is one that we or Cinder's driver give: what
-    /// is written in an image is not to lead anywhere else (CVE-2014-3641).
+    /// is written in an image is not to lead anywhere else (CVE-2014-3641), nor to another volume: whoever breaks out of a virtual machine may
+    /// write to the file that it has open, and its header is there.
     /// </summary>
-    public static DiskFile? Under(Layout layout, VolumeSpec spec, string name, Qcow2Header header, string verb)
+    /// <param name="isTop">Whether it is one that its volume made to write to.</param>
+    public static DiskFile? Under(Layout layout, VolumeSpec spec, string name, Qcow2Header header, string verb, bool isTop)
     {
         if (header.Backing is not { } backing) return null;
-        backing = backing[(backing.LastIndexOf('/') + 1)..]; // Cinder's first ones had the whole path of their mount
-        if (layout.Parse(backing) is not { Kind: FileKind.Volume or FileKind.Overlay }) throw Refused(verb, name, $"names '{header.Backing}' as the file under it, which is none of ours");
+        if (OnMount().Match(backing) is { Success: true, Length: var path }) backing = backing[path..]; // Cinder's first ones had the whole path
+        if (layout.Parse(backing) is not { Kind: FileKind.Volume or FileKind.Overlay } under) throw Refused(verb, name, $"names '{header.Backing}' as the file under it, which is none of ours");
+        if (layout.Parse(name) is var of && under.Id != of?.Id && (isTop || of?.Kind == FileKind.Volume))
+            throw Refused(verb, name, $"names {backing} as the file under it, which is another volume's");
         return header.BackingFormat switch
         {
             "raw" => new(backing, VolumeFormat.Raw),
@@ -212,6 +216,10 @@ internal static class Chain
             _ => throw Refused(verb, name, $"says that the file under it is of the format '{header.BackingFormat}'"),
         };
     }
+
+    /// <summary>The directory of a share's mount: its name is a hash.</summary>
+    [GeneratedRegex("^/([^/]+/)*[0-9a-f]{32}/(?=[^/]+$)", RegexOptions.CultureInvariant)]
+    private static partial Regex OnMount();
 
     static FaultException Refused(string verb, string name, string why) => new Fault.DriverFailed(verb, $"{name} {why}.").Thrown();
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -228,7 +229,7 @@ public abstract partial class FileDriver
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
-            if (isData) await Commit(on, upper, work);
+            if (isData) await Commit(on, [.. levels.Skip(i)], work);
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
             else await Note(info with { Active = lower.Name, Going = upper.Name });
             await work.StillHeld();
@@ -254,13 +255,14 @@ public abstract partial class FileDriver
     /// Writes what is in an image into the file under it: by qemu-img on the share, which locks both against every other program of QEMU, and
     /// which is killed when the lease is lost. Cut anywhere the image still covers what was written under it, and it may be repeated.
     /// </summary>
-    async Task Commit(Errand on, Level upper, Work work)
+    /// <param name="levels">From it on downwards.</param>
+    async Task Commit(Errand on, IReadOnlyList<Level> levels, Work work)
     {
         using var dir = await Act(on, _ => on.Place.Open());
-        var held = await Act(on, _ => { using var file = Chain.Open(dir, upper.Name, on.Verb); return Libc.Facts(file).AllocatedBytes; });
+        var held = await Act(on, _ => { using var file = Chain.Open(dir, levels[0].Name, on.Verb); return Libc.Facts(file).AllocatedBytes; });
         await work.StillHeld();
-        await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", PathOf(dir, upper.Name)],
-            on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token);
+        await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
+            on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token, onPool: true);
     }
 
     /// <summary>Has an image stand on another file, which has the same content as the one that it stood on.</summary>
@@ -269,8 +271,32 @@ public abstract partial class FileDriver
         using var dir = await Act(on, _ => on.Place.Open());
         await work.StillHeld();
         await QemuImg(on, ["rebase", "-u", "-f", "qcow2", "-b", under.Name, "-F", Words(under.File.Format), PathOf(dir, image.Name)],
-            on.Deadline, "name the file under an image", on.Token);
+            on.Deadline, "name the file under an image", on.Token, onPool: true);
         await Act(on, _ => { using var file = Chain.Open(dir, image.Name, on.Verb); Libc.Sync(file); return true; });
+    }
+
+    /// <summary>Names an image to a program of QEMU, and with it all files under it: it does not follow what is written in them then.</summary>
+    /// <param name="files">The topmost first.</param>
+    static string Whole(SafeFileHandle dir, IReadOnlyList<DiskFile> files)
+    {
+        return "json:" + Json(to => Members(to, 0));
+
+        void Members(Utf8JsonWriter to, int i)
+        {
+            to.WriteString("driver", Words(files[i].Format));
+            to.WriteStartObject("file");
+            to.WriteString("driver", "file");
+            to.WriteString("filename", PathOf(dir, files[i].Name));
+            to.WriteEndObject();
+            if (files[i].Format == VolumeFormat.Raw) return;
+            if (i + 1 == files.Count) to.WriteNull("backing");
+            else
+            {
+                to.WriteStartObject("backing");
+                Members(to, i + 1);
+                to.WriteEndObject();
+            }
+        }
     }
 
     static string PathOf(SafeFileHandle dir, string name) => $"/proc/{Environment.ProcessId}/fd/{dir.DangerousGetHandle()}/{name}";
@@ -292,7 +318,7 @@ public abstract partial class FileDriver
             if (info.Snapshots.Count > 0)
                 throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
             if (info is { Kept: { } kept, Active: not null } && !VolumeFiles.Has(dir, kept)) info = info with { Kept = null }; // whose it became is gone too
-            return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb));
+            return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb, isTop: true));
         });
         if (info.Kept is null && going.Kept is { } kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
         var stays = await Act(on, _ =>

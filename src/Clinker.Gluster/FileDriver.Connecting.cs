@@ -25,6 +25,10 @@ public abstract partial class FileDriver
         var now = await SourceOf(volume, Verb, work);
         if (now.Levels[0].Bytes > now.Spec.Bytes)
             throw new Fault.DriverFailed(Verb, $"{now.Top.Name} is a disk of {now.Levels[0].Bytes} bytes, more than the {now.Spec.Bytes} of the volume: extend the volume.").Thrown();
+        for (var i = 0; i + 1 < now.Levels.Count; i++)
+            if (!now.Levels[i].IsClear)
+                throw new Fault.DriverFailed(Verb, $"{now.Levels[i].Name} does not say the bare name and the format of the file under it, and a host would follow what it says: "
+                    + $"qemu-img rebase -u -f qcow2 -b {now.Levels[i + 1].Name} -F {Words(now.Levels[i + 1].File.Format)} {now.Levels[i].Name}").Thrown();
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }
 

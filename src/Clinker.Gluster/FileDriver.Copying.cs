@@ -54,11 +54,13 @@ public abstract partial class FileDriver
         public long Bytes => Levels[0].Bytes;
     }
 
+    /// <summary>Before anything is done: what can't be understood is no reason to take anything back, which would need to understand it too.</summary>
     async Task<Source> SourceOf(Volume volume, string verb, Work work) =>
-        await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), verb, work);
+        await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Recorded(volume, work), MayBeWritten(volume), verb, work));
 
+    /// <inheritdoc cref="SourceOf(Volume, string, Work)"/>
     async Task<Source> SourceOf(Volume origin, Snapshot snapshot, string verb, Work work) =>
-        await Found(await Untouched(origin.Pool, origin.ProviderLocation, work), SpecOf(origin, snapshot, work), attached: false, verb, work);
+        await Untouched(async () => await Found(await PlaceOf(origin.Pool, origin.ProviderLocation, work.Token), SpecOf(origin, snapshot, work), attached: false, verb, work));
 
     async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work, bool fresh = false) =>
         await Act(new(place, verb, options.ActDeadline, work.Token), _ =>
@@ -124,7 +126,7 @@ public abstract partial class FileDriver
         async Task Go(SafeFileHandle dir)
         {
             if (!reflink) await CopyPieces(from, on, dir, spec);
-            if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false }) await Resize(on, dir, layout.Work(spec), spec);
+            if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false }) await Resize(on, dir, [new(layout.Work(spec), spec.Format)], spec);
         }
     }
 

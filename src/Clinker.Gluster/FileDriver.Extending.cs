@@ -21,7 +21,7 @@ public abstract partial class FileDriver
         await work.StillHeld();
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? sizeGb : 0), work.Token);
         using var dir = await Act(on, _ => place.Open());
-        if (top.Format == VolumeFormat.Qcow2) await Resize(on, dir, top.Name, spec);
+        if (top.Format == VolumeFormat.Qcow2) await Resize(on, dir, [.. now.Levels.Select(l => l.File)], spec);
         else if (!await Act(on, _ => Grown()))
             while (await Size() < spec.Bytes) await Act(on, _ => Appended());
         await Act(on, _ =>
@@ -71,18 +71,18 @@ public abstract partial class FileDriver
     /// touches a pool (docs/adr/0006): it locks the image against every other, refuses to make it smaller, and keeps it whole
     /// wherever it is cut. When only the waiting for it ends, it is left to end by itself.
     /// </summary>
-    async Task Resize(Errand on, SafeFileHandle dir, string name, VolumeSpec spec)
+    async Task Resize(Errand on, SafeFileHandle dir, IReadOnlyList<DiskFile> files, VolumeSpec spec)
     {
         var large = await Act(on, _ =>
         {
             on.Place.Prove(dir);
-            using var image = Libc.OpenAt(dir, name, Libc.O_RDONLY | Libc.O_NONBLOCK);
+            using var image = Libc.OpenAt(dir, files[0].Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
             return Qcow2Header.Read(VolumeFiles.Bytes(image))?.Bytes >= spec.Bytes;
         });
         if (large) return;
         List<string> arguments = ["resize", "-q", "-f", "qcow2"];
         if (spec.Provisioning == Provisioning.Thick) arguments.Add("--preallocation=falloc");
-        await QemuImg(on, [.. arguments, PathOf(dir, name), Number(spec.Bytes)],
-            on.Deadline, "grow the image", CancellationToken.None);
+        await QemuImg(on, [.. arguments, Whole(dir, files), Number(spec.Bytes)],
+            on.Deadline, "grow the image", CancellationToken.None, onPool: true);
     }
 }

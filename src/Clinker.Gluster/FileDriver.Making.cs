@@ -101,7 +101,8 @@ public abstract partial class FileDriver
 
     /// <param name="what">For the words of a fault: "qemu-img could not …".</param>
     /// <param name="kill">Ends the program; the deadline does in any case.</param>
-    async Task QemuImg(Errand on, IReadOnlyList<string> arguments, TimeSpan deadline, string what, CancellationToken kill)
+    /// <param name="onPool">Whether it works on files of the pool, so that storage is to blame for what storage says.</param>
+    async Task QemuImg(Errand on, IReadOnlyList<string> arguments, TimeSpan deadline, string what, CancellationToken kill, bool onPool = false)
     {
         try
         {
@@ -111,7 +112,8 @@ public abstract partial class FileDriver
             // QEMU locks what it has open, across hosts: most likely the one of a lease before this, which ends by itself.
             if (result.Error.Contains(" lock", StringComparison.Ordinal))
                 throw new Fault.BackendDown(backend, $"qemu-img could not {what}: another program has the image open.").Thrown();
-            throw new Fault.DriverFailed(on.Verb, $"qemu-img could not {what}; the log has its words.").Thrown();
+            throw ((onPool ? StorageFaults.From(result.Error, backend, on.Place.Name) : null)
+                ?? new Fault.DriverFailed(on.Verb, $"qemu-img could not {what}; the log has its words.")).Thrown();
         }
         catch (Win32Exception e)
         {

@@ -58,8 +58,8 @@ public abstract partial class FileDriver
     }
 
     /// <summary>
-    /// Ensures that several files can be worked on as ours are: each image names the file under it plainly, and its format, which Cinder's
-    /// first ones did not, and no snapshot is noted that Cinder's driver took for a clone and forgot. They keep their names.
+    /// Ensures that several files can be worked on as ours are: each image names the file under it clearly, which Cinder's first ones did
+    /// not, and no snapshot is noted that Cinder's driver took for a clone and forgot. They keep their names.
     /// </summary>
     async Task TakeUp(Errand on, VolumeSpec volume, string name, Work work)
     {
@@ -71,10 +71,7 @@ public abstract partial class FileDriver
             return (info, Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb));
         });
         for (var i = levels.Count - 2; i >= 0; i--)
-        {
-            var (image, under) = (levels[i], levels[i + 1]);
-            if (!await Act(on, _ => { using var dir = on.Place.Open(); return Chain.IsPlain(dir, image, under, on.Verb); })) await Rebase(on, image, under, work);
-        }
+            if (!levels[i].IsClear) await Rebase(on, levels[i], levels[i + 1], work);
         await work.StillHeld();
         await Act(on, _ =>
         {

@@ -98,6 +98,12 @@ public abstract partial class FileDriver : Driver
         catch (FaultException e) when (e.Fault.Transient) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
     }
 
+    static async Task<T> Untouched<T>(Func<Task<T>> look)
+    {
+        try { return await look(); }
+        catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
+    }
+
     VolumeSpec Spec(Volume volume, Work work) => new(
         volume.FileId, volume.SizeGb * (long)Gib, options.Format, options.Provisioning, options.Mode, work.Generation);
 

@@ -81,9 +81,6 @@ internal static class OthersFiles
             if (key is null && info.Active is null && (info.Kept is not null || name != layout.Volume(id))) return null; // for those who stand on it, or nobody's
             var spec = new VolumeSpec(id, 0, FirstFormat(dir, layout, id), Provisioning.Thin, 0, 0);
             var levels = Chain.Walk(dir, layout, spec, Chain.Top(layout, info, spec, verb), verb);
-            for (var i = 0; i + 1 < levels.Count; i++)
-                if (levels[i].Name == layout.Volume(id) && layout.Parse(levels[i + 1].Name)!.Value.Id != id)
-                    return found with { WhyNot = $"{levels[i].Name} stands on {levels[i + 1].Name}, which is another volume's" }; // a guest may have written that there
             // Where the first file is gone, the lowest that there is stands for all.
             var all = Has(dir, layout.Volume(id)) ? layout.Volume(id) : levels.FindLast(l => layout.Parse(l.Name)!.Value.Id == id)!.Name;
             if (key is null)

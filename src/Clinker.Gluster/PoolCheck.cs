@@ -190,7 +190,7 @@ internal sealed class PoolCheck
                 Tell(Flaw.Padding, Gravity.Note, NameOf(seen), about,
                     $"has {seen.Facts.Size} bytes, and not whole clusters: gluster:// can't open it",
                     "a repair makes it longer", canRepair: true, ids: [spec.Id, seen.Of.Id]);
-            try { next = Chain.Under(layout, spec, at.Name, header, Verb); }
+            try { next = Chain.Under(layout, spec, at.Name, header, Verb, isTop: levels.Count == 1 && !quiet); }
             catch (FaultException e) when (e.Fault is Fault.DriverFailed refused)
             {
                 Broken(seen, Flaw.Chain, refused.Why[(at.Name.Length + 1)..].TrimEnd('.'));

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
 using static Clinker.Gluster.Native.Errno;
@@ -26,6 +27,16 @@ internal static class StorageFaults
         ENOENT or ENOTDIR => new Fault.BackendDown(backend, $"{pool} changed under the act ({e.Message})."),
         _ => new Fault.DriverFailed(verb, $"{pool} answered {e.Message}."),
     };
+
+    /// <summary>
+    /// What a tool says that worked on the pool, if storage is to blame: no room, or trouble that may pass. Null: it is something else.
+    /// </summary>
+    public static Fault? From(string words, string backend, string pool)
+    {
+        foreach (var errno in (int[])[ENOSPC, EDQUOT, ENOTCONN, EIO, ESTALE, ETIMEDOUT, EROFS, EBADF, EBADFD])
+            if (words.Contains(Marshal.GetPInvokeErrorMessage(errno), StringComparison.Ordinal)) return From(new ErrnoException(errno, "qemu-img"), backend, pool, "");
+        return null;
+    }
 
     /// <summary>Whether the mount itself may be gone: it is looked at before the next act.</summary>
     public static bool Lost(int errno) => errno is ENOTCONN or ENODEV or ENXIO or ESHUTDOWN or ECONNABORTED or ECONNRESET

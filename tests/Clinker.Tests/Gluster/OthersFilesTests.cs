@@ -116,8 +116,8 @@ public sealed class OthersFilesTests : IAsyncDisposable
     /// nothing. Then it is not managed.
     /// </summary>
     [Theory]
-    [InlineData("{}", $"volume-{Other}", $"volume-{Id} stands on volume-{Other}, which is another volume's")]
-    [InlineData("{}", $"/srv/volume-{Other}", $"volume-{Id} stands on volume-{Other}, which is another volume's")]
+    [InlineData("{}", $"volume-{Other}", $"volume-{Id} names volume-{Other} as the file under it, which is another volume's")]
+    [InlineData("{}", $"/srv/volume-{Other}", $"volume-{Id} names '/srv/volume-{Other}' as the file under it, which is none of ours")]
     [InlineData("{}", "/etc/passwd", $"volume-{Id} names '/etc/passwd' as the file under it, which is none of ours")]
     [InlineData("{}", $"volume-{Id}", $"volume-{Id} stands on itself")]
     [InlineData($$"""{"active": "volume-{{Other}}"}""", null, $"volume-{Id}.info names 'volume-{Other}' for active, which is no file of the volume's")]

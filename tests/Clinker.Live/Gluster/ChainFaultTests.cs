@@ -1,0 +1,278 @@
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Xunit;
+
+namespace Clinker.Live.Gluster;
+
+/// <summary>
+/// Storage that fails while files are put on each other, or into each other. A model knows what is to be in each volume and snapshot; when
+/// storage is back, it is, and the check of the pool finds nothing.
+/// </summary>
+public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture<OneNode>
+{
+    static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+    readonly Ids ids = new();
+    readonly List<Disk> disks = [];
+    GlusterDriver driver = null!;
+
+    /// <param name="Content">By MiB: with what it was filled.</param>
+    sealed record Disk(Volume Volume, Dictionary<int, byte> Content)
+    {
+        public Volume Volume { get; set; } = Volume;
+        public Dictionary<Snapshot, Dictionary<int, byte>> Snapshots { get; } = [];
+    }
+
+    static GlusterOptions Impatient(GlusterOptions o) => o with { ActDeadline = TimeSpan.FromSeconds(2), MountRetryMost = TimeSpan.FromSeconds(2) };
+
+    async Task<Disk> Create(string share)
+    {
+        var volume = NewVolume(share);
+        var made = await driver.Create(volume, Under());
+        disks.Add(new(volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available }, []));
+        return disks[^1];
+    }
+
+    async Task<(string Path, string Format)> File(Disk disk)
+    {
+        using var told = System.Text.Json.JsonDocument.Parse((await driver.Connect(disk.Volume, new("compute1", "{}"), Under())).Data);
+        return (Path.Combine(MountPoint(disk.Volume.Pool!), told.RootElement.GetProperty("name").GetString()!), told.RootElement.GetProperty("format").GetString()!);
+    }
+
+    /// <summary>Writes as a virtual machine does.</summary>
+    async Task Write(Disk disk, byte fill, int at, int mib)
+    {
+        var (path, format) = await File(disk);
+        var said = await Sh($"qemu-io -f {format} -c 'write -P {fill} {at}M {mib}M' -c flush {path}");
+        Assert.True(said.Contains($"wrote {mib << 20}", StringComparison.Ordinal), said);
+        for (var i = 0; i < mib; i++) disk.Content[at + i] = fill;
+    }
+
+    Snapshot SnapshotOf(Disk disk) => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = disk.Volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
+    };
+
+    async Task<Snapshot> Take(Disk disk)
+    {
+        var snapshot = SnapshotOf(disk);
+        await driver.CreateSnapshot(disk.Volume, snapshot, Operation());
+        disk.Snapshots[snapshot] = new(disk.Content);
+        return snapshot;
+    }
+
+    /// <summary>All is there, and nothing else.</summary>
+    /// <param name="but">Snapshots that are being deleted.</param>
+    async Task AllIsWell(string share, params Snapshot[] but)
+    {
+        foreach (var disk in disks)
+        {
+            await using (var content = await driver.Read(disk.Volume, Under())) await Same(disk.Content, content, $"volume {disk.Volume.Id}");
+            foreach (var (snapshot, kept) in disk.Snapshots)
+                await using (var content = await driver.Read(disk.Volume, snapshot, Under())) await Same(kept, content, $"snapshot {snapshot.Id}");
+            var (path, format) = await File(disk);
+            if (format == "qcow2") Assert.Contains("No errors", await Sh($"qemu-img check -f qcow2 {path}"), StringComparison.Ordinal);
+        }
+        var rows = new PoolRows(disks.ToDictionary(d => d.Volume.Id, d => new VolumeRow(d.Volume,
+            [.. d.Snapshots.Keys, .. but.Where(b => b.VolumeId == d.Volume.Id).Select(b => b with { Status = SnapshotStatus.ErrorDeleting })])), new HashSet<string>(), new HashSet<string>());
+        Assert.Empty((await driver.Check(share, () => Task.FromResult(rows), Token)).Select(f => $"{f.Flaw} {f.File} {f.Said}"));
+    }
+
+    static async Task Same(Dictionary<int, byte> wanted, Content content, string what)
+    {
+        var piece = new byte[1 << 20];
+        byte Of(int mib) => wanted.GetValueOrDefault(mib);
+        // Where one thing ends and another begins.
+        foreach (var at in Enumerable.Range(0, 1024).Where(i => Of(i) != Of(i - 1) || Of(i) != Of(i + 1) || i % 100 == 99))
+        {
+            await content.Read((long)at << 20, piece);
+            Assert.True(!piece.AsSpan().ContainsAnyExcept(Of(at)), $"{what}: MiB {at} is not as it was written");
+        }
+    }
+
+    /// <summary>An operation's lease, the first.</summary>
+    Work Operation(Func<Task>? confirm = null) => new(1, Token, confirm, ids.New());
+
+    /// <summary>Tries as the engine does, each time under the next lease; meanwhile only faults that may pass are allowed.</summary>
+    static async Task GoesOn(Func<Work, Task> act, Work after)
+    {
+        await Within(Soon, async () =>
+        {
+            after = after with { Generation = after.Generation + 1, Confirm = null };
+            try { await act(after); return true; }
+            catch (FaultException e) when (e.Fault.Transient) { return false; }
+        }, "it is done in the end");
+    }
+
+    /// <summary>Has storage fail at every point at which the act asks for its lease, one after the other, and come back.</summary>
+    /// <param name="strike">By the number of the point.</param>
+    /// <param name="prepare">Makes what is acted on.</param>
+    /// <param name="first">The point to begin with.</param>
+    /// <param name="points">How many at most.</param>
+    async Task AtEveryPoint(string share, Func<int, Task> strike, Func<int, Task> mend, Func<Task<Func<Work, Task>>> prepare, int first = 0, int points = int.MaxValue)
+    {
+        for (var point = first; point - first < points; point++)
+        {
+            var act = await prepare();
+            var (left, struck) = (point, false);
+            var work = Operation(async () =>
+            {
+                if (left-- > 0) return;
+                if (!struck) await strike(point);
+                struck = true;
+            });
+            try
+            {
+                await act(work);
+                if (!struck) break;
+            }
+            catch (FaultException e) when (struck) { Assert.True(e.Fault.Transient, $"point {point}: {e.Fault.Message}\n{string.Join('\n', Log.All.TakeLast(5))}"); }
+            await mend(point);
+            await GoesOn(act, work);
+            await AllIsWell(share);
+        }
+        await AllIsWell(share);
+    }
+
+    /// <summary>A snapshot goes, with data to be put into the file under it, and one above it.</summary>
+    async Task<Func<Work, Task>> Merge(Disk disk, int mib = 8)
+    {
+        await Write(disk, (byte)(disk.Content.Count + 1), disk.Content.Count, 2);
+        var snapshot = await Take(disk);
+        await Write(disk, (byte)(disk.Content.Count + 1), disk.Content.Count, mib);
+        await Take(disk);
+        await Write(disk, (byte)(disk.Content.Count + 1), 1, 2);
+        disk.Snapshots.Remove(snapshot);
+        return w => driver.DeleteSnapshot(disk.Volume, snapshot, w);
+    }
+
+    [Fact]
+    public async Task A_delete_that_merges_goes_on_when_its_brick_is_back()
+    {
+        driver = await Driver(Impatient, Vol1);
+        var disk = await Create(Vol1);
+        await AtEveryPoint(Vol1, 
+            point => Node.Do(point % 2 == 1 ? "brick-hang" : "brick-kill", "vol1"), point => Node.Do(point % 2 == 1 ? "brick-resume" : "brick-start", "vol1"), () => Merge(disk));
+        // And in the midst of it: what was put under already is covered all the same.
+        var killed = Task.CompletedTask;
+        await AtEveryPoint(Vol1, _ => { killed = Later(); return Task.CompletedTask; }, async _ => { await killed; await Node.Do("brick-start", "vol1"); },
+            () => Merge(disk, mib: 48), first: 1, points: 1);
+
+        async Task Later()
+        {
+            await Task.Delay(100, Token);
+            await Node.Do("brick-kill", "vol1");
+        }
+
+    }
+
+    [Fact]
+    public async Task Snapshots_clones_and_flattening_go_on_when_a_share_has_hung()
+    {
+        driver = await Driver(Impatient, Vol1);
+        var disk = await Create(Vol1);
+        await Write(disk, 7, 0, 4);
+        Task Hung(Func<Task<Func<Work, Task>>> prepare) => AtEveryPoint(Vol1, _ => Node.Do("brick-hang", "vol1"), _ => Node.Do("brick-resume", "vol1"), prepare);
+
+        await Hung(async () =>
+        {
+            await Write(disk, (byte)(disk.Content.Count + 1), disk.Content.Count, 1);
+            var snapshot = SnapshotOf(disk);
+            disk.Snapshots[snapshot] = new(disk.Content);
+            return w => driver.CreateSnapshot(disk.Volume, snapshot, w);
+        });
+        await Hung(() =>
+        {
+            var clone = new Disk(NewVolume(Vol1) with { SourceVolumeId = disk.Volume.Id }, new(disk.Content));
+            return Task.FromResult<Func<Work, Task>>(async w =>
+            {
+                var made = await driver.CreateFromVolume(clone.Volume, disk.Volume, w);
+                clone.Volume = clone.Volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available };
+                disks.Add(clone);
+            });
+        });
+        await Hung(() =>
+        {
+            var clone = disks[^1];
+            return Task.FromResult<Func<Work, Task>>(w => driver.Flatten(clone.Volume, w));
+        });
+    }
+
+    [Fact]
+    public async Task On_a_full_share_nothing_is_half_done_and_all_goes_on_when_there_is_room()
+    {
+        driver = await Driver(null, Small);
+        var disk = await Create(Small);
+        await Write(disk, 1, 0, 40);
+        var first = await Take(disk);
+        await Write(disk, 2, 30, 60);
+        var second = await Take(disk);
+        await Write(disk, 3, 80, 20);
+        await Node.Do("fill", "small", "0");
+        Assert.Contains("No space left", await Sh($"dd if=/dev/zero of={MountPoint(Small)}/xfiller bs=4k conv=fsync"), StringComparison.Ordinal); // to the last block
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateSnapshot(disk.Volume, SnapshotOf(disk), Operation())));
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.CreateFromVolume(NewVolume(Small), disk.Volume, Operation())));
+        await Freed();
+
+        // Room for the notes, and not for what is to be put into the file under it.
+        await Node.Do("fill", "small", "8");
+        disk.Snapshots.Remove(first);
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.DeleteSnapshot(disk.Volume, first, Operation())));
+        await AllIsWell(Small, first);
+        await Freed();
+        await driver.DeleteSnapshot(disk.Volume, first, Operation());
+        await AllIsWell(Small);
+
+        var clone = new Disk(NewVolume(Small) with { SourceVolumeId = disk.Volume.Id }, new(disk.Content));
+        var made = await driver.CreateFromVolume(clone.Volume, disk.Volume, Operation());
+        clone.Volume = clone.Volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available };
+        disks.Add(clone);
+        await Node.Do("fill", "small", "8");
+        Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.Flatten(clone.Volume, Operation())));
+        await AllIsWell(Small);
+        await Freed();
+        await driver.Flatten(clone.Volume, Operation());
+        disk.Snapshots.Remove(second);
+        await driver.DeleteSnapshot(disk.Volume, second, Operation());
+        await AllIsWell(Small);
+
+        // A brick looks at its disk's room every five seconds (storage.reserve).
+        async Task Freed()
+        {
+            await Node.Do("unfill", "small");
+            await Sh($"rm -f {MountPoint(Small)}/xfiller");
+            var probe = NewVolume(Small);
+            await Within(Soon, async () =>
+            {
+                try { await driver.Create(probe, Under()); return true; }
+                catch (FaultException e) when (e.Fault is Fault.ShareFull) { return false; }
+            }, "there is room again");
+            await driver.Delete(probe, Under());
+            await AllIsWell(Small, [.. new[] { first }.Where(f => !disk.Snapshots.ContainsKey(f))]);
+        }
+    }
+
+    [Fact]
+    public async Task A_share_that_has_lost_its_quorum_goes_on_when_it_has_it_again()
+    {
+        await Node.Do("add", "rep", "replica");
+        var share = Node.Share("rep");
+        try
+        {
+            driver = await Driver(Impatient, share);
+            var disk = await Create(share);
+            await AtEveryPoint(share, _ => Node.Do("brick-kill", "rep", "2"), _ => Node.Do("brick-start", "rep"), () => Merge(disk),
+                first: 1, points: 1); // as one file is to be put into the other
+        }
+        finally
+        {
+            await Node.Do("brick-start", "rep");
+            await Gluster.Node.Unmount(Root);
+            await Node.Do("gluster", "volume", "stop", "rep", "force");
+            await Node.Do("gluster", "volume", "delete", "rep");
+        }
+    }
+}
