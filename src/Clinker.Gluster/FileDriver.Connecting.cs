@@ -17,7 +17,8 @@ public abstract partial class FileDriver
 
     public sealed override Abilities Can =>
         Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage
-        | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0);
+        | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0)
+        | (options is { CloneMode: CloneMode.Thin, Provisioning: Provisioning.Thin } ? Abilities.SnapshotsAssisted : 0);
 
     public sealed override async Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work)
     {
@@ -25,6 +26,8 @@ public abstract partial class FileDriver
         var now = await SourceOf(volume, Verb, work);
         if (now.Levels[0].Bytes > now.Spec.Bytes)
             throw new Fault.DriverFailed(Verb, $"{now.Top.Name} is a disk of {now.Levels[0].Bytes} bytes, more than the {now.Spec.Bytes} of the volume: extend the volume.").Thrown();
+        DemandKnown(now, Verb);
+        if (now.Info.Coming is { } coming) await Note(On(now.Place, Verb, work), now.Spec, now.Info.Begins(coming), work);
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }
 
