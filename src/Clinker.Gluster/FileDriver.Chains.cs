@@ -88,13 +88,14 @@ public abstract partial class FileDriver
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
         var on = On(place, Verb, work);
+        var overlay = layout.Overlay(own.Id, snapshot.Id);
         var info = await Act(on, _ =>
         {
             using var dir = place.Open();
             VolumeFiles.Remove(dir, layout, spec); // where it is a whole copy
-            return Unfreeze(dir, own, layout.Overlay(own.Id, snapshot.Id), Verb, work);
+            return Unfreeze(dir, own, overlay, Verb, work);
         });
-        if (!info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != layout.Overlay(own.Id, snapshot.Id)) return;
+        if (!info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
         await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, noted: false, quiet && !MayBeWritten(volume), work);
     }
 
