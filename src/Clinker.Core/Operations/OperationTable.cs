@@ -327,10 +327,6 @@ public readonly struct OperationTable(Tx tx)
         return true;
     }
 
-    /// <summary>The word that an operation was given for a step; null: none yet.</summary>
-    public Task<string?> WordFor(string id, string step) => tx.One<string?>(
-        $"select data from journal where operation = {id} and step = {step} and event = {JournalEvent.Told}", r => r.GetString(0));
-
     /// <summary>Has an operation hold one more resource until it has ended.</summary>
     public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
 

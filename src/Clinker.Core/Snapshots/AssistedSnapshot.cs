@@ -69,8 +69,7 @@ public static class AssistedSnapshot
             mayBeUsed = false;
             throw new Fault.DriverFailed(Verb, no).Thrown();
         }
-        var until = await saga.Commit("until", tx => Task.FromResult((tx.Now + Patience).Ticks));
-        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, new(until, DateTimeKind.Utc)));
+        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id));
         mayBeUsed = word != Failed;
         if (word != Went)
             throw new Fault.DriverFailed(Verb, word == Failed
@@ -93,10 +92,11 @@ public static class AssistedSnapshot
         catch (FaultException e) when (!e.NothingDone) { return null; }
     }
 
-    static async Task<string> Word(Tx tx, string operation, DateTime until)
+    static async Task<string> Word(Tx tx, string operation)
     {
-        if (await tx.Operations.WordFor(operation, WordStep) is { } word) return word;
-        var left = until - tx.Now;
+        var journal = await tx.Operations.Journal(operation);
+        if (journal.Find(e => e is { Step: WordStep, Event: JournalEvent.Told }) is { } told) return told.Data!;
+        var left = journal.Find(e => e is { Step: AskStep, Event: JournalEvent.Done })!.At + Patience - tx.Now;
         if (left <= TimeSpan.Zero) return Nothing;
         throw new FaultException(new Fault.Unavailable("The compute service takes the snapshot: this waits for its word."))
         {
