@@ -54,12 +54,14 @@ public abstract class SnapshotsInUse : IAsyncLifetime
 
     Snapshot NewSnapshot() => new()
     {
-        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Creating, CreatedAt = DateTime.UnixEpoch,
+        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Creating,
+        CreatedAt = DateTime.UnixEpoch,
     };
 
     string PathOf(string name) => Path.Combine(DirectoryOf(pool), name);
-    JsonObject Info => File.Exists(PathOf($"volume-{volume.Id}.info")) ? JsonNode.Parse(File.ReadAllText(PathOf($"volume-{volume.Id}.info")))!.AsObject() : [];
-    string[] Names => [.. Directory.EnumerateFiles(DirectoryOf(pool), "volume-*").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+    string InfoPath => PathOf($"volume-{volume.Id}.info");
+    JsonObject Info => File.Exists(InfoPath) ? JsonNode.Parse(File.ReadAllText(InfoPath))!.AsObject() : [];
+    string[] Names => [.. Directory.EnumerateFiles(DirectoryOf(pool), $"volume-{volume.Id}*").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
 
     Task<string> Connected() => Connected(volume);
 
@@ -235,8 +237,8 @@ public sealed class DirectorySnapshotsInUse : SnapshotsInUse
 {
     readonly string root = Directory.CreateTempSubdirectory("clinker-in-use-").FullName;
 
-    protected override Task<Driver> Open() => Task.FromResult<Driver>(
-        new DirectoryDriver("dir", new() { Paths = [root], CloneMode = CloneMode.Thin, MaxChainDepth = 4 }, TimeProvider.System, NullLogger.Instance));
+    protected override Task<Driver> Open() => Task.FromResult<Driver>(new DirectoryDriver(
+        "dir", new() { Paths = [root], CloneMode = CloneMode.Thin, MaxChainDepth = 4 }, TimeProvider.System, NullLogger.Instance));
 
     protected override string DirectoryOf(string pool) => root;
 

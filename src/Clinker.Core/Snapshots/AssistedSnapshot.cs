@@ -44,7 +44,8 @@ public static class AssistedSnapshot
     internal static async Task Demand(Saga saga, string volumeId)
     {
         var uses = await saga.Read(tx => tx.Attachments.Of(volumeId));
-        var why = saga.Means.Compute is null ? "the compute service has to help, and the configuration of this host does not say where it is: write the section [nova]."
+        var why = saga.Means.Compute is null
+                ? "the compute service has to help, and the configuration of this host does not say where it is: write the section [nova]."
             : uses.Exists(u => u.ServerId is null) ? "a host has the volume for itself, and no virtual machine."
             : uses.DistinctBy(u => u.ServerId).Count() > 1 ? "several virtual machines have the volume."
             : null;
@@ -74,8 +75,8 @@ public static class AssistedSnapshot
         if (word != Went)
             throw new Fault.DriverFailed(Verb, word == Failed
                 ? "the compute service says that it failed; its log tells why."
-                : $"the compute service did not say within {Patience.TotalMinutes:0} minutes what came of it. {file} stays, since the virtual machine "
-                    + "may be writing to it: delete this snapshot, and detach the volume before the next one is taken.").Thrown();
+                : $"the compute service did not say within {Patience.TotalMinutes:0} minutes what came of it. {file} stays, since the virtual "
+                    + "machine may be writing to it: delete this snapshot, and detach the volume before the next one is taken.").Thrown();
         await saga.Step("note", () => saga.Driver.EndSnapshot(volume, snapshot, saga.Work));
         return await saga.Step("hosts", () => Connections.Renew(saga, volume));
     }

@@ -14,7 +14,7 @@ namespace Clinker.Server.Outside;
 sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger log) : Compute, IDisposable
 {
     const int MaxConnections = 16, MostWords = 300;
-    const string Path = "os-assisted-volume-snapshots";
+    const string Path = "os-assisted-volume-snapshots", Verb = "take snapshots of volumes in use";
 
     readonly Keystone keystone = new(settings, time, log);
     readonly HttpClient http = Connections.Client(MaxConnections, handler => Connections.Trust(handler, settings));
@@ -49,7 +49,10 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
-                var unsent = e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError };
+                var unsent = e is HttpRequestException
+                {
+                    HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+                };
                 throw new FaultException(Away(e.Message), e) { NothingDone = unsent };
             }
             using (answer)
@@ -86,7 +89,8 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         if (status >= 500) return Away($"it answered {status}: {await Reason(answer, stop)}").Thrown();
         Fault fault = status switch
         {
-            401 or 403 => new Fault.Misconfigured($"Nova does not let the user of [nova] ask for {Path}: give it the role admin. It says: {await Reason(answer, stop)}"),
+            401 or 403 => new Fault.Misconfigured(
+                $"Nova does not let the user of [nova] ask for {Path}: give it the role admin. It says: {await Reason(answer, stop)}"),
             404 when !answer.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.Ordinal) ?? true =>
                 new Fault.Misconfigured($"There is no {Path} at {at}: is that Nova?"),
             408 or 413 or 429 => Away($"it answered {status}: {await Reason(answer, stop)}"),
@@ -94,8 +98,6 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         };
         return new(fault) { NothingDone = true };
     }
-
-    const string Verb = "take snapshots of volumes in use";
 
     static Fault.Unavailable Away(string why) => new($"The compute service can't be asked: {why}");
 
@@ -110,7 +112,8 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             using var json = JsonDocument.Parse(text);
             if (json.RootElement is { ValueKind: JsonValueKind.Object } root)
                 foreach (var member in root.EnumerateObject())
-                    if (member.Value.ValueKind == JsonValueKind.Object && member.Value.TryGetProperty("message", out var said) && said.ValueKind == JsonValueKind.String)
+                    if (member.Value.ValueKind == JsonValueKind.Object && member.Value.TryGetProperty("message", out var said)
+                        && said.ValueKind == JsonValueKind.String)
                         text = said.GetString()!;
         }
         catch (JsonException) { /* as it is, then */ }

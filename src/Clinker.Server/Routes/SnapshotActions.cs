@@ -71,7 +71,8 @@ static class SnapshotActions
             throw Refusal.BadRequest(
                 $"Provided snapshot status {to.Status} not allowed for snapshot with status {snapshot.Status}.");
         var ended = to.Status == "error" || to is { Status: "creating", Progress: AssistedSnapshot.Done };
-        var heard = ended && await AssistedSnapshot.Tell(tx, id, well: to.Status != "error");
+        // The word of Nova, whose user is an administrator: what others of the project say must not have files taken for free.
+        var heard = ended && call.IsAdmin && await AssistedSnapshot.Tell(tx, id, well: to.Status != "error");
         if (to.Status != snapshot.Status && !heard)
         {
             await DemandSettled(tx, id);
