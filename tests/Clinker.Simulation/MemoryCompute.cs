@@ -58,7 +58,7 @@ sealed class Hypervisor(World world)
     void GoOver((string Volume, string Snapshot) turn)
     {
         if (world.Shares.GoOver(turn.Volume, turn.Snapshot)) world.Shares.Write(turn.Volume, "new");
-        else Wrong = $"the virtual machine goes over to the file of snapshot {turn.Snapshot}, and it is away";
+        else Wrong ??= $"the virtual machine goes over to the file of snapshot {turn.Snapshot}, and it is away";
     }
 
     sealed class Asked(Hypervisor its, Func<string, Task> touch) : Compute
@@ -69,7 +69,7 @@ sealed class Hypervisor(World world)
                 throw new FaultException(new Fault.Unavailable("simulated: nobody listens there")) { NothingDone = true };
             await touch("nova: ask");
             if (its.Helps == Helps.No) throw new FaultException(new Fault.DriverFailed("help", "simulated: no")) { NothingDone = true };
-            if (its.asked.Contains((volumeId, snapshotId))) its.Wrong = $"asked twice for snapshot {snapshotId}";
+            if (its.asked.Contains((volumeId, snapshotId))) its.Wrong ??= $"asked twice for snapshot {snapshotId}";
             its.asked.Add((volumeId, snapshotId));
             its.turns.Enqueue((volumeId, snapshotId));
             await touch("nova: answer");
