@@ -69,7 +69,7 @@ static class Invariants
     /// <summary>Nobody asked twice, and what a virtual machine may still go over to is there; beside snapshots in error only.</summary>
     static async Task HoldHelp(this World world, string what)
     {
-        world.Hypervisor.WorkLate();
+        await world.Hypervisor.WorkLate();
         if (world.Hypervisor.Wrong is { } wrong) Assert.Fail($"{what}: {wrong}");
         foreach (var id in world.Shares.Coming)
             if (await world.Db.Read(tx => tx.Snapshots.Find(id)) is not { Status: SnapshotStatus.Error })

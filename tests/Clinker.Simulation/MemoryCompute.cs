@@ -38,27 +38,33 @@ sealed class Hypervisor(World world)
     /// <summary>That of a daemon.</summary>
     public Compute For(Func<string, Task> touch) => new Asked(this, touch);
 
+    /// <summary>Whether the virtual machine writes "new" as soon as it has gone over.</summary>
+    public bool Writes { get; set; } = true;
+
     /// <summary>Does what it was asked, and says so.</summary>
     public async Task Work()
     {
         while (Helps != Helps.Late && turns.TryDequeue(out var turn))
         {
-            if (Helps != Helps.Badly) GoOver(turn);
-            if (Helps != Helps.Silently)
-                await world.Db.Commit(tx => AssistedSnapshot.Tell(tx, turn.Snapshot, well: Helps != Helps.Badly));
+            var well = Helps != Helps.Badly && await GoOver(turn);
+            if (Helps != Helps.Silently) await world.Db.Commit(tx => AssistedSnapshot.Tell(tx, turn.Snapshot, well));
         }
     }
 
     /// <summary>When nothing else is under way any more.</summary>
-    public void WorkLate()
+    public async Task WorkLate()
     {
-        while (turns.TryDequeue(out var turn)) GoOver(turn);
+        while (turns.TryDequeue(out var turn)) await GoOver(turn);
     }
 
-    void GoOver((string Volume, string Snapshot) turn)
+    /// <summary>False when the virtual machine has not got the volume any more.</summary>
+    async Task<bool> GoOver((string Volume, string Snapshot) turn)
     {
-        if (world.Shares.GoOver(turn.Volume, turn.Snapshot)) world.Shares.Write(turn.Volume, "new");
-        else Wrong ??= $"the virtual machine goes over to the file of snapshot {turn.Snapshot}, and it is away";
+        var file = await world.Db.Read(async tx => await tx.Attachments.Any(turn.Volume) ? (await tx.Volumes.Find(turn.Volume))?.FileId : null);
+        if (file is null) return false;
+        if (!world.Shares.GoOver(file, turn.Snapshot)) Wrong ??= $"the virtual machine goes over to the file of snapshot {turn.Snapshot}, and it is away";
+        else if (Writes) world.Shares.Write(file, "new");
+        return true;
     }
 
     sealed class Asked(Hypervisor its, Func<string, Task> touch) : Compute
