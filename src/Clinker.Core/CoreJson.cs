@@ -39,6 +39,7 @@ namespace Clinker;
 [JsonSerializable(typeof(CheckShare))]
 [JsonSerializable(typeof(IReadOnlyList<Finding>))]
 [JsonSerializable(typeof(CreateSnapshot))]
+[JsonSerializable(typeof(IReadOnlyList<Renewed>))]
 [JsonSerializable(typeof(DeleteSnapshot))]
 [JsonSerializable(typeof(CreateGroup))]
 [JsonSerializable(typeof(DeleteGroup))]

@@ -51,7 +51,7 @@ internal static partial class Chain
     public static DiskFile Top(Layout layout, ChainInfo info, VolumeSpec spec, string verb)
     {
         if (info is { Active: null, Kept: not null }) throw new Fault.DriverFailed(verb, $"volume {spec.Id} was deleted; only what others stand on is left.").Thrown();
-        return File(layout, spec, info.Active ?? layout.Volume(spec.Id));
+        return File(layout, spec, info.Coming ?? info.Active ?? layout.Volume(spec.Id));
     }
 
     /// <summary>A file of the volume's: its own is as was written down, and all others are images.</summary>

@@ -17,10 +17,16 @@ namespace Clinker.Gluster;
 /// such word.
 /// </param>
 /// <param name="Going">A file that is to go once the volume does not stand on it any more; it may be gone by now. Cinder knows no such word.</param>
-internal sealed record ChainInfo(string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null)
+/// <param name="Coming">
+/// A file that stands on the active one and to which whoever has the volume open is to go over, or has already. So long nobody else may
+/// begin to write to the volume. Once nobody has it open this one is where it begins, whether he had gone over or not: what was not written to
+/// it shines through. Cinder knows no such word.
+/// </param>
+internal sealed record ChainInfo(
+    string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null, string? Coming = null)
 {
     const int MostBytes = 1024 * 1024;
-    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going";
+    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going", ComingKey = "clinker:coming";
     static readonly JsonWriterOptions Form = new() { Indented = true, IndentSize = 1 };
 
     public static readonly ChainInfo None = new(null, new Dictionary<string, string>());
@@ -52,7 +58,7 @@ internal sealed record ChainInfo(string? Active, IReadOnlyDictionary<string, str
         if (json.Length == 0) return None;
         using var document = JsonDocument.Parse(json);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidDataException("is no JSON object");
-        var (active, kept, going, snapshots) = ((string?)null, (string?)null, (string?)null, new Dictionary<string, string>());
+        var (active, kept, going, coming, snapshots) = ((string?)null, (string?)null, (string?)null, (string?)null, new Dictionary<string, string>());
         foreach (var member in document.RootElement.EnumerateObject())
         {
             var file = member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString()! : "";
@@ -61,9 +67,10 @@ internal sealed record ChainInfo(string? Active, IReadOnlyDictionary<string, str
             if (member.Name == ActiveKey) active = file;
             else if (member.Name == KeptKey) kept = file;
             else if (member.Name == GoingKey) going = file;
+            else if (member.Name == ComingKey) coming = file;
             else snapshots[member.Name] = file;
         }
-        return new(active, snapshots, kept, going);
+        return new(active, snapshots, kept, going, coming);
     }
 
     /// <summary>As Cinder writes it: keys sorted, one space deep.</summary>
@@ -73,6 +80,7 @@ internal sealed record ChainInfo(string? Active, IReadOnlyDictionary<string, str
         if (Active is not null) all[ActiveKey] = Active;
         if (Kept is not null) all[KeptKey] = Kept;
         if (Going is not null) all[GoingKey] = Going;
+        if (Coming is not null) all[ComingKey] = Coming;
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Form))
         {
@@ -82,6 +90,9 @@ internal sealed record ChainInfo(string? Active, IReadOnlyDictionary<string, str
         }
         return buffer.WrittenSpan.ToArray();
     }
+
+    /// <summary>The volume begins with this file.</summary>
+    public ChainInfo Begins(string with) => this with { Active = with, Coming = null };
 
     public ChainInfo With(string snapshotId, string overlay) => this with { Snapshots = new Dictionary<string, string>(Snapshots) { [snapshotId] = overlay } };
 

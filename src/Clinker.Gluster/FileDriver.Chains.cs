@@ -29,8 +29,57 @@ public abstract partial class FileDriver
         }
         if (!StandsOnOthers(from.Place) || from.Levels.Count >= options.MaxChainDepth)
             await CopyTo(from, from.Place, Verb, SpecOf(volume, snapshot, work), work);
+        else if (from.Attached)
+            throw NotAtOneMoment(Verb);
         else
-            await Freeze(from, Verb, snapshot.Id, (info, overlay) => info.With(snapshot.Id, overlay), work);
+            await Freeze(from, Verb, snapshot.Id, (info, overlay) => info.With(snapshot.Id, overlay).Begins(overlay), work);
+    }
+
+    public sealed override async Task<string> BeginSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        const string Verb = "take the snapshot";
+        var name = layout.Overlay(volume.FileId, snapshot.Id);
+        var from = await SourceOf(volume, Verb, work);
+        if (from.Info.Coming == name || from.Info.Snapshots.ContainsKey(snapshot.Id)) return name; // by an attempt before this one
+        if (!StandsOnOthers(from.Place)) throw NotAtOneMoment(Verb);
+        if (from.Levels.Count >= options.MaxChainDepth)
+            throw new FaultException(new Fault.DriverFailed(Verb, $"the volume consists of {from.Levels.Count} files already, and max_chain_depth is "
+                + $"{options.MaxChainDepth}. Delete snapshots, or detach it first.")) { NothingDone = true };
+        DemandKnown(from, Verb);
+        await Freeze(from, Verb, snapshot.Id, (info, overlay) => info with { Active = from.Top.Name, Coming = overlay }, work);
+        return name;
+    }
+
+    public sealed override async Task EndSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        const string Verb = "take the snapshot";
+        var name = layout.Overlay(volume.FileId, snapshot.Id);
+        var now = await SourceOf(volume, Verb, work);
+        if (now.Info.Snapshots.ContainsKey(snapshot.Id)) return; // by an attempt before this one
+        if (now.Info.Coming != name) throw new Fault.DriverFailed(Verb, $"{layout.Info(volume.FileId)} does not say that {name} comes.").Thrown();
+        await Note(On(now.Place, Verb, work), now.Spec, now.Info.With(snapshot.Id, name).Begins(name), work);
+    }
+
+    public sealed override async Task DropSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        const string Verb = "give the snapshot up";
+        var now = await SourceOf(volume, Verb, work);
+        if (now.Info.Coming is not { } name || name != layout.Overlay(volume.FileId, snapshot.Id)) return; // DeleteSnapshot removes what was not noted
+        if (!now.Levels[0].IsEmpty) return;
+        await Note(On(now.Place, Verb, work), now.Spec, now.Info with { Coming = null, Going = name }, work);
+        await Unfreeze(volume, name, Verb, work);
+    }
+
+    /// <summary>Whether it is known to which of two files he writes who has the volume: to the one that was coming, as soon as something is in it.</summary>
+    /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
+    static void DemandKnown(Source now, string verb)
+    {
+        if (now is not { Attached: true, Info.Coming: { } coming } || !now.Levels[0].IsEmpty) return;
+        throw new FaultException(new Fault.DriverFailed(verb,
+            $"it is not known whether whoever has the volume writes to {coming} or to the file under it, since a snapshot did not end. Detach the volume first."))
+        {
+            NothingDone = true,
+        };
     }
 
     public sealed override async Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true)
@@ -40,13 +89,14 @@ public abstract partial class FileDriver
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
         var on = On(place, Verb, work);
+        var overlay = layout.Overlay(own.Id, snapshot.Id);
         var info = await Act(on, _ =>
         {
             using var dir = place.Open();
             VolumeFiles.Remove(dir, layout, spec); // where it is a whole copy
-            return Unfreeze(dir, own, layout.Overlay(own.Id, snapshot.Id), Verb, work);
+            return Unfreeze(dir, own, overlay, Verb, work);
         });
-        if (!info.Snapshots.ContainsKey(snapshot.Id)) return;
+        if (!info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
         await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, noted: false, quiet && !MayBeWritten(volume), work);
     }
 
@@ -72,7 +122,7 @@ public abstract partial class FileDriver
         if (from.Attached) throw NotAtOneMoment(Verb);
         if (!from.Levels[0].IsEmpty)
         {
-            await Freeze(from, Verb, volume.FileId, (info, _) => info, work);
+            await Freeze(from, Verb, volume.FileId, (info, overlay) => info.Begins(overlay), work);
             return await Clone(volume, from, from.Levels[0], source.Id, Verb, work);
         }
         await Unfreeze(source, layout.Overlay(source.FileId, volume.FileId), Verb, work); // an attempt before this one may have come so far
@@ -95,7 +145,7 @@ public abstract partial class FileDriver
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
-            if (isTheirs) await Note(on, now.Spec, info = info with { Active = now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
+            if (isTheirs) await Note(on, now.Spec, info = info.Begins(now.Top.Name) with { Kept = now.Levels[own + 1].Name }, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
             if (!isTheirs) await LetGo(on, now.Levels[own + 1].File, spec);
@@ -116,10 +166,9 @@ public abstract partial class FileDriver
         var spec = OverlayOn(from.Levels[0], from.Spec with { Name = layout.Overlay(from.Spec.Id, id) });
         await change.Tell(() => Make(on, spec, work, change, (dir, file) =>
         {
-            if (from.Attached) throw NotAtOneMoment(verb);
             Qcow2Overlay.Write(file, spec.Bytes, from.Top.Name, from.Top.Format);
         }));
-        await Note(on, from.Spec, noted(from.Info with { Active = spec.Name }, spec.Name!), work);
+        await Note(on, from.Spec, noted(from.Info, spec.Name!), work);
     }
 
     /// <summary>Sees to it that nothing is left, or still comes, of a file that was to stand on what is frozen, if none does stand on it.</summary>
@@ -215,6 +264,7 @@ public abstract partial class FileDriver
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
     async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work)
     {
+        if (quiet && info.Coming is { } coming) (info, noted) = (info.Begins(coming), false);
         while (quiet)
         {
             var (levels, at) = await Act(on, _ =>
@@ -231,7 +281,7 @@ public abstract partial class FileDriver
             else if (isData && !noted) await Note(info);
             if (isData) await Commit(on, [.. levels.Skip(i)], work);
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
-            else await Note(info with { Active = lower.Name, Going = upper.Name });
+            else await Note(info.Begins(lower.Name) with { Going = upper.Name });
             await work.StillHeld();
             await Act(on, _ =>
             {

@@ -17,7 +17,8 @@ public abstract partial class FileDriver
 
     public sealed override Abilities Can =>
         Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage
-        | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0);
+        | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0)
+        | (options is { CloneMode: CloneMode.Thin, Provisioning: Provisioning.Thin } ? Abilities.SnapshotsAssisted : 0);
 
     public sealed override async Task<ConnectionInfo> Connect(Volume volume, Connector connector, Work work)
     {
@@ -29,6 +30,8 @@ public abstract partial class FileDriver
             if (!now.Levels[i].IsClear)
                 throw new Fault.DriverFailed(Verb, $"{now.Levels[i].Name} does not say the bare name and the format of the file under it, and a host would follow what it says: "
                     + $"qemu-img rebase -u -f qcow2 -b {now.Levels[i + 1].Name} -F {Words(now.Levels[i + 1].File.Format)} {now.Levels[i].Name}").Thrown();
+        DemandKnown(now, Verb);
+        if (now.Info.Coming is { } coming) await Note(On(now.Place, Verb, work), now.Spec, now.Info.Begins(coming), work);
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }
 

@@ -266,7 +266,7 @@ internal sealed class PoolCheck
     void Stranger(string id)
     {
         if (files.GetValueOrDefault(layout.Info(id))?.Info is { Active: null, Kept: not null }) return;
-        var top = files.GetValueOrDefault(layout.Info(id))?.Info?.Active ?? layout.Volume(id);
+        var top = files.GetValueOrDefault(layout.Info(id))?.Info is { } begins ? begins.Coming ?? begins.Active ?? layout.Volume(id) : layout.Volume(id);
         if (!files.TryGetValue(top, out var seen)) return;
         var format = seen.Header is null ? VolumeFormat.Raw : VolumeFormat.Qcow2;
         Walk(new(id, 0, format, options.Provisioning, options.Mode, 0), new(top, format), new("volume", id), quiet: true, butOwn: true);

@@ -99,6 +99,7 @@ static partial class Composition
         }, null, LookPause, LookPause);
         using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, policy, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
+        using var nova = settings.Nova is { } by ? new Nova(by, time, logs.CreateLogger(typeof(Nova).FullName!)) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume))
             foreach (var scratch in (string[])[settings.Images.Conversion.Directory, Path.GetTempPath()])
@@ -116,6 +117,7 @@ static partial class Composition
             Ended = audit is null ? null : (operation, fault) => audit.Put(AuditEvent.Ended(ids.New(), operation, fault, settings.Host, time.GetUtcNow())),
             Images = glance is null ? null : new ImageCopies(glance, conversion),
             Backups = backups,
+            Compute = nova,
         };
         Instruments(meter, db, stop.Token);
 

@@ -39,6 +39,7 @@ sealed class Daemon : IDisposable
         var means = new Means(new TroubledDatabase(world, this), drivers, SchedulingSettings.Default, World.Lease)
         {
             Images = world.CopiesOfImages(act => world.Pass(this, storage: true, act).AsTask()),
+            Compute = world.Hypervisor.For(act => world.Pass(this, storage: true, act).AsTask()),
             Backups = world.NewBackups(act => world.Pass(this, storage: true, act).AsTask()),
         };
         Worker = new Worker(means, world.Kinds, queues, owner, clock ?? world.Time, NullLogger<Worker>.Instance);

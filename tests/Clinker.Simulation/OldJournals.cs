@@ -20,7 +20,7 @@ public sealed class OldJournals
     /// <summary>A story of which every state is kept, with the backend down or not.</summary>
     static readonly string[] Stories =
     [
-        "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails",
+        "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails", "Assist", "AssistRefused", "AssistThatFails", "AssistThatIsNotNoted",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Flatten", "FlattenThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
@@ -97,6 +97,7 @@ public sealed class OldJournals
                 do
                 {
                     await daemon.Step();
+                    await world.Hypervisor.Work();
                     if (await world.NextDue() is null) continue; // it has ended
                     var state = await Capture(world, $"{name}, {(separate ? "two daemons" : "one daemon")}");
                     var format = Format(state);

@@ -21,6 +21,9 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     /// <summary>The act of the driver that always fails.</summary>
     public string? FailsForGood { get; init; }
 
+    /// <summary>It may also end otherwise when nothing fails for good: nobody knows what came of what was asked as a daemon died.</summary>
+    public bool MayBeUnknown { get; init; }
+
     public static Story Of(string name) => All.Single(s => s.Name == name);
 
     static readonly Story create = new("Create", Nothing, (w, _) => w.Create(), "available 1", "error 1");
@@ -99,6 +102,7 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         ThatFails(manageSnapshot, "manage snapshot: old name", "available 2 new; error 2; file lvol0 old"),
         new("ListManageable", AFileBesideAVolume, (w, _) => w.ListManageable(), "available 2 new; file lvol0 old"),
         new("CheckShare", AVolume, (w, _) => w.CheckShare(), "available 1 old"),
+        .. OfCompute,
         .. OfGroups,
         .. OfMoves,
         .. OfImages,

@@ -89,6 +89,7 @@ public sealed class Walk(ITestOutputHelper output)
         public async Task Go(int acts = Acts)
         {
             world.Shares.SnapshotsAttached = seed % 2 == 0;
+            world.Hypervisor.Writes = false; // what is written is for the walk to know
             await world.AddBackend();
             foreach (var (name, pool) in ((string, string?)[])[("any", null), ("in a", "a"), ("in c", "c")]) types.Add(await world.Type(name, pool));
             foreach (var roles in Roles) daemons.Add(Start(roles));

@@ -43,6 +43,7 @@ sealed partial class World : IAsyncDisposable
         driver = new MemoryDriver("memory", Shares);
         second = new MemoryDriver("second", Shares, pools: SecondPools);
         Node = NewNode();
+        Hypervisor = new(this);
     }
 
     public Database Db { get; }
@@ -55,6 +56,9 @@ sealed partial class World : IAsyncDisposable
     /// <summary>The pools of all backends, as volumes' hosts.</summary>
     public IEnumerable<string> Pools =>
         Shares.Pools.Select(p => $"{Queue}#{p}").Concat(HasSecond ? SecondPools.Select(p => $"{Second}#{p}") : []);
+
+    /// <summary>The compute service.</summary>
+    public Hypervisor Hypervisor { get; }
 
     /// <summary>A daemon's part in the work, with a backend that no trouble befalls: for reports, sweeps and keeping house.</summary>
     public Node Node { get; }
@@ -222,6 +226,7 @@ sealed partial class World : IAsyncDisposable
         {
             if (daemons.Count == 0) Start();
             foreach (var daemon in daemons) await daemon.RunDue();
+            await Hypervisor.Work();
             if (daemons.Exists(d => d.Dead)) daemons = [];
             if (await NextDue() is not { } due)
             {

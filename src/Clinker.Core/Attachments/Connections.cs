@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Clinker.Drivers;
+using Clinker.Operations;
 using Clinker.Store;
 using Clinker.Types;
 using Clinker.Volumes;
@@ -35,6 +36,26 @@ public static class Connections
         data["enforce_multipath"] = Enforced(connector);
         whole["data"] = data;
         return whole.ToJsonString();
+    }
+
+    /// <summary>What the backend tells each host that has the volume, from now on. For <see cref="Note"/>.</summary>
+    internal static async Task<IReadOnlyList<Renewed>> Renew(Saga saga, Volume volume)
+    {
+        var renewed = new List<Renewed>();
+        foreach (var attachment in await saga.Read(tx => tx.Attachments.Of(volume.Id)))
+            if (attachment is { IsConnected: true, HostName: { } host, Connector: { } properties })
+                renewed.Add(new(attachment.Id, await saga.Driver.Connect(volume, new(host, properties), saga.Work)));
+        return renewed;
+    }
+
+    /// <summary>Has attachments say what hosts are told from now on, where they still are.</summary>
+    internal static async Task Note(Tx tx, string volumeId, IReadOnlyList<Renewed> all)
+    {
+        if (all.Count == 0) return;
+        var volume = await tx.Volumes.Get(volumeId, @lock: true);
+        foreach (var (id, info) in all)
+            if (await tx.Attachments.Find(id) is { IsConnected: true, Connector: { } properties } now)
+                await tx.Attachments.Set(now with { ConnectionInfo = await OfAttachment(tx, volume, now, new(now.HostName!, properties), info) });
     }
 
     /// <summary>A text that the connector has under a name; null when it has none.</summary>
@@ -92,3 +113,6 @@ public static class Connections
         return properties.RootElement.TryGetProperty("enforce_multipath", out var value) && value.ValueKind == JsonValueKind.True;
     }
 }
+
+/// <summary>What the host of an attachment is told anew.</summary>
+public sealed record Renewed(string AttachmentId, ConnectionInfo Info);

@@ -58,6 +58,23 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true) => throw CanNot("delete snapshots");
 
     /// <summary>
+    /// Begins a snapshot of a volume that one virtual machine has open, whose hypervisor keeps to one moment: ensures a file, durable on return, to
+    /// which that can go over. Whether it has done so is not known from then on, until <see cref="EndSnapshot"/> or <see cref="DropSnapshot"/>
+    /// says it; nobody else may begin to write to the volume meanwhile. Where neither is said, that ends when nobody has the volume any more.
+    /// </summary>
+    /// <returns>The file's name, in the folder of the one that is open.</returns>
+    public virtual Task<string> BeginSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots of volumes in use");
+
+    /// <summary>Ends what <see cref="BeginSnapshot"/> began: whoever has the volume has gone over. What was written before is the snapshot.</summary>
+    public virtual Task EndSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots of volumes in use");
+
+    /// <summary>
+    /// Takes back what <see cref="BeginSnapshot"/> began: nobody has gone over, and nobody will. A file that was written to all the same stays,
+    /// as if this had not been said. What was never begun is no fault.
+    /// </summary>
+    public virtual Task DropSnapshot(Volume volume, Snapshot snapshot, Work work) => Task.CompletedTask;
+
+    /// <summary>
     /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
     /// <see cref="Create"/>. It may lie in another pool of the backend than its origin.
     /// </summary>
@@ -249,6 +266,8 @@ public enum Abilities
     Content = 256,
     /// <summary>What lies in its pools already can become volumes and snapshots.</summary>
     Manage = 512,
+    /// <summary>Also while a virtual machine has the volume, if the compute service helps.</summary>
+    SnapshotsAssisted = 1024,
 }
 
 /// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>

@@ -149,4 +149,7 @@ public sealed class FaultException(Fault fault, Exception? cause = null) : Excep
 
     /// <summary>It passes as soon as other work of ours has ended, however long that takes: waiting for it is no failure.</summary>
     public bool Waits { get; init; }
+
+    /// <summary>Of what waits for somebody outside, who wakes the operation (<see cref="OperationTable.Tell"/>): when it is looked at all the same.</summary>
+    public TimeSpan? Pause { get; init; }
 }

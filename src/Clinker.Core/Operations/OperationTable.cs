@@ -304,6 +304,29 @@ public readonly struct OperationTable(Tx tx)
         if (queue is not null) tx.Wake(queue);
     }
 
+    /// <summary>
+    /// Gives an operation about a resource a word that it waits for, and wakes it; false when none does. The first word stands.
+    /// </summary>
+    /// <param name="after">The step behind which it waits, with its result.</param>
+    /// <param name="step">The one that takes the word.</param>
+    public async Task<bool> Tell(About about, (string Step, string Result) after, string step, string word)
+    {
+        var told = await tx.One<(string Id, string Queue)?>($"""
+            select id, queue from operation where about_kind = {about.Kind} and about_id = {about.Id} and status in ('queued', 'running')
+              and exists (select 1 from journal j where j.operation = operation.id and j.step = {after.Step}
+                and j.event = {JournalEvent.Done} and j.data = {after.Result})
+              and not exists (select 1 from journal j where j.operation = operation.id and j.step = {step} and j.event = {JournalEvent.Done})
+            """, r => (r.GetString(0), r.GetString(1)));
+        if (told is not var (id, queue)) return false;
+        await tx.Execute($"""
+            insert into journal (operation, step, event, data, at) values ({id}, {step}, {JournalEvent.Told}, {word}, {tx.Now})
+            on conflict (operation, step, event) do nothing
+            """);
+        await tx.Execute($"update operation set run_after = {tx.Now} where id = {id} and status = 'queued'");
+        tx.Wake(queue);
+        return true;
+    }
+
     /// <summary>Has an operation hold one more resource until it has ended.</summary>
     public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
 
@@ -367,6 +390,8 @@ public static class JournalEvent
     public const string Untouched = "untouched";
     /// <summary>The act failed and is not tried again, but the operation is to go on without it; data is the fault.</summary>
     public const string Failed = "failed";
+    /// <summary>What somebody outside said, for which the step waits; data is the word.</summary>
+    public const string Told = "told";
     /// <summary>What failed so was taken back; data is the fault.</summary>
     public const string GivenUp = "given up";
     /// <summary>Under the empty step name: the fault that turned the operation round.</summary>

@@ -18,6 +18,8 @@ public sealed record Means(
     public ImageCopies? Images { get; init; }
     /// <summary>Where backups are kept; null where none is configured.</summary>
     public BackupStore? Backups { get; init; }
+    /// <summary>The compute service; null without one.</summary>
+    public Compute? Compute { get; init; }
     /// <summary>Told of each operation that has ended here: done, or failed by a fault and undone. Must not throw. A daemon that dies may not come to it.</summary>
     public Action<OperationRow, Fault?>? Ended { get; init; }
 }
@@ -148,6 +150,12 @@ sealed partial class Run : IDisposable
                 catch (Exception e) when (ToFault(e) is { } fault)
                 {
                     var failures = e is FaultException { Waits: true } ? Math.Min(attempts + 1, Backoff.WhileWaiting) : attempts + 1;
+                    if (e is FaultException { Waits: true, Pause: { } pause })
+                    {
+                        await PutBack(pause, attempts, null);
+                        Log.Waits(log, Row.Kind, Row.Id, fault.Message, Row.RequestId);
+                        return;
+                    }
                     if (fault.Transient && failures < Backoff.MaxAttempts)
                     {
                         await PutBack(Backoff.After(failures - 1), failures, fault);
@@ -279,6 +287,9 @@ sealed partial class Run : IDisposable
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation} will be tried again (attempt {Attempt}): {Why} [{Request}]")]
         public static partial void Later(ILogger log, string kind, string operation, int attempt, string why, string? request);
+
+        [LoggerMessage(Level = LogLevel.Debug, Message = "{Kind} {Operation}: {Why} [{Request}]")]
+        public static partial void Waits(ILogger log, string kind, string operation, string why, string? request);
 
         [LoggerMessage(Level = LogLevel.Error, Message = "{Kind} {Operation} failed and is undone: {Why} [{Request}]")]
         public static partial void Fault(ILogger log, string kind, string operation, string why, string? request, Exception? cause);

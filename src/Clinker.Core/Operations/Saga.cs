@@ -64,6 +64,10 @@ public sealed class Saga
     public ImageCopies Images => run.Means.Images
         ?? throw new FaultException(new Fault.Misconfigured("No image service is configured on this host.")) { NothingDone = true };
 
+    /// <exception cref="FaultException">Misconfigured; nothing was done.</exception>
+    public Compute Compute => run.Means.Compute
+        ?? throw new FaultException(new Fault.Misconfigured("No compute service is configured on this host ([nova]).")) { NothingDone = true };
+
     /// <summary>Where backups are kept. For acts and undos.</summary>
     /// <exception cref="FaultException">Misconfigured: nowhere, by the configuration of this host.</exception>
     public BackupStore Backups => run.Means.Backups ?? throw new FaultException(
@@ -133,6 +137,16 @@ public sealed class Saga
         return (default, Fault(why!));
 
         static Fault Fault(string text) => JsonSerializer.Deserialize(text, CoreJson.Default.Fault)!;
+    }
+
+    /// <summary>
+    /// A step that is begun once at most, for what must not be asked for twice: if an earlier lease may have begun it, it is not known what came
+    /// of that, and <paramref name="otherwise"/> is its result. What it throws with <see cref="FaultException.NothingDone"/> is tried again.
+    /// </summary>
+    public Task<T> Once<T>(string name, Func<Task<T>> act, T otherwise)
+    {
+        var mayHaveBegun = !IsFirstAt(name);
+        return Step(name, () => mayHaveBegun ? Task.FromResult(otherwise) : act());
     }
 
     /// <summary>A step that is one transaction with its journal entry inside: exactly once.</summary>
@@ -235,11 +249,14 @@ public sealed class Saga
             return true;
         }
         if (Unwinding) throw new TurnedRound();
-        if (first || journal.GetValueOrDefault((name, JournalEvent.Untouched)) == Text(run.Row.Generation - 1)) Untouched = name;
+        if (IsFirstAt(name)) Untouched = name;
         run.MayGoOn();
         result = default;
         return false;
     }
+
+    /// <summary>Whether it is sure that no lease before this one has done anything of a step.</summary>
+    bool IsFirstAt(string name) => first || journal.GetValueOrDefault((name, JournalEvent.Untouched)) == Text(run.Row.Generation - 1);
 
     static InvalidOperationException TwoSteps(string name) => new($"Two steps are named {name}: the journal could not tell them apart.");
 

@@ -14,6 +14,9 @@ namespace Clinker.Snapshots;
 /// <summary>Takes a snapshot. Its volume is held meanwhile, so it is neither deleted, nor extended, nor reverted.</summary>
 public sealed record CreateSnapshot(string SnapshotId) : Operation
 {
+    /// <summary>Whether the snapshot is there after it: not so when the compute service has to help.</summary>
+    internal const string OnStorage = "snapshot";
+
     protected internal override About About => new("snapshot", SnapshotId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateSnapshot;
 
@@ -70,11 +73,22 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Take(saga, volume.Id);
-        await saga.Step("snapshot",
-            () => Take(saga, volume, snapshot),
+        var taken = await saga.Step(OnStorage,
+            async () =>
+            {
+                if (await AssistedSnapshot.IsNeeded(saga, volume.Id))
+                {
+                    await AssistedSnapshot.Demand(saga, volume.Id);
+                    return false;
+                }
+                await Take(saga, volume, snapshot);
+                return true;
+            },
             undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+        var hosts = taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot);
         await saga.Finish(async tx =>
         {
+            await Connections.Note(tx, volume.Id, hosts);
             await tx.Snapshots.SetProgress(SnapshotId, "100%");
             await tx.Snapshots.Settle(SnapshotId, Creating, Available);
             await Turns.Next(tx, saga.Row, volume.Id);

@@ -85,6 +85,7 @@ static class ConfigurationReference
         text.Append(CultureInfo.InvariantCulture, $"roles: {settings.Roles}\n");
         if (settings.Roles.HasFlag(Roles.Api)) text.Append(CultureInfo.InvariantCulture, $"API: {(settings.Network.Tls is null ? "http" : "https")}://{settings.Api.Listen}\n");
         if (settings.Keystone is { } keystone) text.Append(CultureInfo.InvariantCulture, $"identity: {keystone.AuthUrl}\n");
+        if (settings.Nova is { } nova) text.Append(CultureInfo.InvariantCulture, $"compute: by {nova.AuthUrl}\n");
         if (settings.UsersFile is { } users) text.Append(CultureInfo.InvariantCulture, $"users: {users}\n");
         text.Append(CultureInfo.InvariantCulture, $"database: {settings.Database}\n");
         foreach (var backend in settings.Backends)

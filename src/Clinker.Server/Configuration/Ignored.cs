@@ -35,12 +35,12 @@ static class Ignored
             yield return $"ignored, since with enabled_backends these belong into a backend's section or into [backend_defaults]: {string.Join(", ", misplaced)}";
     }
 
-    // [backend_defaults] where no backend is read, [keystone_authtoken] without Keystone and ways to sign in that are not used: known
+    // [backend_defaults] where no backend is read, [keystone_authtoken] and [nova] without Keystone and ways to sign in that are not used: known
     // all the same.
     static bool KnownWithoutUse(string section, string key, Settings settings) =>
         section == Sections.BackendDefaults && settings.Backends.Count == 0
             ? Options.All.Any(o => o.Section == Option.Backend && Named(o, key))
-            : section == Sections.Keystone && Options.All.Any(o => o.Section == Sections.Keystone && Named(o, key));
+            : section is Sections.Keystone or Sections.Nova && Options.All.Any(o => o.Section == section && Named(o, key));
 
     static bool Named(Option option, string key) => option.Key == key || option.Old.Any(o => o.Key == key);
 }

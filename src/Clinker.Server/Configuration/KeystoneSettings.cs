@@ -1,8 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
+using Clinker.Server.Outside;
 
 namespace Clinker.Server.Configuration;
 
-/// <summary>[keystone_authtoken]: where the identity service is, who this daemon is there, and what it makes of tokens.</summary>
+/// <summary>[keystone_authtoken] or [nova]: where the identity service is, who this daemon is there, and what it makes of tokens.</summary>
 sealed record KeystoneSettings
 {
     /// <summary>Where the document is that leads to the third API, with a slash at its end; null where auth_url names that API itself.</summary>
@@ -27,4 +28,19 @@ sealed record KeystoneSettings
     public bool ServiceRolesRequired { get; init; }
     /// <summary>By which types access rules of application credentials name this service.</summary>
     public required IReadOnlyList<string> ServiceTypes { get; init; }
+    /// <summary>The service that the catalogue is read for; null: it is not asked for.</summary>
+    public Sought? Seeks { get; init; }
+}
+
+/// <summary>A service, as Keystone's catalogue names it.</summary>
+/// <param name="Interface">public, internal or admin.</param>
+/// <param name="Region">Null: any.</param>
+sealed record Sought(string Type, string Interface, string? Region)
+{
+    /// <summary>Where it is, with a slash at its end; null when it is not there.</summary>
+    public Uri? In(KeystoneJson.Service[]? catalogue) =>
+        (catalogue ?? []).Where(s => s?.Type == Type).SelectMany(s => s.Endpoints ?? [])
+            .Where(e => e?.Interface == Interface && (Region is null || Region == (e.RegionId ?? e.Region)))
+            .Select(e => Uri.TryCreate(e.Url?.TrimEnd('/') + "/", UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : null)
+            .FirstOrDefault(u => u is not null);
 }

@@ -121,6 +121,7 @@ static class Loading
             Api = new(listen, from.Get(Options.MaxLimit), from.Get(Options.MaxBody), from.Get(Options.PublicEndpoint)),
             Network = NetworkReading.Of(from, line.Roles),
             Keystone = keystone && (line.Roles.HasFlag(Roles.Api) || from.IsSet(Options.GlanceServers)) ? KeystoneReading.Of(from) : null,
+            Nova = line.Roles.HasFlag(Roles.Volume) ? KeystoneReading.OfNova(from) : null,
             UsersFile = line.Roles.HasFlag(Roles.Api) && strategy == "basic" && users is not null ? Users(from, users, listen.Address) : null,
             Policy = Policy(from, line),
             Database = from.Get(Options.Connection)!,

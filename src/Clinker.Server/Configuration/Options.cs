@@ -200,6 +200,48 @@ static class Options
     public static readonly Option<IReadOnlyList<string>> ServiceType = Keystone("service_type", Kinds.List, "volumev3,block-storage",
         "By which types access rules of application credentials name this service.");
 
+    // Nova: as whom it is asked is said by the words of [keystone_authtoken]
+
+    public static readonly Option<string> NovaAuthSection = Add(Sections.Nova, "auth_section", Kinds.Choice(Sections.Keystone, Sections.Nova), null,
+        "The section whose auth_url, user, password and project are taken, where these are not.", defaultMeans: "nova");
+
+    public static readonly Option<Uri> NovaAuthUrl = Nova(AuthUrl,
+        "The Keystone in whose catalogue Nova is. With it Nova is asked to help with snapshots of volumes in use.");
+
+    public static readonly Option<string> NovaAuthType = Nova(AuthType);
+
+    public static readonly Option<string> NovaUsername = Nova(Username,
+        "The user as whom Nova is asked, and as whom it says how it went: who needs the role admin there and here.");
+
+    public static readonly Option<string> NovaUserId = Nova(UserId);
+    public static readonly Option<string> NovaUserDomainName = Nova(UserDomainName);
+    public static readonly Option<string> NovaUserDomainId = Nova(UserDomainId);
+    public static readonly Option<string> NovaPassword = Nova(Password);
+    public static readonly Option<string> NovaProjectName = Nova(ProjectName);
+    public static readonly Option<string> NovaProjectId = Nova(ProjectId);
+    public static readonly Option<string> NovaProjectDomainName = Nova(ProjectDomainName);
+    public static readonly Option<string> NovaProjectDomainId = Nova(ProjectDomainId);
+    public static readonly Option<string> NovaCredentialId = Nova(CredentialId);
+    public static readonly Option<string> NovaCredentialSecret = Nova(CredentialSecret);
+
+    public static readonly Option<System.Security.Cryptography.X509Certificates.X509Certificate2Collection> NovaAuthorities = Nova(
+        KeystoneAuthorities, "The authorities whose certificates Nova and its Keystone may have.");
+
+    public static readonly Option<bool> NovaInsecure = Nova(KeystoneInsecure,
+        "Take any certificate for Nova's and its Keystone's. Whoever is between can then be anybody.");
+
+    public static readonly Option<TimeSpan> NovaTimeout = Add(Sections.Nova, "timeout", Kinds.Seconds(1), "60",
+        "How long Keystone and Nova may take to answer. What Nova did not answer in time it may have heard all the same: then its word is waited for.");
+
+    public static readonly Option<string> NovaRegion = Add(Sections.Nova, "region_name", Kinds.Filled, null,
+        "The region whose Nova is asked.", defaultMeans: "any", old: [(Default, "os_region_name")]);
+
+    public static readonly Option<string> NovaInterface = Add(Sections.Nova, "interface", Kinds.Choice("public", "internal", "admin"), "public",
+        "Which of Nova's endpoints in the catalogue is asked.");
+
+    public static readonly Option<Uri> NovaTokenAuthUrl = Add(Sections.Nova, "token_auth_url", Kinds.Url, null,
+        "Accepted for old files' sake: Nova is never asked with a caller's token.");
+
     // The database
 
     public static readonly Option<DatabaseUrl> Connection = Add("database", "connection", DatabaseUrl.Kind, "sqlite:///$state_path/clinker.sqlite",
@@ -446,6 +488,10 @@ static class Options
     static Option<T> Keystone<T>(string key, Kind<T> kind, string? @default, string means,
         string? defaultMeans = null, bool secret = false, (string? Section, string Key)[]? old = null) =>
         Add(Sections.Keystone, key, kind, @default, means, defaultMeans, secret, old);
+
+    /// <summary>An option of [nova] that is read as the one of [keystone_authtoken].</summary>
+    static Option<T> Nova<T>(Option<T> like, string? means = null) =>
+        Add(Sections.Nova, like.Key, like.Kind, like.Default, means ?? like.Means, like.DefaultMeans, like.Secret, [.. like.Old]);
 
     static Kind<int> Rate => Kinds.Int(0, 1_000_000);
 

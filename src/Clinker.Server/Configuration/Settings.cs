@@ -32,6 +32,8 @@ sealed record Settings
     public required NetworkSettings Network { get; init; }
     /// <summary>Null: there is none. Without <see cref="UsersFile"/> too, whoever reaches the API is an administrator.</summary>
     public required KeystoneSettings? Keystone { get; init; }
+    /// <summary>By which Keystone and as whom Nova is asked; null: it is not.</summary>
+    public required KeystoneSettings? Nova { get; init; }
     /// <summary>The users file, as an absolute path; null where callers are not told by their passwords, or there is no API.</summary>
     public required string? UsersFile { get; init; }
     /// <summary>Where it is said who may do what.</summary>

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using Clinker.Server.Configuration;
 
 namespace Clinker.Server.Outside;
 
@@ -24,5 +25,17 @@ static class Connections
         var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
         client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("clinkerd", null));
         return client;
+    }
+
+    /// <summary>Trusts what [keystone_authtoken] or [nova] says.</summary>
+    public static void Trust(SocketsHttpHandler handler, KeystoneSettings settings)
+    {
+        if (settings.Insecure)
+        {
+#pragma warning disable CA5359 // that is what the option says
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+        else if (settings.Authorities is { } authorities) handler.SslOptions.CertificateChainPolicy = CertificateFile.Trusting(authorities);
     }
 }

@@ -41,18 +41,7 @@ sealed partial class Keystone : IDisposable
         this.settings = settings;
         this.time = time;
         this.log = log;
-        http = Connections.Client(MaxConnections, Trust);
-    }
-
-    void Trust(SocketsHttpHandler handler)
-    {
-        if (settings.Insecure)
-        {
-#pragma warning disable CA5359 // that is what the option says
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-#pragma warning restore CA5359
-        }
-        else if (settings.Authorities is { } authorities) handler.SslOptions.CertificateChainPolicy = CertificateFile.Trusting(authorities);
+        http = Connections.Client(MaxConnections, handler => Connections.Trust(handler, settings));
     }
 
     /// <summary>What a token says, or null when it is none that is good.</summary>
@@ -149,7 +138,16 @@ sealed partial class Keystone : IDisposable
     }
 
     /// <summary>The daemon's token; another one when this one was refused. Whoever needs one waits for the same sign-in.</summary>
-    public async Task<string> Own(string? refused, CancellationToken deadline)
+    public async Task<string> Own(string? refused, CancellationToken deadline) => (await Signed(refused, deadline)).Text!;
+
+    /// <summary>As <see cref="Own"/>, with where the service is that the settings seek: null when the catalogue does not have it.</summary>
+    public async Task<(string Token, Uri? Endpoint)> OwnAndEndpoint(string? refused, CancellationToken deadline)
+    {
+        var token = await Signed(refused, deadline);
+        return (token.Text!, token.Endpoint);
+    }
+
+    async Task<OwnToken> Signed(string? refused, CancellationToken deadline)
     {
         Task<OwnToken> signIn;
         lock (gate) signIn = own is { } last && MayServe(last, refused) ? last : own = SignIn();
@@ -162,7 +160,7 @@ sealed partial class Keystone : IDisposable
         {
             throw Slow(e);
         }
-        return token.Text ?? throw new KeystoneDown("Keystone does not know the daemon's user by this password");
+        return token.Text is not null ? token : throw new KeystoneDown("Keystone does not know the daemon's user by this password");
     }
 
     /// <summary>Whether a sign-in is under way, or gave a token that is still good and is not the refused one.</summary>
@@ -177,14 +175,14 @@ sealed partial class Keystone : IDisposable
     {
         using var deadline = new CancellationTokenSource(settings.Deadline, time);
         api ??= await Discover(deadline.Token);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(api, "auth/tokens?nocatalog"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(api, settings.Seeks is null ? "auth/tokens?nocatalog" : "auth/tokens"));
         request.Content = new ByteArrayContent(settings.SignIn) { Headers = { ContentType = new("application/json") } };
         using var answer = await Send(request, deadline.Token);
-        if (answer.StatusCode == HttpStatusCode.Unauthorized) return new(null, time.GetUtcNow() + RefusedPause);
+        if (answer.StatusCode == HttpStatusCode.Unauthorized) return new(null, time.GetUtcNow() + RefusedPause, null);
         if (answer.StatusCode != HttpStatusCode.Created) throw new KeystoneDown($"Keystone answered {(int)answer.StatusCode} when the daemon signed in");
         var token = await Read(answer);
         return answer.Headers.TryGetValues("X-Subject-Token", out var values)
-            ? new(values.First(), token.ExpiresAt - Margin)
+            ? new(values.First(), token.ExpiresAt - Margin, settings.Seeks?.In(token.Catalog))
             : throw new KeystoneDown("Keystone answered the daemon's sign-in without a token");
     }
 
@@ -250,7 +248,8 @@ sealed partial class Keystone : IDisposable
 
     /// <param name="Text">Null: the password was refused.</param>
     /// <param name="Until">When it is to be asked for anew.</param>
-    readonly record struct OwnToken(string? Text, DateTimeOffset Until);
+    /// <param name="Endpoint">Of the service that is sought.</param>
+    readonly record struct OwnToken(string? Text, DateTimeOffset Until, Uri? Endpoint);
 
     static partial class Log
     {

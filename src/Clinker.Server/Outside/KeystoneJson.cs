@@ -30,7 +30,12 @@ static class KeystoneJson
     /// <param name="IsAdminProject">Only there where Keystone has an admin project.</param>
     public sealed record Token(
         DateTimeOffset ExpiresAt, Named? User, Named? Project, Named? Domain, Everything? System, Named[]? Roles, bool? IsAdminProject,
-        Restricted? ApplicationCredential);
+        Restricted? ApplicationCredential, Service[]? Catalog = null);
+
+    /// <summary>Of the catalogue.</summary>
+    public sealed record Service(string? Type, Endpoint[]? Endpoints);
+
+    public sealed record Endpoint(string? Interface, string? RegionId, string? Region, string? Url);
 
     /// <param name="All">There are no other systems yet.</param>
     public sealed record Everything(bool? All);

@@ -57,7 +57,10 @@ static class SnapshotActions
         await tx.Snapshots.Reset(id, status);
     });
 
-    /// <summary>For whoever takes a snapshot in the backend's stead (cinder/api/contrib/snapshot_actions.py).</summary>
+    /// <summary>
+    /// For whoever takes a snapshot in the backend's stead (cinder/api/contrib/snapshot_actions.py). The operation that waits for his word settles
+    /// the status.
+    /// </summary>
     static Task UpdateStatus(Call call, string id, Report to) => call.Db.Commit(async tx =>
     {
         var snapshot = await Snapshots.Visible(tx, call, id, @lock: true);
@@ -67,7 +70,10 @@ static class SnapshotActions
         if (!allowed.Contains(to.Status))
             throw Refusal.BadRequest(
                 $"Provided snapshot status {to.Status} not allowed for snapshot with status {snapshot.Status}.");
-        if (to.Status != snapshot.Status)
+        var ended = to.Status == "error" || to is { Status: "creating", Progress: AssistedSnapshot.Done };
+        // The word of Nova, whose user is an administrator: what others of the project say must not have files taken for free.
+        var heard = ended && call.IsAdmin && await AssistedSnapshot.Tell(tx, id, well: to.Status != "error");
+        if (to.Status != snapshot.Status && !heard)
         {
             await DemandSettled(tx, id);
             await tx.Snapshots.Reset(id, to.Status);

@@ -144,12 +144,14 @@ sealed class RunningApi : IAsyncDisposable
     /// <param name="all">It places what is new too.</param>
     /// <param name="backups">Where backups are kept, if that is not memory.</param>
     /// <param name="backend">Where volumes are, if that is not memory.</param>
-    public void Work(bool all = false, BackupStore? backups = null, Driver? backend = null)
+    /// <param name="compute">The compute service that helps.</param>
+    public void Work(bool all = false, BackupStore? backups = null, Driver? backend = null, Clinker.Outside.Compute? compute = null)
     {
         var means = new Means(Db, new Dictionary<string, Driver> { ["h1@b1"] = backend ?? driver }, SchedulingSettings.Default, TimeSpan.FromDays(1))
         {
             Backups = backups ?? new MemoryBackups(Objects) { ChunkBytes = 4 },
             Ended = OnEnded,
+            Compute = compute,
         };
         string[] queues = ["h1@b1", Queues.Backup];
         worker = new Worker(means, CoreJson.Kinds, all ? [.. queues, Queues.Scheduler] : queues, "worker", Time, NullLogger<Worker>.Instance);

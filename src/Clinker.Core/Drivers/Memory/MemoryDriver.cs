@@ -20,7 +20,7 @@ public sealed partial class MemoryDriver(
 
     public override Abilities Can =>
         Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : 0);
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : Abilities.SnapshotsAssisted);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
@@ -69,7 +69,43 @@ public sealed partial class MemoryDriver(
     {
         if (volume.Pool is null) return;
         await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");
+        if (quiet && !shares.IsWrittenTo(volume.Id)) Files.TryRemove((Reach(volume), Coming(snapshot)), out _);
     }
+
+    // The snapshot is there as soon as somebody has gone over, under another name.
+    public override async Task<string> BeginSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        var pool = Reach(volume);
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("begin snapshot");
+        Existing((pool, VolumeFile(volume)), "take the snapshot");
+        if (!Files.ContainsKey((pool, SnapshotFile(snapshot)))) Files.TryAdd((pool, Coming(snapshot)), MemoryShares.NotOver);
+        return Coming(snapshot);
+    }
+
+    public override async Task EndSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        var pool = Reach(volume);
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("end snapshot: note");
+        if (Files.GetValueOrDefault((pool, Coming(snapshot))) is { } there && there != MemoryShares.NotOver) Files.TryAdd((pool, SnapshotFile(snapshot)), there);
+        Existing((pool, SnapshotFile(snapshot)), "take the snapshot");
+        await Touch("end snapshot: tidy");
+        Files.TryRemove((pool, Coming(snapshot)), out _);
+    }
+
+    public override async Task DropSnapshot(Volume volume, Snapshot snapshot, Work work)
+    {
+        var key = (Reach(volume), Coming(snapshot));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("drop snapshot");
+        if (Files.GetValueOrDefault(key) == MemoryShares.NotOver) Files.TryRemove(key, out _);
+    }
+
+    static string Coming(Snapshot snapshot) => MemoryShares.ComingHead + Id(snapshot.Id, "snapshot");
 
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => Replace(
         volume, work, "revert", () => Task.FromResult(Grown(Existing((Reach(volume), SnapshotFile(snapshot)), "revert the volume"), volume)));

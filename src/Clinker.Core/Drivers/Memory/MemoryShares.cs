@@ -32,6 +32,21 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// </summary>
     public bool SnapshotsAttached { get; set; } = true;
 
+    internal const string ComingHead = "coming-";
+
+    /// <summary>A file to which nobody has gone over yet.</summary>
+    internal static readonly MemoryFile NotOver = new(0);
+
+    /// <summary>Snapshots for which a virtual machine is to go over to another file, or has.</summary>
+    public IEnumerable<string> Coming => files.Keys.Where(k => k.File.StartsWith(ComingHead, StringComparison.Ordinal)).Select(k => k.File[ComingHead.Length..]);
+
+    /// <summary>The virtual machine goes over: what was written until now is the snapshot. False when the file is not there.</summary>
+    public bool GoOver(string volumeId, string snapshotId)
+    {
+        var key = files.Keys.FirstOrDefault(k => k.File == ComingHead + snapshotId);
+        return key != default && files.TryUpdate(key, Find(volumeId)!, NotOver);
+    }
+
     internal ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => files;
 
     internal bool IsWrittenTo(string volumeId) => Exports.Keys.Any(e => e.VolumeId == volumeId);
@@ -64,7 +79,7 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 
     /// <summary>What somebody has put there himself and nobody has taken over.</summary>
     public IEnumerable<(string Pool, string File)> Others => files.Keys
-        .Where(k => files[k].IsSeveral || (!k.File.StartsWith("volume-", StringComparison.Ordinal) && !k.File.StartsWith("snapshot-", StringComparison.Ordinal)));
+        .Where(k => files[k].IsSeveral || !((string[])["volume-", "snapshot-", ComingHead]).Any(h => k.File.StartsWith(h, StringComparison.Ordinal)));
 
     string Leave(string pool, string name)
     {

@@ -1,0 +1,19 @@
+using Clinker.Operations;
+
+namespace Clinker.Outside;
+
+/// <summary>
+/// The compute service (Nova), which helps with what only the hypervisor of a running virtual machine can do: os-assisted-volume-snapshots
+/// (https://docs.openstack.org/api-ref/compute/#assisted-volume-snapshots). It is asked as this service and answers at once; what came of it, it
+/// says later by os-update_snapshot_status: see <see cref="Snapshots.AssistedSnapshot"/>.
+/// </summary>
+public abstract class Compute
+{
+    /// <summary>Asks that the virtual machine which has a volume goes over to a new file. Never to be asked twice.</summary>
+    /// <param name="newFile">Its name, in the folder of the file that is open; an image (qcow2) that stands on that.</param>
+    /// <exception cref="FaultException">
+    /// With <see cref="FaultException.NothingDone"/> when it is sure that nothing comes of it: a transient fault when it was not even asked,
+    /// another when it said no. Without: it may have been heard.
+    /// </exception>
+    public abstract Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop);
+}

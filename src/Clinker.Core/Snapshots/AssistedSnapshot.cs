@@ -1,0 +1,116 @@
+using Clinker.Attachments;
+using Clinker.Drivers;
+using Clinker.Operations;
+using Clinker.Outside;
+using Clinker.Store;
+using Clinker.Volumes;
+
+namespace Clinker.Snapshots;
+
+/// <summary>
+/// A snapshot of a volume that a virtual machine has, taken with the compute service's help (docs/adr/0010). The order of events is what others
+/// trust in:
+///
+///  1. The backend makes a file that stands on the one that is open, and notes that the volume may begin with either.
+///  2. The compute service is asked, once: to have the virtual machine go over to a file a second time fails although the first time it did not,
+///     and a failure is what has the file removed. Whoever takes over does not ask again if he can't be sure that nobody has.
+///  3. The operation is put back, and waits for the word: os-update_snapshot_status with creating and 90%, or with error.
+///  4. Gone over: the backend notes that the volume begins with the new file; attachments get what hosts are to be told now; available.
+///     Refused or failed: the file is removed, unless something was written to it.
+///     No word in time: the snapshot is in error, and the file stays noted as in 1. Both files together always hold all that was written, so it
+///     is the one to begin with as soon as nobody has the volume any more, whichever of the two was written to.
+/// </summary>
+public static class AssistedSnapshot
+{
+    /// <summary>What the compute service says when its part is done, well or not.</summary>
+    public const string Done = "90%";
+
+    /// <summary>How long it may take (Cinder: RemoteFSSnapDriverDistributed, _create_snapshot_online).</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    /// <summary>How often the operation looks whether the time is over. A word wakes it at once.</summary>
+    static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+
+    internal const string Verb = "take snapshots of volumes in use";
+    const string AskStep = "ask", WordStep = "word", Went = "went", Failed = "failed", Nothing = "nothing";
+
+    /// <summary>Whether a snapshot of the volume, as it is used now, needs the compute service.</summary>
+    internal static async Task<bool> IsNeeded(Saga saga, string volumeId) =>
+        saga.Driver.Can.HasFlag(Abilities.SnapshotsAssisted) && !saga.Driver.Can.HasFlag(Abilities.SnapshotsAttached)
+        && await Writers.Any(saga, volumeId);
+
+    /// <summary>Refuses what nobody could help with.</summary>
+    /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
+    internal static async Task Demand(Saga saga, string volumeId)
+    {
+        var uses = await saga.Read(tx => tx.Attachments.Of(volumeId));
+        var why = saga.Means.Compute is null
+                ? "the compute service has to help, and the configuration of this host does not say where it is: write the section [nova]."
+            : uses.Exists(u => u.ServerId is null) ? "a host has the volume for itself, and no virtual machine."
+            : uses.DistinctBy(u => u.ServerId).Count() > 1 ? "several virtual machines have the volume."
+            : null;
+        if (why is not null) throw new FaultException(new Fault.DriverFailed(Verb, why)) { NothingDone = true };
+    }
+
+    /// <summary>Takes it, in steps; for the end of the operation what the hosts are to be told from now on.</summary>
+    /// <exception cref="FaultException">DriverFailed: it was refused, it failed, or it is not known what came of it.</exception>
+    internal static async Task<IReadOnlyList<Renewed>> Take(Saga saga, Volume volume, Snapshot snapshot)
+    {
+        var mayBeUsed = false; // as far as the journal says
+        var file = await saga.Step("file",
+            () => saga.Driver.BeginSnapshot(volume, snapshot, saga.Work),
+            undo: async () =>
+            {
+                if (!mayBeUsed || await saga.Read(tx => tx.Operations.WasUntouched(saga.Row.Id, AskStep)))
+                    await saga.Driver.DropSnapshot(volume, snapshot, saga.Work);
+            });
+        mayBeUsed = true;
+        if (await saga.Once(AskStep, () => Ask(saga, volume, snapshot, file), otherwise: null) is { } no)
+        {
+            mayBeUsed = false;
+            throw new Fault.DriverFailed(Verb, no).Thrown();
+        }
+        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id));
+        mayBeUsed = word != Failed;
+        if (word != Went)
+            throw new Fault.DriverFailed(Verb, word == Failed
+                ? "the compute service says that it failed; its log tells why."
+                : $"the compute service did not say within {Patience.TotalMinutes:0} minutes what came of it. {file} stays, since the virtual "
+                    + "machine may be writing to it: delete this snapshot, and detach the volume before the next one is taken.").Thrown();
+        await saga.Step("note", () => saga.Driver.EndSnapshot(volume, snapshot, saga.Work));
+        return await saga.Step("hosts", () => Connections.Renew(saga, volume));
+    }
+
+    /// <summary>Why nothing comes of it; null: it was asked for, or may have been.</summary>
+    static async Task<string?> Ask(Saga saga, Volume volume, Snapshot snapshot, string file)
+    {
+        try
+        {
+            await saga.Compute.TakeSnapshot(volume.Id, snapshot.Id, file, saga.Work.Token);
+            return null;
+        }
+        catch (FaultException e) when (e is { NothingDone: true, Fault.Transient: false }) { return e.Message; }
+        catch (FaultException e) when (!e.NothingDone) { return null; }
+    }
+
+    static async Task<string> Word(Tx tx, string operation)
+    {
+        var journal = await tx.Operations.Journal(operation);
+        if (journal.Find(e => e is { Step: WordStep, Event: JournalEvent.Told }) is { } told) return told.Data!;
+        var left = journal.Find(e => e is { Step: AskStep, Event: JournalEvent.Done })!.At + Patience - tx.Now;
+        if (left <= TimeSpan.Zero) return Nothing;
+        throw new FaultException(new Fault.Unavailable("The compute service takes the snapshot: this waits for its word."))
+        {
+            Waits = true,
+            Pause = left < Pause ? left : Pause,
+        };
+    }
+
+    /// <summary>
+    /// The word of the compute service; false when nobody waits for it, since none was asked for, or it came too late. From the first word on the
+    /// operation knows what to do: a later one changes nothing.
+    /// </summary>
+    /// <param name="well">Whether the virtual machine has gone over.</param>
+    public static Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
+        tx.Operations.Tell(new("snapshot", snapshotId), (CreateSnapshot.OnStorage, "false"), WordStep, well ? Went : Failed);
+}

@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Text;
+using Clinker.Host;
+using Xunit;
+
+namespace Clinker.Contracts;
+
+/// <summary>
+/// What has a volume open as a virtual machine does: QEMU's own block layer with its locks, in a process that stays (<c>qemu-io</c>). What it has
+/// written is remembered, by pieces.
+/// </summary>
+sealed class Guest : IAsyncDisposable
+{
+    public const int PieceBytes = 8192, Pieces = 4096;
+    const string Prompt = "qemu-io> ";
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    readonly Process process;
+    readonly SemaphoreSlim turn = new(1, 1);
+    readonly Random random;
+    bool isOff;
+
+    Guest(Process process, string file, int seed)
+    {
+        this.process = process;
+        File = file;
+        random = new(seed);
+    }
+
+    /// <summary>The file that it writes to.</summary>
+    public string File { get; private set; }
+
+    /// <summary>What is in each piece to which it has written.</summary>
+    public SortedDictionary<int, byte> Content { get; } = [];
+
+    public static async Task<Guest> Boot(string path, string format, int seed = 1)
+    {
+        var start = new ProcessStartInfo("qemu-io")
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        };
+        foreach (var word in (string[])["-f", format, path]) start.ArgumentList.Add(word);
+#pragma warning disable RS0030 // it lives longer than a tool
+        var process = Process.Start(start)!;
+#pragma warning restore RS0030
+        var guest = new Guest(process, path, seed);
+        await guest.Answer();
+        return guest;
+    }
+
+    /// <summary>Writes one piece, at a place and with a byte that chance gives.</summary>
+    public Task Write() => InTurn(async () =>
+    {
+        var (at, with) = (random.Next(Pieces), (byte)random.Next(1, 255));
+        Assert.Contains("wrote", await Do($"write -P {with} {(long)at * PieceBytes} {PieceBytes}"), StringComparison.Ordinal);
+        Content[at] = with;
+    });
+
+    /// <summary>
+    /// Goes over to another image, which is to stand on the file that is open; what was in the volume at that moment. What is written to it
+    /// after that is nothing that the other file has.
+    /// </summary>
+    public async Task<SortedDictionary<int, byte>> GoOver(string path)
+    {
+        SortedDictionary<int, byte> then = [];
+        await InTurn(async () =>
+        {
+            await Do("flush");
+            await Do("close");
+            await Do($"open -o driver=qcow2 {path}");
+            Assert.Contains("read", await Do("read 0 512"), StringComparison.Ordinal); // it is open
+            File = path;
+            then = new(Content);
+        });
+        return then;
+    }
+
+    /// <summary>All is as it has written it.</summary>
+    public Task Check() => InTurn(async () =>
+    {
+        foreach (var (at, with) in Content)
+            Assert.DoesNotContain("failed", await Do($"read -P {with} {(long)at * PieceBytes} {PieceBytes}"), StringComparison.Ordinal);
+    });
+
+    /// <summary>Whether a file and what it stands on holds this, read beside whoever has it open.</summary>
+    public static async Task Holds(string path, string format, IReadOnlyDictionary<int, byte> content)
+    {
+        Assert.NotEmpty(content);
+        var reads = Enumerable.Range(0, Pieces).Where(at => content.ContainsKey(at) || at % 97 == 0)
+            .SelectMany(at => new[] { "-c", $"read -P {content.GetValueOrDefault(at)} {(long)at * PieceBytes} {PieceBytes}" });
+        var result = await Processes.Run("qemu-io", ["-r", "-U", "-f", format, .. reads, path], Patience);
+        var failed = result.Output.Split('\n').FirstOrDefault(l => l.Contains("failed", StringComparison.Ordinal));
+        Assert.True(result.ExitCode == 0 && failed is null, $"{path}: {result.Error}{failed}");
+    }
+
+    async Task InTurn(Func<Task> act)
+    {
+        await turn.WaitAsync();
+        try { await act(); }
+        finally { turn.Release(); }
+    }
+
+    async Task<string> Do(string command)
+    {
+        await process.StandardInput.WriteLineAsync(command);
+        await process.StandardInput.FlushAsync();
+        return await Answer();
+    }
+
+    /// <summary>What it says until it asks for the next command.</summary>
+    async Task<string> Answer()
+    {
+        var (said, one) = (new StringBuilder(), new char[1]);
+        while (!said.ToString().EndsWith(Prompt, StringComparison.Ordinal))
+        {
+            var n = await process.StandardOutput.ReadAsync(one).AsTask().WaitAsync(Patience);
+            if (n == 0) Assert.Fail($"qemu-io has ended: {said}{await process.StandardError.ReadToEndAsync()}");
+            said.Append(one);
+        }
+        return said.ToString();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (isOff) return;
+        isOff = true;
+        process.StandardInput.Close();
+        try { await process.WaitForExitAsync().WaitAsync(Patience); }
+        finally
+        {
+            process.Dispose();
+            turn.Dispose();
+        }
+    }
+}

@@ -1,0 +1,250 @@
+using System.Text.Json.Nodes;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Clinker.Contracts;
+
+/// <summary>Snapshots of a volume that somebody has open: what the driver does of it, and what it makes of one that did not end.</summary>
+public abstract class SnapshotsInUse : IAsyncLifetime
+{
+    readonly Ids ids = new();
+    long works;
+    Driver driver = null!;
+    string pool = "";
+    Volume volume = null!;
+    Guest guest = null!;
+
+    /// <summary>A driver whose chains have at most four files.</summary>
+    protected abstract Task<Driver> Open();
+
+    protected abstract string DirectoryOf(string pool);
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+    Work Work => new(1, Token, Operation: $"5d9a3c52-7a1e-4f0e-8a43-{++works:x12}");
+
+    public virtual async ValueTask InitializeAsync()
+    {
+        driver = await Open();
+        pool = (await driver.Report(Token)).Pools[0].Name;
+        var empty = NewVolume();
+        var disk = await driver.Create(empty, Work);
+        volume = empty with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+        guest = await Guest.Boot(PathOf($"volume-{volume.Id}"), disk.Format);
+        volume = volume with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached };
+        for (var i = 0; i < 40; i++) await guest.Write();
+    }
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        if (guest is not null) await guest.DisposeAsync();
+        if (driver is not null) await driver.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    Volume NewVolume() => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Creating, AvailabilityZone = "nova",
+        Host = $"node1@gluster#{pool}", CreatedAt = DateTime.UnixEpoch,
+    };
+
+    Snapshot NewSnapshot() => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Creating,
+        CreatedAt = DateTime.UnixEpoch,
+    };
+
+    string PathOf(string name) => Path.Combine(DirectoryOf(pool), name);
+    string InfoPath => PathOf($"volume-{volume.Id}.info");
+    JsonObject Info => File.Exists(InfoPath) ? JsonNode.Parse(File.ReadAllText(InfoPath))!.AsObject() : [];
+    string[] Names => [.. Directory.EnumerateFiles(DirectoryOf(pool), $"volume-{volume.Id}*").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+
+    Task<string> Connected() => Connected(volume);
+
+    /// <summary>The name of the file that a host is told.</summary>
+    async Task<string> Connected(Volume of)
+    {
+        var told = JsonNode.Parse((await driver.Connect(of, new("h", "{}"), Work)).Data)!;
+        return Path.GetFileName((string?)told["name"] ?? (string)told["device_path"]!);
+    }
+
+    /// <summary>The volume as it is once nobody has it.</summary>
+    async Task Detach()
+    {
+        await guest.DisposeAsync();
+        volume = volume with { Status = VolumeStatus.Available, AttachStatus = AttachStatus.Detached };
+    }
+
+    async Task<(Snapshot Snapshot, SortedDictionary<int, byte> Content)> Taken()
+    {
+        var snapshot = NewSnapshot();
+        var file = await driver.BeginSnapshot(volume, snapshot, Work);
+        await guest.Write();
+        var content = await guest.GoOver(PathOf(file));
+        for (var i = 0; i < 20; i++) await guest.Write();
+        await driver.EndSnapshot(volume, snapshot, Work);
+        await guest.Write();
+        return (snapshot, content);
+    }
+
+    async Task Holds(Volume of, IReadOnlyDictionary<int, byte> content)
+    {
+        var at = await Connected(of);
+        await Guest.Holds(PathOf(at), at == $"volume-{of.Id}" ? of.Format! : "qcow2", content);
+    }
+
+    [Fact]
+    public async Task Each_holds_what_was_written_when_the_guest_went_over_and_all_is_put_together_at_the_end()
+    {
+        Assert.True(driver.Can.HasFlag(Abilities.SnapshotsAssisted));
+        var taken = new[] { await Taken(), await Taken() };
+        Assert.Equal(Path.GetFileName(guest.File), (string?)Info["active"]);
+        Assert.Equal((string?)Info["active"], await Connected());
+        Assert.Equal((string?)Info["active"], (string?)Info[taken[1].Snapshot.Id]);
+        await guest.Check();
+        foreach (var (snapshot, content) in taken)
+        {
+            var copy = NewVolume();
+            var disk = await driver.CreateFromSnapshot(copy, volume, snapshot, Work);
+            copy = copy with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+            await Holds(copy, content);
+            await driver.Delete(copy, Work);
+        }
+
+        // While it is open no file is put together with another; when it is not, all of them are.
+        await driver.DeleteSnapshot(volume, taken[0].Snapshot, Work, quiet: false);
+        Assert.Equal(4, Names.Length);
+        for (var i = 0; i < 20; i++) await guest.Write();
+        await guest.Check();
+        await Detach();
+        await driver.DeleteSnapshot(volume, taken[1].Snapshot, Work);
+        Assert.Equal([$"volume-{volume.Id}", $"volume-{volume.Id}.info"], Names);
+        await Holds(volume, guest.Content);
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names);
+    }
+
+    [Fact]
+    public async Task It_is_begun_and_ended_once_however_often_that_is_said()
+    {
+        var snapshot = NewSnapshot();
+        var file = await driver.BeginSnapshot(volume, snapshot, Work);
+        Assert.Equal(($"volume-{volume.Id}", file), ((string?)Info["active"], (string?)Info["clinker:coming"]));
+        await guest.GoOver(PathOf(file));
+        await guest.Write();
+        Assert.Equal(file, await driver.BeginSnapshot(volume, snapshot, Work));
+        await driver.EndSnapshot(volume, snapshot, Work);
+        await driver.EndSnapshot(volume, snapshot, Work);
+        Assert.Equal(file, await driver.BeginSnapshot(volume, snapshot, Work));
+        Assert.Equal((file, file, null), ((string?)Info["active"], (string?)Info[snapshot.Id], (string?)Info["clinker:coming"]));
+        await guest.Check();
+    }
+
+    [Fact]
+    public async Task One_that_is_given_up_leaves_nothing_and_the_guest_where_it_is()
+    {
+        var snapshot = NewSnapshot();
+        await driver.DropSnapshot(volume, snapshot, Work);
+        await driver.BeginSnapshot(volume, snapshot, Work);
+        await guest.Write();
+        await driver.DropSnapshot(volume, snapshot, Work);
+        Assert.Equal([$"volume-{volume.Id}", $"volume-{volume.Id}.info"], Names);
+        Assert.Equal($"volume-{volume.Id}", await Connected());
+        await driver.DropSnapshot(volume, snapshot, Work);
+        await driver.DeleteSnapshot(volume, snapshot, Work, quiet: false);
+        await guest.Check();
+        await Taken(); // and the next one is taken
+        await guest.Check();
+    }
+
+    /// <summary>Whoever says that nobody has gone over is not believed when something was written there.</summary>
+    [Fact]
+    public async Task A_file_that_was_written_to_is_never_given_up()
+    {
+        var snapshot = NewSnapshot();
+        await guest.GoOver(PathOf(await driver.BeginSnapshot(volume, snapshot, Work)));
+        await guest.Write();
+        await guest.DisposeAsync(); // so that all of it is in the file
+        await driver.DropSnapshot(volume, snapshot, Work);
+        await driver.DeleteSnapshot(volume, snapshot, Work, quiet: false);
+        Assert.True(File.Exists(guest.File));
+        await Detach();
+        await Holds(volume, guest.Content);
+    }
+
+    [Theory, InlineData(false, false), InlineData(true, false), InlineData(false, true), InlineData(true, true)]
+    public async Task One_that_did_not_end_loses_nothing_wherever_the_guest_writes(bool wentOver, bool deletedWhileOpen)
+    {
+        var snapshot = NewSnapshot();
+        var file = await driver.BeginSnapshot(volume, snapshot, Work);
+        if (wentOver) await guest.GoOver(PathOf(file));
+        await guest.Write();
+        if (deletedWhileOpen)
+        {
+            await driver.DeleteSnapshot(volume, snapshot, Work, quiet: false);
+            Assert.True(File.Exists(PathOf(file)));
+        }
+        for (var i = 0; i < 10; i++) await guest.Write();
+        await guest.Check();
+        if (!wentOver)
+        {
+            // Nobody else may begin to write, nor take a snapshot of who knows which file.
+            foreach (var act in (Func<Task>[])[Connected, () => driver.BeginSnapshot(volume, NewSnapshot(), Work)])
+                Assert.Contains("it is not known", (await Assert.ThrowsAsync<Operations.FaultException>(act)).Message, StringComparison.Ordinal);
+        }
+        await Detach();
+        await Holds(volume, guest.Content);
+        Assert.Equal((file, null), ((string?)Info["active"], (string?)Info["clinker:coming"]));
+        if (!deletedWhileOpen) await driver.DeleteSnapshot(volume, snapshot, Work);
+        else
+        {
+            var next = NewSnapshot();
+            await driver.CreateSnapshot(volume, next, Work);
+            await driver.DeleteSnapshot(volume, next, Work);
+        }
+        Assert.Equal([$"volume-{volume.Id}", $"volume-{volume.Id}.info"], Names);
+        await Holds(volume, guest.Content);
+    }
+
+    [Fact]
+    public async Task A_volume_with_one_that_did_not_end_is_deleted_whole()
+    {
+        var first = await Taken();
+        await driver.BeginSnapshot(volume, NewSnapshot(), Work);
+        await driver.DeleteSnapshot(volume, first.Snapshot, Work, quiet: false);
+        await Detach();
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names);
+    }
+
+    [Fact]
+    public async Task A_chain_gets_no_longer_than_it_may()
+    {
+        for (var i = 0; i < 3; i++) await Taken();
+        var refused = await Assert.ThrowsAsync<Operations.FaultException>(() => driver.BeginSnapshot(volume, NewSnapshot(), Work));
+        Assert.True(refused.NothingDone);
+        Assert.Contains("max_chain_depth", refused.Message, StringComparison.Ordinal);
+        await guest.Check();
+    }
+}
+
+/// <summary>On a directory whose files stand on each other.</summary>
+public sealed class DirectorySnapshotsInUse : SnapshotsInUse
+{
+    readonly string root = Directory.CreateTempSubdirectory("clinker-in-use-").FullName;
+
+    protected override Task<Driver> Open() => Task.FromResult<Driver>(new DirectoryDriver(
+        "dir", new() { Paths = [root], CloneMode = CloneMode.Thin, MaxChainDepth = 4 }, TimeProvider.System, NullLogger.Instance));
+
+    protected override string DirectoryOf(string pool) => root;
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        Directory.Delete(root, recursive: true);
+    }
+}

@@ -1,0 +1,192 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Clinker.Contracts;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Server.Outside;
+using Clinker.Tests.Outside;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+using static Clinker.Tests.Api.AttachmentCalls;
+
+namespace Clinker.Tests.Api;
+
+/// <summary>
+/// Snapshots of a volume in use from end to end: the API, the worker, files of QEMU, and a Nova that does what it is asked with a guest which
+/// has the volume open, and says how it went by the API.
+/// </summary>
+public sealed class SnapshotInUseTests : IAsyncLifetime
+{
+    readonly string root = Directory.CreateTempSubdirectory("clinker-in-use-").FullName;
+    readonly FakeNova fake = new();
+    RunningApi api = null!;
+    DirectoryDriver driver = null!;
+    Nova nova = null!;
+    Guest guest = null!;
+    string volume = "", attachment = "";
+    SortedDictionary<int, byte> atGoingOver = [];
+
+    public async ValueTask InitializeAsync()
+    {
+        api = await RunningApi.Start(WithTokens);
+        driver = new("b1", new() { Paths = [root], CloneMode = CloneMode.Thin }, TimeProvider.System, NullLogger.Instance);
+        nova = new Nova(fake.Settings(), TimeProvider.System, NullLogger.Instance);
+        volume = await api.Volume();
+        await api.Available(volume);
+        var pool = (await driver.Report(CancellationToken.None)).Pools[0].Name;
+        await api.Db.Commit(tx => tx.Volumes.SetHost(volume, $"h1@b1#{pool}"));
+        var disk = await driver.Create(await api.Db.Read(tx => tx.Volumes.Get(volume)), new Work(1, CancellationToken.None));
+        await api.Db.Commit(tx => tx.Execute($"update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {volume}"));
+        api.Work(backend: driver, compute: nova);
+        attachment = await Attached(api, volume, Instance, "host1");
+        guest = await Guest.Boot(Path.Combine(root, await Told()), disk.Format);
+        for (var i = 0; i < 30; i++) await guest.Write();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await guest.DisposeAsync();
+        await api.DisposeAsync();
+        nova.Dispose();
+        await driver.DisposeAsync();
+        await fake.DisposeAsync();
+        Directory.Delete(root, recursive: true);
+    }
+
+    /// <summary>The file that hosts are told of now.</summary>
+    async Task<string> Told() =>
+        Path.GetFileName((await api.Get($"attachments/{attachment}", Newest)).Json.GetProperty("attachment").GetProperty("connection_info").GetProperty("device_path").GetString()!);
+
+    Task<Answered> Says(string snapshot, string status, string progress = "90%", string? token = null) =>
+        api.Post($"snapshots/{snapshot}/action", $$"""{"os-update_snapshot_status": {"status": "{{status}}", "progress": "{{progress}}"} }""", token: token);
+
+    static readonly (int, string)? Heard = (200, "{}");
+
+    /// <summary>As Nova does: the guest goes over, then the API is told.</summary>
+    async Task<(int, string)?> GoesOver(JsonNode asked)
+    {
+        var info = asked["snapshot"]!["create_info"]!;
+        atGoingOver = await guest.GoOver(Path.Combine(root, (string)info["new_file"]!));
+        await guest.Write();
+        Assert.Equal(202, (await Says((string)info["snapshot_id"]!, "creating")).Status);
+        return Heard;
+    }
+
+    async Task<string> Taken() => await api.Snapshot(volume, more: """, "force": true""");
+
+    async Task<string> Settled(string snapshot)
+    {
+        var settled = api.Settled($"snapshots/{snapshot}");
+        await Passing(api, settled);
+        return await settled;
+    }
+
+    /// <summary>As <see cref="Settled"/>, when nobody says anything for long.</summary>
+    async Task<string> SettledAtLast(string snapshot)
+    {
+        var settled = api.Settled($"snapshots/{snapshot}");
+        while (!settled.IsCompleted)
+        {
+            await Task.WhenAny(settled, Task.Delay(5));
+            api.Time.Advance(TimeSpan.FromSeconds(5));
+        }
+        return await settled;
+    }
+
+    string? Info(string key) => File.Exists(Path.Combine(root, $"volume-{volume}.info"))
+        ? (string?)JsonNode.Parse(File.ReadAllText(Path.Combine(root, $"volume-{volume}.info")))![key] : null;
+
+    async Task<string> Why(string snapshot) => Fault.WordsOf((await api.Db.Read(async tx =>
+        (await tx.Operations.List(new() { Filters = [new("about_id", Store.Op.Equal, snapshot)], Limit = 1 })).Single())).Fault)!;
+
+    [Fact]
+    public async Task It_holds_what_was_written_when_the_guest_went_over_and_hosts_are_told_of_the_new_file()
+    {
+        fake.Answers = GoesOver;
+        var before = await Told();
+        foreach (var _ in (int[])[1, 2])
+        {
+            var snapshot = await Taken();
+            Assert.Equal("available", await Settled(snapshot));
+            Assert.Equal("100%", (await api.Get($"snapshots/{snapshot}")).Json.GetProperty("snapshot").GetProperty("os-extended-snapshot-attributes:progress").GetString());
+            Assert.Equal(($"volume-{volume}.{snapshot}", $"volume-{volume}.{snapshot}"), (await Told(), Info("active")));
+            await Guest.Holds(Path.Combine(root, before), before == $"volume-{volume}" ? "raw" : "qcow2", atGoingOver);
+            before = await Told();
+            for (var i = 0; i < 10; i++) await guest.Write();
+            await guest.Check();
+        }
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task What_Nova_can_not_do_leaves_all_as_it_was(bool saysItAtOnce)
+    {
+        fake.Answers = async asked =>
+        {
+            if (saysItAtOnce) return (400, """{"badRequest": {"code": 400, "message": "not now, please"}}""");
+            Assert.Equal(202, (await Says((string)asked["snapshot"]!["create_info"]!["snapshot_id"]!, "error")).Status);
+            return Heard;
+        };
+        var snapshot = await Taken();
+        Assert.Equal("error", await Settled(snapshot));
+        Assert.Contains(saysItAtOnce ? "not now, please" : "says that it failed", await Why(snapshot), StringComparison.Ordinal);
+        Assert.Equal("create snapshot: The driver could not take snapshots of volumes in use.", await Message());
+        Assert.Equal((2, $"volume-{volume}"), (Directory.GetFiles(root, "volume-*").Length, await Told())); // and its .info
+        await guest.Write();
+        await guest.Check();
+        fake.Answers = GoesOver; // the next one is taken
+        Assert.Equal("available", await Settled(await Taken()));
+    }
+
+    [Fact]
+    public async Task A_silent_Nova_is_waited_for_and_nothing_that_the_guest_may_write_to_is_taken_away()
+    {
+        var asked = new TaskCompletionSource<JsonNode>();
+        fake.Answers = body => { asked.TrySetResult(body); return Task.FromResult(Heard); };
+        var snapshot = await Taken();
+        var info = (await asked.Task)["snapshot"]!["create_info"]!;
+        Assert.Equal(400, (await api.Delete($"snapshots/{snapshot}")).Status); // it is being taken
+        Assert.Equal(409, (await Says(snapshot, "available")).Status); // whether it is, is not for Nova to say
+        Assert.Equal(202, (await Says(snapshot, "creating", "40%")).Status);
+        var member = $"u:{RunningApi.Project}:member"; // may tell how far it is, and not that Nova has done it, or can't
+        Assert.Equal(202, (await Says(snapshot, "creating", token: member)).Status);
+        Assert.Equal(409, (await Says(snapshot, "error", token: member)).Status);
+        Assert.Equal("creating", (await api.Get($"snapshots/{snapshot}")).Json.GetProperty("snapshot").GetProperty("status").GetString());
+        Assert.Equal("error", await SettledAtLast(snapshot));
+        var file = $"volume-{volume}.{snapshot}";
+        Assert.Contains($"{file} stays", await Why(snapshot), StringComparison.Ordinal);
+        Assert.Equal((file, $"volume-{volume}"), (Info("clinker:coming"), Info("active")));
+        Assert.Single(fake.Asked);
+
+        // It was only late. Its word changes nothing any more; deleting the snapshot takes nothing from the guest.
+        await guest.GoOver(Path.Combine(root, (string)info["new_file"]!));
+        await guest.Write();
+        Assert.Equal(400, (await Says(snapshot, "creating")).Status);
+        Assert.Equal(202, (await api.Delete($"snapshots/{snapshot}")).Status);
+        Assert.Equal("gone", await Settled(snapshot));
+        await guest.Write();
+        await guest.Check();
+        Assert.True(File.Exists(Path.Combine(root, file)));
+
+        await guest.DisposeAsync();
+        var detach = api.Delete($"attachments/{attachment}", Newest);
+        await Passing(api, detach);
+        Assert.Equal(200, (await detach).Status);
+        var next = await api.Snapshot(volume);
+        Assert.Equal("available", await Settled(next));
+        await Guest.Holds(Path.Combine(root, Info("active")!), "qcow2", guest.Content);
+    }
+
+    [Fact]
+    public async Task A_word_that_nobody_waits_for_settles_nothing()
+    {
+        fake.Answers = GoesOver;
+        var snapshot = await Taken();
+        Assert.Equal("available", await Settled(snapshot));
+        Assert.Equal(400, (await Says(snapshot, "error")).Status);
+        Assert.Equal("available", await Settled(snapshot));
+    }
+
+    async Task<string> Message() => (await api.Get("messages", "3.71")).Json.GetProperty("messages").EnumerateArray().First().GetProperty("user_message").GetString()!;
+}

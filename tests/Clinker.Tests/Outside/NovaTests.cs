@@ -1,0 +1,106 @@
+using Clinker.Operations;
+using Clinker.Server.Outside;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace Clinker.Tests.Outside;
+
+/// <summary>How Nova is found and asked, and what is certain after each of its answers.</summary>
+public sealed class NovaTests : IAsyncDisposable
+{
+    const string V = "11111111-0000-4000-8000-000000000000", S = "22222222-0000-4000-8000-000000000000";
+
+    readonly FakeNova fake = new();
+    readonly LogLines lines = new();
+
+    public ValueTask DisposeAsync() => fake.DisposeAsync();
+
+    async Task<FaultException?> Ask(string more = "")
+    {
+        using var nova = new Nova(fake.Settings(more), TimeProvider.System, lines);
+        try { await nova.TakeSnapshot(V, S, $"volume-{V}.{S}", TestContext.Current.CancellationToken); }
+        catch (FaultException e) { return e; }
+        return null;
+    }
+
+    void Says(int status, string body = "{}") => fake.Answers = _ => Task.FromResult<(int, string)?>((status, body));
+
+    [Theory]
+    [InlineData("", "/public/one/v2.1")]
+    [InlineData("interface = internal", "/internal/one/v2.1")]
+    [InlineData("region_name = two", "/public/two/v2.1")]
+    public async Task It_is_asked_where_the_catalogue_says(string more, string at)
+    {
+        Assert.Null(await Ask(more));
+        var (path, body) = Assert.Single(fake.Asked);
+        Assert.Equal(at + "/os-assisted-volume-snapshots", path);
+        Assert.Equal($$$"""{"snapshot":{"volume_id":"{{{V}}}","create_info":{"snapshot_id":"{{{S}}}","type":"qcow2","new_file":"volume-{{{V}}}.{{{S}}}"} } }""".Replace(" ", "", StringComparison.Ordinal), body.ToJsonString());
+    }
+
+    /// <summary>It can't have handed the work to a host: so what was made for it may go.</summary>
+    [Theory]
+    [InlineData(400, """{"badRequest": {"code": 400, "message": "Volume is attached to several instances"}}""", "Volume is attached to several")]
+    [InlineData(404, """{"itemNotFound": {"code": 404, "message": "No volume Block Device Mapping with id 1."}}""", "No volume Block Device Mapping")]
+    [InlineData(409, """{"conflictingRequest": {"code": 409, "message": "Cannot 'x' instance while it is in task_state"}}""", "task_state")]
+    [InlineData(403, """{"forbidden": {"code": 403, "message": "Policy doesn't allow os-assisted"}}""", "give it the role admin")]
+    public async Task A_no_is_certain_and_has_its_reason(int status, string body, string reason)
+    {
+        Says(status, body);
+        var fault = (await Ask())!;
+        Assert.Equal((true, false), (fault.NothingDone, fault.Fault.Transient));
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData(500), InlineData(502), InlineData(503), InlineData(504)]
+    public async Task After_a_trouble_of_its_own_nothing_is_certain(int status)
+    {
+        Says(status, "<html>down</html>");
+        Assert.False((await Ask())!.NothingDone);
+        Assert.Contains(lines.All, l => l.Contains(S, StringComparison.Ordinal) && l.Contains("may have been heard", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_an_answer_nothing_is_certain()
+    {
+        fake.Answers = _ => Task.FromResult<(int, string)?>(null);
+        var fault = (await Ask())!;
+        Assert.Equal((false, "The compute service can't be asked: it did not answer within 2 s"), (fault.NothingDone, fault.Message));
+        Assert.Single(fake.Asked);
+    }
+
+    [Fact]
+    public async Task Where_nobody_listens_it_was_not_asked_and_may_be_later()
+    {
+        var settings = fake.Settings();
+        await fake.DisposeAsync();
+        using var nova = new Nova(settings, TimeProvider.System, lines);
+        var fault = await Assert.ThrowsAsync<FaultException>(() => nova.TakeSnapshot(V, S, "f", TestContext.Current.CancellationToken));
+        Assert.Equal((true, true), (fault.NothingDone, fault.Fault.Transient));
+    }
+
+    [Fact]
+    public async Task A_catalogue_without_it_and_a_region_that_there_is_not_are_told()
+    {
+        Assert.Contains("in region three", (await Ask("region_name = three"))!.Message, StringComparison.Ordinal);
+        fake.Catalogue = ["volumev3"];
+        var fault = (await Ask())!;
+        Assert.Equal((true, "Keystone's catalogue has no public endpoint of a service compute."), (fault.NothingDone, fault.Message));
+        Assert.Empty(fake.Asked);
+    }
+
+    [Fact]
+    public async Task A_token_that_is_good_no_more_is_asked_for_anew_once()
+    {
+        fake.Forgets = true;
+        Assert.Null(await Ask());
+        Assert.Equal((2, 1), (fake.SignIns, fake.Asked.Count));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_no_reason_to_give_up_what_was_begun()
+    {
+        var fault = (await Ask($"password = wrong"))!;
+        Assert.Equal((true, true), (fault.NothingDone, fault.Fault.Transient));
+        Assert.DoesNotContain(FakeNova.Password, string.Join('\n', lines.All), StringComparison.Ordinal);
+    }
+}
