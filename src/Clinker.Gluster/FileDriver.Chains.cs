@@ -229,6 +229,7 @@ public abstract partial class FileDriver
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
             if (isData) await Commit(on, upper, work);
+            if (lower.File.Format == VolumeFormat.Qcow2) await Pad(on, lower); // also when it was an attempt before this one that made it larger
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
             else await Note(info with { Active = lower.Name, Going = upper.Name });
             await work.StillHeld();
@@ -262,6 +263,15 @@ public abstract partial class FileDriver
         await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", PathOf(dir, upper.Name)],
             on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token);
     }
+
+    /// <summary>qemu-img, which made it larger with the image that was put into it, leaves its end where it is.</summary>
+    Task Pad(Errand on, Level image) => Act(on, _ =>
+    {
+        using var dir = on.Place.Open();
+        using var file = Chain.Open(dir, image.Name, on.Verb, Libc.O_RDWR);
+        VolumeFiles.Pad(file);
+        return true;
+    });
 
     /// <summary>Has an image stand on another file, which has the same content as the one that it stood on.</summary>
     async Task Rebase(Errand on, Level image, Level under, Work work)

@@ -151,6 +151,22 @@ public sealed class ShareCheckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_is_wrong_with_an_image_that_grew_as_another_was_put_into_it()
+    {
+        snapshots.Clear();
+        volumes.Clear();
+        foreach (var file in Directory.GetFiles(pool)) File.Delete(file);
+        var volume = await Filled(4);
+        await Take(driver, volume);
+        var passing = await Take(driver, volume);
+        await driver.Extend(volume, 3, Work);
+        volumes[0] = volume with { SizeGb = 3 };
+        await driver.DeleteSnapshot(volumes[0], passing, Work);
+        snapshots.Remove(passing);
+        Assert.Empty(await Check());
+    }
+
+    [Fact]
     public async Task What_is_certain_is_mended()
     {
         File.SetUnixFileMode(Path(Overlay), UnixFileMode.UserRead);
