@@ -1,3 +1,4 @@
+using System.Collections;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -76,6 +77,8 @@ public abstract partial class FileDriver
     /// <summary>A file under work as it is being filled: each write is an act of its own.</summary>
     sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
     {
+        /// <summary>The clusters of an image that hold something, for each of its tables.</summary>
+        readonly Dictionary<int, BitArray> held = [];
         Qcow2Map? map;
         long unsynced, end;
 
@@ -83,6 +86,25 @@ public abstract partial class FileDriver
         {
             await fill(Write, on.Token);
             if (spec.IsImage) await driver.OnWork(on, dir, spec, file => { Libc.Truncate(file, end); return true; });
+            if (spec.Under is not null) await Blank();
+        }
+
+        /// <summary>
+        /// All that it does not hold covers what lies under it, and has its place in the image. Said to be zeroes, it is not written out when the
+        /// image is put into the file under it: that would make it as large as the disk.
+        /// </summary>
+        async Task Blank()
+        {
+            var tables = await driver.OnWork(on, dir, spec, file => Mapped(file).Tables);
+            for (var i = 0; i < tables; i++)
+            {
+                var index = i;
+                await driver.OnWork(on, dir, spec, file =>
+                {
+                    Mapped(file).Blank(file, index, held.GetValueOrDefault(index));
+                    return true;
+                });
+            }
         }
 
         async ValueTask Write(long offset, ReadOnlyMemory<byte> bytes)
@@ -108,18 +130,34 @@ public abstract partial class FileDriver
             var parts = new List<(long, int, int)>();
             try
             {
-                map ??= new Qcow2Map(file);
+                var mapped = Mapped(file);
                 for (var done = 0; done < length;)
                 {
-                    var run = map.At(file, offset + done);
+                    var run = mapped.At(file, offset + done);
                     var n = (int)Math.Min(run.Length, length - done);
                     parts.Add((run.Host ?? throw new InvalidDataException("has no room laid out for its data"), done, n));
+                    for (var cluster = (offset + done) / mapped.Cluster; cluster * mapped.Cluster < offset + done + n; cluster++) Hold(cluster, mapped.PerTable);
                     done += n;
                 }
                 return parts;
             }
-            catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"what qemu-img laid out {e.Message}.").Thrown(e); }
+            catch (InvalidDataException e) { throw LaidOutWrong(e); }
+
+            void Hold(long cluster, int perTable)
+            {
+                var (table, index) = Math.DivRem(cluster, perTable);
+                if (!held.TryGetValue((int)table, out var clusters)) held[(int)table] = clusters = new(perTable);
+                clusters[(int)index] = true;
+            }
         }
+
+        Qcow2Map Mapped(SafeFileHandle file)
+        {
+            try { return map ??= new(file); }
+            catch (InvalidDataException e) { throw LaidOutWrong(e); }
+        }
+
+        FaultException LaidOutWrong(InvalidDataException e) => new Fault.DriverFailed(on.Verb, $"what qemu-img laid out {e.Message}.").Thrown(e);
     }
 
     /// <summary>Files that are read: as they were when they were opened, or not at all.</summary>
