@@ -302,7 +302,9 @@ public abstract partial class FileDriver
             if (info.Snapshots.Count > 0)
                 throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
             if (info is { Kept: { } kept, Active: not null } && !VolumeFiles.Has(dir, kept)) info = info with { Kept = null }; // whose it became is gone too
-            return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb));
+            if (info is { Active: null, Kept: not null }) return (info, Going.Nothing);
+            var top = Chain.Top(layout, info, spec, Verb);
+            return (info, Chain.Going(dir, layout, spec, Recorded(volume) is null ? Chain.Left(dir, layout, spec, top) : top, Verb));
         });
         if (info.Kept is null && going.Kept is { } kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
         var stays = await Act(on, _ =>

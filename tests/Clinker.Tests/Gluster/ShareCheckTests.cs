@@ -167,6 +167,34 @@ public sealed class ShareCheckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_is_left_of_what_a_clone_stood_on_once_it_has_moved_away()
+    {
+        foreach (var moved in (Volume[])[clone, restored, orphan, plain])
+        {
+            volumes.Remove(moved);
+            snapshots.RemoveAll(s => s.VolumeId == moved.Id);
+            if (moved == plain) File.Delete(Directory.EnumerateFiles(pool, "snapshot-*").Single());
+            await driver.Delete(moved with { Format = null }, Work); // DeleteLeftFile knows the file's id and its pool
+            Assert.DoesNotContain(Directory.EnumerateFiles(pool), f => f.Contains(moved.Id, StringComparison.Ordinal));
+        }
+        Assert.Empty(await Check());
+        Assert.DoesNotContain(Directory.EnumerateFiles(pool), f => f.Contains(gone.Id, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_guest_who_calls_another_disk_his_own_takes_nothing_along()
+    {
+        var header = await File.ReadAllBytesAsync(Path($"volume-{clone.Id}"), Token);
+        volumes.Remove(plain);
+        await using (var disk = File.OpenWrite(Path($"volume-{plain.Id}"))) await disk.WriteAsync(header, Token);
+        await driver.DeleteSnapshot(plain, snapshots[1], Work);
+        snapshots.RemoveAt(1);
+        await driver.Delete(plain with { Format = null }, Work);
+        Assert.False(File.Exists(Path($"volume-{plain.Id}")));
+        Assert.Empty(await Check());
+    }
+
+    [Fact]
     public async Task What_is_certain_is_mended()
     {
         File.SetUnixFileMode(Path(Overlay), UnixFileMode.UserRead);
