@@ -204,6 +204,13 @@ internal static class Chain
         return header.Broken is { } why ? throw Refused(verb, name, $"is a qcow2 image that can't be read: {why}") : header;
     }
 
+    /// <summary>The file under an image that is there.</summary>
+    public static DiskFile? Under(SafeFileHandle dir, Layout layout, VolumeSpec spec, string name, string verb)
+    {
+        using var file = Open(dir, name, verb);
+        return Under(layout, spec, name, Header(file, name, verb), verb);
+    }
+
     /// <summary>
     /// The file under an image. A name is only ever followed within the directory, and only if it is one that we or Cinder's driver give: what
     /// is written in an image is not to lead anywhere else (CVE-2014-3641).

@@ -90,14 +90,16 @@ public abstract partial class FileDriver
         {
             if (own == 0 && now.Attached)
                 throw StillOpen(Verb);
-            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) };
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
             if (isTheirs) await Note(on, now.Spec, info = info with { Active = now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
+            else info = await Mark(on, now, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
-            if (!isTheirs) await LetGo(on, now.Levels[own + 1].File, spec);
+            await work.StillHeld();
+            await Unfreeze(volume, null, Verb, work);
         }
         if (!now.Attached) await Tidy(on, now.Spec, info, noted: true, quiet: true, work);
     }
@@ -121,6 +123,23 @@ public abstract partial class FileDriver
         await Note(on, from.Spec, noted(from.Info with { Active = spec.Name }, spec.Name!), work);
     }
 
+    /// <summary>
+    /// Makes an empty image that stands on what the volume's own file stands on, and notes it to go: wherever this is cut once another has taken
+    /// the place of that file, it tells what nobody stands on any more.
+    /// </summary>
+    /// <param name="under">Of the levels.</param>
+    async Task<ChainInfo> Mark(Errand on, Source now, int under, Work work)
+    {
+        var spec = OverlayOn(now.Levels[under], now.Spec with { Name = layout.Overlay(now.Spec.Id, OperationOf(work)) });
+        var info = now.Info with { Active = now.Top.Name, Going = spec.Name };
+        await Note(on, now.Spec, info, work);
+        var change = new Change();
+        await change.Tell(() => Make(on, spec, work, change, (_, file) => Qcow2Overlay.Write(file, spec.Bytes, spec.Under!.Value.Name, spec.Under.Value.Format)));
+        return info;
+    }
+
+    static string OperationOf(Work work) => work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work));
+
     /// <summary>Sees to it that nothing is left, or still comes, of a file that was to stand on what is frozen, if none does stand on it.</summary>
     /// <param name="name">Its name; null: only of what is noted to go.</param>
     ChainInfo Unfreeze(SafeFileHandle dir, VolumeSpec volume, string? name, string verb, Work work)
@@ -130,7 +149,15 @@ public abstract partial class FileDriver
         var info = ChainInfo.Read(dir, layout, volume.Id, verb);
         string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
         if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
-            foreach (var one in over.Except(Chain.Walk(dir, layout, volume, top, verb).Select(l => l.Name))) VolumeFiles.RemoveName(dir, one);
+        {
+            var stay = Chain.Walk(dir, layout, volume, top, verb).ConvertAll(l => l.Name);
+            foreach (var one in over.Except(stay))
+            {
+                if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id && under.Name != info.Kept && !stay.Contains(under.Name))
+                    Chain.Remove(dir, layout, volume, Chain.Going(dir, layout, volume, under, verb), verb);
+                VolumeFiles.RemoveName(dir, one);
+            }
+        }
         VolumeFiles.SyncNames(dir);
         return info;
     }
@@ -225,11 +252,12 @@ public abstract partial class FileDriver
             if (at is not { } i) break;
             var (upper, lower) = (levels[i], levels[i + 1]);
             var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
+            // A snapshot that is noted no more is not deleted again: what has to be as it should, also after a cut, comes before.
+            if (lower.File.Format == VolumeFormat.Qcow2) await Grow(on, lower, volume with { Bytes = upper.Bytes, Provisioning = Provisioning.Thin });
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
             if (isData) await Commit(on, upper, work);
-            if (lower.File.Format == VolumeFormat.Qcow2) await Pad(on, lower); // also when it was an attempt before this one that made it larger
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
             else await Note(info with { Active = lower.Name, Going = upper.Name });
             await work.StillHeld();
@@ -264,14 +292,18 @@ public abstract partial class FileDriver
             on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token);
     }
 
-    /// <summary>qemu-img, which made it larger with the image that was put into it, leaves its end where it is.</summary>
-    Task Pad(Errand on, Level image) => Act(on, _ =>
+    /// <summary>Makes an image as large as one that is to be put into it. That would do so itself, and leave it with an end that is no whole cluster.</summary>
+    async Task Grow(Errand on, Level image, VolumeSpec to)
     {
-        using var dir = on.Place.Open();
-        using var file = Chain.Open(dir, image.Name, on.Verb, Libc.O_RDWR);
-        VolumeFiles.Pad(file);
-        return true;
-    });
+        using var dir = await Act(on, _ => on.Place.Open());
+        await Resize(on, dir, image.Name, to);
+        await Act(on, _ =>
+        {
+            using var file = Chain.Open(dir, image.Name, on.Verb, Libc.O_RDWR);
+            VolumeFiles.Pad(file);
+            return true;
+        });
+    }
 
     /// <summary>Has an image stand on another file, which has the same content as the one that it stood on.</summary>
     async Task Rebase(Errand on, Level image, Level under, Work work)
@@ -322,13 +354,4 @@ public abstract partial class FileDriver
         });
         if (stays && info.Active is not null) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
     }
-
-    /// <summary>Takes away the name that a clone had for its source's file, and with it all on which nobody stands any more.</summary>
-    Task LetGo(Errand on, DiskFile file, VolumeSpec spec) => Act(on, _ =>
-    {
-        using var dir = on.Place.Open();
-        Chain.Remove(dir, layout, spec, Chain.Going(dir, layout, spec, file, on.Verb), on.Verb);
-        VolumeFiles.SyncNames(dir);
-        return true;
-    });
 }

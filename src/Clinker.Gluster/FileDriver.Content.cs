@@ -34,20 +34,22 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
             throw StillOpen(Verb);
-        await Replace(await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
+        await Replace(volume, await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
     }
 
     /// <summary>
     /// Puts another content where a volume begins. Its snapshots stay what they are: what it stands on is kept for them, and all of it covered.
     /// A clone without any stands on nothing then.
     /// </summary>
-    async Task Replace(Source now, string verb, VolumeSpec volume, Fill fill, Work work)
+    /// <param name="recorded">The volume as it is to be.</param>
+    async Task Replace(Volume volume, Source now, string verb, VolumeSpec recorded, Fill fill, Work work)
     {
-        var spec = volume with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
-        var own = now.Top.Name == layout.Volume(spec.Id);
-        if (!own) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        var spec = recorded with { Replacing = OperationOf(work) };
+        if (now.Top.Name != layout.Volume(spec.Id)) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        else if (now.Levels.Count > 1) await Mark(On(now.Place, verb, work), now, 1, work);
         await Filled(now.Place, verb, spec, fill, work);
-        if (own && now.Levels.Count > 1) await LetGo(new(now.Place, verb, options.ActDeadline, work.Token), now.Levels[1].File, spec);
+        await work.StillHeld();
+        await Unfreeze(volume, null, verb, work);
     }
 
     /// <summary>False when it was there already.</summary>

@@ -16,6 +16,8 @@ namespace Clinker.Live;
 public sealed class KilledWalk(ITestOutputHelper output)
 {
     const int MaxDepth = 6, MostVolumes = 8, MostSnapshots = 4, MostBackups = 6, MaxGb = 3, CheckEvery = 5;
+    /// <summary>What a file takes at most in the mean: with what is written here far less than the size of a disk.</summary>
+    const long MostRoom = 100 << 20;
     const int BlocksPerGb = (1 << 30) / SharedDisk.BlockBytes;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 20);
@@ -180,13 +182,13 @@ public sealed class KilledWalk(ITestOutputHelper output)
 
     async Task Clone(Disk source)
     {
-        var size = source.SizeGb + random.Next(2);
+        var size = Math.Min(source.SizeGb + random.Next(2), MaxGb);
         if (await Post($"clone {Short(source.Id)}", "volumes", new { volume = new { size, source_volid = source.Id } }) is { } answer) Add(answer, size, source.Content);
     }
 
     async Task CloneSnapshot(Disk source)
     {
-        var (snapshot, size) = (Pick(source.Snapshots), source.SizeGb + random.Next(2));
+        var (snapshot, size) = (Pick(source.Snapshots), Math.Min(source.SizeGb + random.Next(2), MaxGb));
         if (await Post($"volume of snapshot {Short(snapshot.Id)} of {Short(source.Id)}", "volumes", new { volume = new { size, snapshot_id = snapshot.Id } }) is { } answer)
             Add(answer, size, snapshot.Content);
     }
@@ -359,7 +361,11 @@ public sealed class KilledWalk(ITestOutputHelper output)
                 }
             }
         }
-        foreach (var (share, names) in wanted) Assert.Equal(names.Order(), share.Names().Order());
+        foreach (var (share, names) in wanted)
+        {
+            Assert.Equal(names.Order(), share.Names().Order());
+            Assert.InRange(await share.Room(), 0, (names.Count + 1) * MostRoom);
+        }
     }
 
     static void Same(ImmutableDictionary<int, byte> wanted, ImmutableDictionary<int, byte> found, string what)

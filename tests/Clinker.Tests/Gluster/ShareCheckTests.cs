@@ -181,6 +181,27 @@ public sealed class ShareCheckTests : IAsyncLifetime
         Assert.DoesNotContain(Directory.EnumerateFiles(pool), f => f.Contains(gone.Id, StringComparison.Ordinal));
     }
 
+    /// <summary>Where a lease is lost each time the driver asks for it, and the operation goes on under the next.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Nothing_is_left_of_what_a_clone_stood_on_wherever_it_is_cut_as_it_gets_a_file_of_its_own(bool refilled)
+    {
+        for (var (cut, wasCut) = (0, true); wasCut; cut++)
+        {
+            var one = await Made(await driver.CreateFromVolume(New(), chain, Work));
+            var (operation, left) = (ids.New(), cut);
+            wasCut = false;
+            try { await Act(new(1, Token, () => left-- > 0 ? Task.CompletedTask : throw new OperationCanceledException(), operation)); }
+            catch (OperationCanceledException) { wasCut = true; }
+            await Act(new(2, Token, Operation: operation));
+            Assert.Empty(await Check());
+            Assert.Equal([$"volume-{one.Id}", $"volume-{one.Id}.info"], Directory.EnumerateFiles(pool, $"volume-{one.Id}*").Select(f => System.IO.Path.GetFileName(f)).Order());
+            await driver.Delete(one, Work);
+            volumes.Remove(one);
+
+            Task Act(Work work) => refilled ? driver.Refill(one, async (write, _) => await write(0, new byte[Slot]), work) : driver.Flatten(one, work);
+        }
+    }
+
     [Fact]
     public async Task A_guest_who_calls_another_disk_his_own_takes_nothing_along()
     {
