@@ -61,7 +61,8 @@ internal static class Chain
         {
             using var file = Libc.OpenAt(dir, top.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
             var under = Qcow2Header.Read(VolumeFiles.Bytes(file))?.Backing;
-            return under is not null && layout.Parse(under) is { Kind: FileKind.Overlay } of && of.Id == spec.Id ? top with { Format = VolumeFormat.Qcow2 } : top;
+            var isOwn = under is not null && layout.Parse(under) is { Kind: FileKind.Overlay } of && of.Id == spec.Id;
+            return isOwn ? top with { Format = VolumeFormat.Qcow2 } : top;
         }
         catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.EISDIR or Errno.ENXIO) { return top; }
     }

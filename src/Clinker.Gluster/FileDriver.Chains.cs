@@ -134,7 +134,8 @@ public abstract partial class FileDriver
         var info = now.Info with { Active = now.Top.Name, Going = spec.Name };
         await Note(on, now.Spec, info, work);
         var change = new Change();
-        await change.Tell(() => Make(on, spec, work, change, (_, file) => Qcow2Overlay.Write(file, spec.Bytes, spec.Under!.Value.Name, spec.Under.Value.Format)));
+        var file = now.Levels[under].File;
+        await change.Tell(() => Make(on, spec, work, change, (_, mark) => Qcow2Overlay.Write(mark, spec.Bytes, file.Name, file.Format)));
         return info;
     }
 
@@ -153,7 +154,8 @@ public abstract partial class FileDriver
             var stay = Chain.Walk(dir, layout, volume, top, verb).ConvertAll(l => l.Name);
             foreach (var one in over.Except(stay))
             {
-                if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id && under.Name != info.Kept && !stay.Contains(under.Name))
+                if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id
+                    && under.Name != info.Kept && !stay.Contains(under.Name))
                     Chain.Remove(dir, layout, volume, Chain.Going(dir, layout, volume, under, verb), verb);
                 VolumeFiles.RemoveName(dir, one);
             }
@@ -292,7 +294,9 @@ public abstract partial class FileDriver
             on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token);
     }
 
-    /// <summary>Makes an image as large as one that is to be put into it. That would do so itself, and leave it with an end that is no whole cluster.</summary>
+    /// <summary>
+    /// Makes an image as large as one that is to be put into it. qemu-img would do so then, and leave it with an end that is no whole cluster.
+    /// </summary>
     async Task Grow(Errand on, Level image, VolumeSpec to)
     {
         using var dir = await Act(on, _ => on.Place.Open());

@@ -138,7 +138,8 @@ public abstract partial class FileDriver
                     var run = mapped.At(file, offset + done);
                     var n = (int)Math.Min(run.Length, length - done);
                     parts.Add((run.Host ?? throw new InvalidDataException("has no room laid out for its data"), done, n));
-                    for (var cluster = (offset + done) / mapped.Cluster; cluster * mapped.Cluster < offset + done + n; cluster++) Hold(cluster, mapped.PerTable);
+                    var (first, last) = ((offset + done) / mapped.Cluster, (offset + done + n - 1) / mapped.Cluster);
+                    for (var cluster = first; cluster <= last; cluster++) Hold(cluster, mapped.PerTable);
                     done += n;
                 }
                 return parts;

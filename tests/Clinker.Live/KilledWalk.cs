@@ -20,7 +20,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
     const long MostRoom = 100 << 20;
     const int BlocksPerGb = (1 << 30) / SharedDisk.BlockBytes;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-    static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 20);
+    static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 30);
 
     /// <summary>Statuses in which nothing is under way.</summary>
     static readonly string[] Settled = ["available", "error", "error_deleting", "error_extending", "error_restoring"];
@@ -84,24 +84,27 @@ public sealed class KilledWalk(ITestOutputHelper output)
                 told.Add($"step {step}");
                 await Step();
                 if (step % CheckEvery == 0) await Check();
-                if (step % 50 == 0) await Console.Error.WriteLineAsync($"killed walk (seed {Seed}): {step} of {Steps} steps, {kills} kills, {clock.Elapsed.TotalSeconds:0} s");
+                if (step % 50 == 0) await Console.Error.WriteLineAsync(
+                    $"killed walk (seed {Seed}): {step} of {Steps} steps, {kills} kills, {clock.Elapsed.TotalSeconds:0} s");
             }
             await Check();
             told.Add("delete all");
             while (disks.Count > 0 || backups.Count > 0) await Round(DeleteAny);
             await Check();
             Assert.All(shares.Values, s => Assert.Empty(s.Names()));
-            var folder = Path.Combine(site.Folder, "backup");
-            if (Directory.Exists(folder)) Assert.Empty(Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }));
+            var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 };
+            if (Path.Combine(site.Folder, "backup") is var folder && Directory.Exists(folder)) Assert.Empty(Directory.GetFiles(folder, "*", all));
             Assert.Equal(0, site.Sql("select coalesce(sum(in_use), 0) from quota_usage"));
             Assert.Equal(0, site.Sql("select count(*) from reservation"));
             Assert.Equal(0, site.Sql("select count(*) from hold"));
         }
         catch (Exception e)
         {
-            throw new Xunit.Sdk.XunitException($"SEED={Seed}, qcow2 {qcow2}: {e}\n{string.Join('\n', told.TakeLast(60))}\n{daemon.Log[^Math.Min(daemon.Log.Length, 6000)..]}");
+            throw new Xunit.Sdk.XunitException(
+                $"SEED={Seed} STEPS={Steps}, qcow2 {qcow2}: {e}\n{string.Join('\n', told.TakeLast(60))}\n{daemon.Log[^Math.Min(daemon.Log.Length, 6000)..]}");
         }
-        output.WriteLine($"seed {Seed}, qcow2 {qcow2}: {Steps} steps in {clock.Elapsed.TotalSeconds:0} s, {accepted} requests accepted, {refused} refused, {kills} kills");
+        output.WriteLine($"seed {Seed}, qcow2 {qcow2}: {Steps} steps in {clock.Elapsed.TotalSeconds:0} s, "
+            + $"{accepted} requests accepted, {refused} refused, {kills} kills");
     }
 
     async Task Step()
@@ -164,10 +167,12 @@ public sealed class KilledWalk(ITestOutputHelper output)
     async Task Create()
     {
         var size = random.Next(1, MaxGb);
-        if (await Post($"create {size} GiB", "volumes", new { volume = new { size } }) is { } answer) Add(answer, size, ImmutableDictionary<int, byte>.Empty);
+        if (await Post($"create {size} GiB", "volumes", new { volume = new { size } }) is { } answer)
+            Add(answer, size, ImmutableDictionary<int, byte>.Empty);
     }
 
-    void Add(JsonNode answer, int sizeGb, ImmutableDictionary<int, byte> content) => disks.Add(new((string)answer["volume"]!["id"]!, sizeGb, content));
+    void Add(JsonNode answer, int sizeGb, ImmutableDictionary<int, byte> content) =>
+        disks.Add(new((string)answer["volume"]!["id"]!, sizeGb, content));
 
     async Task Take(Disk disk)
     {
@@ -177,19 +182,22 @@ public sealed class KilledWalk(ITestOutputHelper output)
 
     async Task DeleteSnapshot(Disk disk, Taken snapshot)
     {
-        if (await Send($"delete snapshot {Short(snapshot.Id)} of {Short(disk.Id)}", HttpMethod.Delete, $"snapshots/{snapshot.Id}") is not null) disk.Snapshots.Remove(snapshot);
+        if (await Send($"delete snapshot {Short(snapshot.Id)} of {Short(disk.Id)}", HttpMethod.Delete, $"snapshots/{snapshot.Id}") is not null)
+            disk.Snapshots.Remove(snapshot);
     }
 
     async Task Clone(Disk source)
     {
         var size = Math.Min(source.SizeGb + random.Next(2), MaxGb);
-        if (await Post($"clone {Short(source.Id)}", "volumes", new { volume = new { size, source_volid = source.Id } }) is { } answer) Add(answer, size, source.Content);
+        if (await Post($"clone {Short(source.Id)}", "volumes", new { volume = new { size, source_volid = source.Id } }) is { } answer)
+            Add(answer, size, source.Content);
     }
 
     async Task CloneSnapshot(Disk source)
     {
         var (snapshot, size) = (Pick(source.Snapshots), Math.Min(source.SizeGb + random.Next(2), MaxGb));
-        if (await Post($"volume of snapshot {Short(snapshot.Id)} of {Short(source.Id)}", "volumes", new { volume = new { size, snapshot_id = snapshot.Id } }) is { } answer)
+        var what = $"volume of snapshot {Short(snapshot.Id)} of {Short(source.Id)}";
+        if (await Post(what, "volumes", new { volume = new { size, snapshot_id = snapshot.Id } }) is { } answer)
             Add(answer, size, snapshot.Content);
     }
 
@@ -202,7 +210,8 @@ public sealed class KilledWalk(ITestOutputHelper output)
     async Task Revert(Disk disk)
     {
         var snapshot = disk.Snapshots[^1];
-        if (await Act($"revert {Short(disk.Id)} to {Short(snapshot.Id)}", disk, "revert", new { snapshot_id = snapshot.Id })) disk.Content = snapshot.Content;
+        if (await Act($"revert {Short(disk.Id)} to {Short(snapshot.Id)}", disk, "revert", new { snapshot_id = snapshot.Id }))
+            disk.Content = snapshot.Content;
     }
 
     Task<bool> Flatten(Disk disk) => Act($"flatten {Short(disk.Id)}", disk, "os-flatten", new { });
@@ -231,8 +240,8 @@ public sealed class KilledWalk(ITestOutputHelper output)
             if (await Post($"restore {Short(backup.Id)} to a new volume", $"backups/{backup.Id}/restore", new { restore = new { } }) is { } made)
                 disks.Add(new((string)made["restore"]!["volume_id"]!, backup.SizeGb, backup.Content));
         }
-        else if (backup.SizeGb <= disk.SizeGb
-            && await Post($"restore {Short(backup.Id)} to {Short(disk.Id)}", $"backups/{backup.Id}/restore", new { restore = new { volume_id = disk.Id } }) is not null)
+        else if (backup.SizeGb <= disk.SizeGb && await Post($"restore {Short(backup.Id)} to {Short(disk.Id)}", $"backups/{backup.Id}/restore",
+            new { restore = new { volume_id = disk.Id } }) is not null)
             disk.Content = backup.Content;
     }
 
@@ -244,13 +253,16 @@ public sealed class KilledWalk(ITestOutputHelper output)
     async Task Delete(Disk disk)
     {
         var cascade = random.Next(2) == 0;
-        if (await Send($"delete {Short(disk.Id)}, cascade {cascade}", HttpMethod.Delete, $"volumes/{disk.Id}?cascade={cascade}") is not null) disks.Remove(disk);
+        if (await Send($"delete {Short(disk.Id)}, cascade {cascade}", HttpMethod.Delete, $"volumes/{disk.Id}?cascade={cascade}") is not null)
+            disks.Remove(disk);
     }
 
-    Task DeleteAny() => disks.Count > 0 && (backups.Count == 0 || random.Next(2) == 0) ? Pick(disks) is { Snapshots.Count: > 0 } disk && random.Next(2) == 0
-            ? DeleteSnapshot(disk, Pick(disk.Snapshots))
-            : Delete(Pick(disks))
-        : backups.Count > 0 ? DeleteBackup(Pick(backups)) : Task.CompletedTask;
+    Task DeleteAny()
+    {
+        if (disks.Count == 0 || (backups.Count > 0 && random.Next(2) == 0)) return backups.Count > 0 ? DeleteBackup(Pick(backups)) : Task.CompletedTask;
+        var disk = Pick(disks);
+        return disk.Snapshots.Count > 0 && random.Next(2) == 0 ? DeleteSnapshot(disk, Pick(disk.Snapshots)) : Delete(disk);
+    }
 
     async Task<bool> Act(string what, Disk disk, string action, object body) =>
         await Send(what, HttpMethod.Post, $"volumes/{disk.Id}/action", new Dictionary<string, object> { [action] = body }) is not null;
@@ -260,7 +272,8 @@ public sealed class KilledWalk(ITestOutputHelper output)
     /// <summary>Asks; null where it is refused, since something else is under way.</summary>
     async Task<JsonNode?> Send(string what, HttpMethod method, string path, object? body = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative)) { Content = body is null ? null : JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
+        if (body is not null) request.Content = JsonContent.Create(body);
         using var answer = await daemon.Http.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         told.Add($"{what}: {(answer.IsSuccessStatusCode ? "accepted" : text)}");
@@ -304,7 +317,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
             if (moving.Count == 0 && site.Sql("select count(*) from operation where status not in ('done', 'failed')") == 0) break;
             Assert.True(waited.Elapsed < Patience, $"still under way: {string.Join('\n', moving)}");
         }
-        foreach (var row in volumes.Values.Concat(snapshots.Values).Concat(saved.Values)) Assert.True((string?)row["status"] == "available", row.ToString());
+        Assert.All(volumes.Values.Concat(snapshots.Values).Concat(saved.Values), row => Assert.True((string?)row["status"] == "available", row.ToString()));
         Assert.Equal(0, site.Sql("select count(*) from operation where status = 'failed'"));
         Assert.Equal(disks.Select(d => d.Id).Order(), volumes.Keys.Order());
         Assert.Equal(disks.SelectMany(d => d.Snapshots).Select(s => s.Id).Order(), snapshots.Keys.Order());
@@ -356,8 +369,9 @@ public sealed class KilledWalk(ITestOutputHelper output)
                 {
                     wanted[share].Add(name);
                     // What a volume's files are may be noted; of one that is gone and others stand on, it is.
-                    if (name.StartsWith("volume-", StringComparison.Ordinal) && $"{name[..43]}.info" is var info && (share.Names().Contains(info) || name[7..43] != disk.FileId))
-                        wanted[share].Add(info);
+                    if (!name.StartsWith("volume-", StringComparison.Ordinal)) continue;
+                    var info = $"{name[..43]}.info";
+                    if (name[7..43] != disk.FileId || share.Names().Contains(info)) wanted[share].Add(info);
                 }
             }
         }

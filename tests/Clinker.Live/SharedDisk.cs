@@ -21,7 +21,8 @@ sealed class SharedDisk(string folder, string scratch)
     static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     /// <summary>All names but those of GlusterFS itself.</summary>
-    public IEnumerable<string> Names() => Directory.EnumerateFileSystemEntries(folder).Select(p => Path.GetFileName(p)!).Where(n => n is not (".trashcan" or ".glusterfs"));
+    public IEnumerable<string> Names() =>
+        Directory.EnumerateFileSystemEntries(folder).Select(p => Path.GetFileName(p)!).Where(n => n is not (".trashcan" or ".glusterfs"));
 
     /// <summary>The files of a volume, the topmost first.</summary>
     public List<string> OfVolume(string fileId) => Chain((string?)Info(fileId)?["active"] ?? $"volume-{fileId}");
@@ -125,7 +126,8 @@ sealed class SharedDisk(string folder, string scratch)
     static async Task<string> Run(string program, IReadOnlyList<string> arguments, int orElse = 0)
     {
         var result = await Processes.Run(program, arguments, Deadline);
-        Assert.True(result.ExitCode == 0 || result.ExitCode == orElse, $"{program} {string.Join(' ', arguments)}: {result.ExitCode} {result.Error}{result.Output}");
+        Assert.True(result.ExitCode == 0 || result.ExitCode == orElse,
+            $"{program} {string.Join(' ', arguments)}: {result.ExitCode} {result.Error}{result.Output}");
         return result.Output;
     }
 }

@@ -17,7 +17,7 @@ public sealed class Cascades
         {
             await world.Snapshot(volume);
             await Patience.Until("the snapshot is there", async () =>
-                await world.Db.Read(tx => tx.Snapshots.Of(volume.Id)) is var all && all.Count == before + 1 && all.TrueForAll(s => s.Status == "available"));
+                (await world.Db.Read(tx => tx.Snapshots.Of(volume.Id))).Count(s => s.Status == "available") == before + 1);
         }
         await world.DeleteWithSnapshots(volume);
         await Patience.Until("all is gone", async () => await world.Db.Read(tx => tx.Volumes.Find(volume.Id)) is null);

@@ -194,7 +194,7 @@ public sealed class ShareCheckTests : IAsyncLifetime
             catch (OperationCanceledException) { wasCut = true; }
             await Act(new(2, Token, Operation: operation));
             Assert.Empty(await Check());
-            Assert.Equal([$"volume-{one.Id}", $"volume-{one.Id}.info"], Directory.EnumerateFiles(pool, $"volume-{one.Id}*").Select(f => System.IO.Path.GetFileName(f)).Order());
+            Assert.Equal([Path($"volume-{one.Id}"), Path($"volume-{one.Id}.info")], Directory.EnumerateFiles(pool, $"volume-{one.Id}*").Order());
             await driver.Delete(one, Work);
             volumes.Remove(one);
 
