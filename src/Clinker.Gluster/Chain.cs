@@ -54,6 +54,23 @@ internal static partial class Chain
         return File(layout, spec, info.Coming ?? info.Active ?? layout.Volume(spec.Id));
     }
 
+    /// <summary>
+    /// The same of one that is to go and of which no format is written down, as of what a volume has moved away from: its own file is an image
+    /// if it says that it stands on a file by a name of this volume's own. Whatever has such a name goes with it, whoever wrote that.
+    /// </summary>
+    public static DiskFile Left(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile top)
+    {
+        if (top.Name != layout.Volume(spec.Id)) return top;
+        try
+        {
+            using var file = Libc.OpenAt(dir, top.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
+            var under = Qcow2Header.Read(VolumeFiles.Bytes(file))?.Backing;
+            var isOwn = under is not null && layout.Parse(under) is { Kind: FileKind.Overlay } of && of.Id == spec.Id;
+            return isOwn ? top with { Format = VolumeFormat.Qcow2 } : top;
+        }
+        catch (ErrnoException e) when (e.Errno is Errno.ENOENT or Errno.ELOOP or Errno.EISDIR or Errno.ENXIO) { return top; }
+    }
+
     /// <summary>A file of the volume's: its own is as was written down, and all others are images.</summary>
     static DiskFile File(Layout layout, VolumeSpec spec, string name) =>
         new(name, name == layout.Volume(spec.Id) ? spec.Format : VolumeFormat.Qcow2);
@@ -193,6 +210,13 @@ internal static partial class Chain
         var header = Qcow2Header.Read(VolumeFiles.Bytes(file)) ?? throw Refused(verb, name, "is no qcow2 image, as it should be");
         if (header.HasDataFile) throw Refused(verb, name, "is a qcow2 image that needs other files");
         return header.Broken is { } why ? throw Refused(verb, name, $"is a qcow2 image that can't be read: {why}") : header;
+    }
+
+    /// <summary>The file under an image that is there, and that its volume made to write to.</summary>
+    public static DiskFile? Under(SafeFileHandle dir, Layout layout, VolumeSpec spec, string name, string verb)
+    {
+        using var file = Open(dir, name, verb);
+        return Under(layout, spec, name, Header(file, name, verb), verb, isTop: true);
     }
 
     /// <summary>

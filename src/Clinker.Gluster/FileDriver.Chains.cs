@@ -141,14 +141,16 @@ public abstract partial class FileDriver
         {
             if (own == 0 && now.Attached)
                 throw StillOpen(Verb);
-            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
+            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) };
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
-            if (isTheirs) await Note(on, now.Spec, info = info.Begins(now.Top.Name) with { Kept = now.Levels[own + 1].Name }, work);
+            if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
+            else info = await Mark(on, now, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
-            if (!isTheirs) await LetGo(on, now.Levels[own + 1].File, spec);
+            await work.StillHeld();
+            await Unfreeze(volume, null, Verb, work);
         }
         if (!now.Attached) await Tidy(on, now.Spec, info, noted: true, quiet: true, work);
     }
@@ -171,6 +173,24 @@ public abstract partial class FileDriver
         await Note(on, from.Spec, noted(from.Info, spec.Name!), work);
     }
 
+    /// <summary>
+    /// Makes an empty image that stands on what the volume's own file stands on, and notes it to go: wherever this is cut once another has taken
+    /// the place of that file, it tells what nobody stands on any more.
+    /// </summary>
+    /// <param name="under">Of the levels.</param>
+    async Task<ChainInfo> Mark(Errand on, Source now, int under, Work work)
+    {
+        var spec = OverlayOn(now.Levels[under], now.Spec with { Name = layout.Overlay(now.Spec.Id, OperationOf(work)) });
+        var info = now.Info with { Active = now.Info.Active ?? now.Top.Name, Going = spec.Name };
+        await Note(on, now.Spec, info, work);
+        var change = new Change();
+        var file = now.Levels[under].File;
+        await change.Tell(() => Make(on, spec, work, change, (_, mark) => Qcow2Overlay.Write(mark, spec.Bytes, file.Name, file.Format)));
+        return info;
+    }
+
+    static string OperationOf(Work work) => work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work));
+
     /// <summary>Sees to it that nothing is left, or still comes, of a file that was to stand on what is frozen, if none does stand on it.</summary>
     /// <param name="name">Its name; null: only of what is noted to go.</param>
     ChainInfo Unfreeze(SafeFileHandle dir, VolumeSpec volume, string? name, string verb, Work work)
@@ -180,7 +200,16 @@ public abstract partial class FileDriver
         var info = ChainInfo.Read(dir, layout, volume.Id, verb);
         string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
         if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
-            foreach (var one in over.Except(Chain.Walk(dir, layout, volume, top, verb).Select(l => l.Name))) VolumeFiles.RemoveName(dir, one);
+        {
+            var stay = Chain.Walk(dir, layout, volume, top, verb).ConvertAll(l => l.Name);
+            foreach (var one in over.Except(stay))
+            {
+                if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id
+                    && under.Name != info.Kept && !stay.Contains(under.Name))
+                    Chain.Remove(dir, layout, volume, Chain.Going(dir, layout, volume, under, verb), verb);
+                VolumeFiles.RemoveName(dir, one);
+            }
+        }
         VolumeFiles.SyncNames(dir);
         return info;
     }
@@ -276,6 +305,8 @@ public abstract partial class FileDriver
             if (at is not { } i) break;
             var (upper, lower) = (levels[i], levels[i + 1]);
             var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
+            // A snapshot that is noted no more is not deleted again: what has to be as it should, also after a cut, comes before.
+            if (lower.File.Format == VolumeFormat.Qcow2) await Grow(on, [.. levels.Skip(i + 1).Select(l => l.File)], volume with { Bytes = upper.Bytes, Provisioning = Provisioning.Thin });
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
@@ -313,6 +344,22 @@ public abstract partial class FileDriver
         await work.StillHeld();
         await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
             on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token, onPool: true);
+    }
+
+    /// <summary>
+    /// Makes an image as large as one that is to be put into it. qemu-img would do so then, and leave it with an end that is no whole cluster.
+    /// </summary>
+    /// <param name="files">From it on downwards.</param>
+    async Task Grow(Errand on, IReadOnlyList<DiskFile> files, VolumeSpec to)
+    {
+        using var dir = await Act(on, _ => on.Place.Open());
+        await Resize(on, dir, files, to);
+        await Act(on, _ =>
+        {
+            using var file = Chain.Open(dir, files[0].Name, on.Verb, Libc.O_RDWR);
+            VolumeFiles.Pad(file);
+            return true;
+        });
     }
 
     /// <summary>Has an image stand on another file, which has the same content as the one that it stood on.</summary>
@@ -368,7 +415,9 @@ public abstract partial class FileDriver
             if (info.Snapshots.Count > 0)
                 throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
             if (info is { Kept: { } kept, Active: not null } && !VolumeFiles.Has(dir, kept)) info = info with { Kept = null }; // whose it became is gone too
-            return (info, info is { Active: null, Kept: not null } ? Going.Nothing : Chain.Going(dir, layout, spec, Chain.Top(layout, info, spec, Verb), Verb, isTop: true));
+            if (info is { Active: null, Kept: not null }) return (info, Going.Nothing);
+            var top = Chain.Top(layout, info, spec, Verb);
+            return (info, Chain.Going(dir, layout, spec, Recorded(volume) is null ? Chain.Left(dir, layout, spec, top) : top, Verb, isTop: true));
         });
         if (info.Kept is null && going.Kept is { } kept) await Note(on, spec, info = info with { Active = info.Active ?? layout.Volume(spec.Id), Kept = kept }, work);
         var stays = await Act(on, _ =>
@@ -387,13 +436,4 @@ public abstract partial class FileDriver
         });
         if (stays && info.Active is not null) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
     }
-
-    /// <summary>Takes away the name that a clone had for its source's file, and with it all on which nobody stands any more.</summary>
-    Task LetGo(Errand on, DiskFile file, VolumeSpec spec) => Act(on, _ =>
-    {
-        using var dir = on.Place.Open();
-        Chain.Remove(dir, layout, spec, Chain.Going(dir, layout, spec, file, on.Verb), on.Verb);
-        VolumeFiles.SyncNames(dir);
-        return true;
-    });
 }

@@ -1,3 +1,4 @@
+using System.Collections;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -33,20 +34,22 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
             throw StillOpen(Verb);
-        await Replace(await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
+        await Replace(volume, await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
     }
 
     /// <summary>
     /// Puts another content where a volume begins. Its snapshots stay what they are: what it stands on is kept for them, and all of it covered.
     /// A clone without any stands on nothing then.
     /// </summary>
-    async Task Replace(Source now, string verb, VolumeSpec volume, Fill fill, Work work)
+    /// <param name="recorded">The volume as it is to be.</param>
+    async Task Replace(Volume volume, Source now, string verb, VolumeSpec recorded, Fill fill, Work work)
     {
-        var spec = volume with { Replacing = work.Operation ?? throw new ArgumentException("It is an operation's.", nameof(work)) };
-        var own = now.Top.Name == layout.Volume(spec.Id);
-        if (!own) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        var spec = recorded with { Replacing = OperationOf(work) };
+        if (now.Top.Name != layout.Volume(spec.Id)) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        else if (now.Levels.Count > 1) await Mark(On(now.Place, verb, work), now, 1, work);
         await Filled(now.Place, verb, spec, fill, work);
-        if (own && now.Levels.Count > 1) await LetGo(new(now.Place, verb, options.ActDeadline, work.Token), now.Levels[1].File, spec);
+        await work.StillHeld();
+        await Unfreeze(volume, null, verb, work);
     }
 
     /// <summary>False when it was there already.</summary>
@@ -76,6 +79,8 @@ public abstract partial class FileDriver
     /// <summary>A file under work as it is being filled: each write is an act of its own.</summary>
     sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
     {
+        /// <summary>The clusters of an image that hold something, for each of its tables.</summary>
+        readonly Dictionary<int, BitArray> held = [];
         Qcow2Map? map;
         long unsynced, end;
 
@@ -83,6 +88,25 @@ public abstract partial class FileDriver
         {
             await fill(Write, on.Token);
             if (spec.IsImage) await driver.OnWork(on, dir, spec, file => { Libc.Truncate(file, end); return true; });
+            if (spec.Under is not null) await Blank();
+        }
+
+        /// <summary>
+        /// All that it does not hold covers what lies under it, and has its place in the image. Said to be zeroes, it is not written out when the
+        /// image is put into the file under it: that would make it as large as the disk.
+        /// </summary>
+        async Task Blank()
+        {
+            var tables = await driver.OnWork(on, dir, spec, file => Mapped(file).Tables);
+            for (var i = 0; i < tables; i++)
+            {
+                var index = i;
+                await driver.OnWork(on, dir, spec, file =>
+                {
+                    Mapped(file).Blank(file, index, held.GetValueOrDefault(index));
+                    return true;
+                });
+            }
         }
 
         async ValueTask Write(long offset, ReadOnlyMemory<byte> bytes)
@@ -108,18 +132,35 @@ public abstract partial class FileDriver
             var parts = new List<(long, int, int)>();
             try
             {
-                map ??= new Qcow2Map(file);
+                var mapped = Mapped(file);
                 for (var done = 0; done < length;)
                 {
-                    var run = map.At(file, offset + done);
+                    var run = mapped.At(file, offset + done);
                     var n = (int)Math.Min(run.Length, length - done);
                     parts.Add((run.Host ?? throw new InvalidDataException("has no room laid out for its data"), done, n));
+                    var (first, last) = ((offset + done) / mapped.Cluster, (offset + done + n - 1) / mapped.Cluster);
+                    for (var cluster = first; cluster <= last; cluster++) Hold(cluster, mapped.PerTable);
                     done += n;
                 }
                 return parts;
             }
-            catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"what qemu-img laid out {e.Message}.").Thrown(e); }
+            catch (InvalidDataException e) { throw LaidOutWrong(e); }
+
+            void Hold(long cluster, int perTable)
+            {
+                var (table, index) = Math.DivRem(cluster, perTable);
+                if (!held.TryGetValue((int)table, out var clusters)) held[(int)table] = clusters = new(perTable);
+                clusters[(int)index] = true;
+            }
         }
+
+        Qcow2Map Mapped(SafeFileHandle file)
+        {
+            try { return map ??= new(file); }
+            catch (InvalidDataException e) { throw LaidOutWrong(e); }
+        }
+
+        FaultException LaidOutWrong(InvalidDataException e) => new Fault.DriverFailed(on.Verb, $"what qemu-img laid out {e.Message}.").Thrown(e);
     }
 
     /// <summary>Files that are read: as they were when they were opened, or not at all.</summary>

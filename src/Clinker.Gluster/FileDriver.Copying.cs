@@ -26,7 +26,7 @@ public abstract partial class FileDriver
         else
         {
             await using var content = await FileContent.Open(this, from, Verb, work);
-            await Replace(now, Verb, now.Spec, content.Copy(), work);
+            await Replace(volume, now, Verb, now.Spec, content.Copy(), work);
         }
     }
 

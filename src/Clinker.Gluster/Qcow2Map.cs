@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections;
 using Clinker.Formats;
 using Clinker.Gluster.Native;
 using Microsoft.Win32.SafeHandles;
@@ -38,6 +39,14 @@ internal sealed class Qcow2Map
     /// <summary>The size of the disk in it.</summary>
     public long Bytes { get; }
 
+    /// <summary>How many bytes of the disk have a place of their own.</summary>
+    public long Cluster => 1L << clusterBits;
+
+    /// <summary>How many tables say where, and of how many clusters each does.</summary>
+    public int Tables => tables.Length;
+    /// <inheritdoc cref="Tables"/>
+    public int PerTable => table.Length;
+
     /// <summary>Where in the file a part of the disk lies.</summary>
     /// <param name="Host">Null: nowhere.</param>
     /// <param name="Length">Of what lies there in one piece, from the asked offset on.</param>
@@ -67,6 +76,23 @@ internal sealed class Qcow2Map
         for (var i = first + 1; i < table.Length && length < left && Entry(table[i]) == (host is { } h ? h + ((long)(i - first) << clusterBits) : null, below); i++)
             length += cluster;
         return new(host + offset % cluster, Math.Min(length, left), below);
+    }
+
+    /// <summary>Notes of clusters that have a place in the file that they read as zeroes: that place keeps for what is written later on.</summary>
+    /// <param name="but">Those of which that is not so, by their number in the table; null: all.</param>
+    public void Blank(SafeFileHandle file, int index, BitArray? but)
+    {
+        var at = (long)(tables[index] & OffsetMask);
+        if (at == 0) return;
+        var bytes = new byte[table.Length * sizeof(ulong)];
+        Numbers(file, at, table.Length).CopyTo(table, 0);
+        tableAt = at;
+        for (var i = 0; i < table.Length; i++)
+        {
+            if ((table[i] & OffsetMask) != 0 && but?[i] != true) table[i] |= ReadsAsZero;
+            BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(i * sizeof(ulong)), table[i]);
+        }
+        Libc.Write(file, bytes, at);
     }
 
     static (long? Host, bool IsBelow) Entry(ulong entry)

@@ -17,6 +17,8 @@ namespace Clinker.Contracts;
 public abstract class ChainWalk : IAsyncDisposable
 {
     const int Slots = 70, PieceBytes = 8192;
+    /// <summary>For each piece in a file 1 MiB, as it is copied, and its tables: less than the disk by far.</summary>
+    const long MostAllocated = 128 << 20;
     protected const int MaxDepth = 6;
 
     readonly Ids ids = new();
@@ -303,12 +305,15 @@ public abstract class ChainWalk : IAsyncDisposable
                     await Same(content, wants, $"snapshot {Short(snapshot.Id)}");
         }
         Assert.Equal(wanted.Order(), Names().Where(n => Layout.Parse(n) is not { Kind: FileKind.Image }).Order());
+        using (var dir = Libc.Open(DirectoryOf(pool), Libc.O_PATH | Libc.O_DIRECTORY))
+            Assert.All(Names(), n => Assert.InRange(Libc.Facts(dir, n).AllocatedBytes, 0, MostAllocated)); // what nobody wrote takes no room
         Assert.Empty((await driver.List(pool, Token)).Litter);
         Assert.DoesNotContain(await driver.Check(pool, () => Task.FromResult(Rows()), Token), f => f.Gravity != Gravity.Note);
         var one = Pick(disks);
         var top = TopOf(one.Volume);
         var path = Path.Combine(DirectoryOf(pool), top.Name);
-        if (top.Format == VolumeFormat.Qcow2) await Run("qemu-img", ["check", "-q", "-f", "qcow2", path]);
+        // Not broken; a qemu-img that was killed may have left room in it that nothing uses.
+        if (top.Format == VolumeFormat.Qcow2) await Run("qemu-img", ["check", "-q", "-f", "qcow2", path], orElse: 3);
         var commands = one.Content.SelectMany(c => new[] { "-c", string.Create(CultureInfo.InvariantCulture, $"read -P {c.Value} {At(c.Key)} {PieceBytes}") });
         var seen = await Run("qemu-io", ["-r", "-f", FileDriver.Words(top.Format), .. commands, "-c", "length", path]);
         Assert.DoesNotContain("verification failed", seen, StringComparison.Ordinal);
@@ -350,10 +355,10 @@ public abstract class ChainWalk : IAsyncDisposable
 
     static string Short(string id) => id[..8];
 
-    static async Task<string> Run(string program, IReadOnlyList<string> arguments)
+    static async Task<string> Run(string program, IReadOnlyList<string> arguments, int orElse = 0)
     {
         var result = await Processes.Run(program, arguments, TimeSpan.FromMinutes(1));
-        Assert.True(result.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {result.Error}{result.Output}");
+        Assert.True(result.ExitCode == 0 || result.ExitCode == orElse, $"{program} {string.Join(' ', arguments)}: {result.Error}{result.Output}");
         return result.Output;
     }
 

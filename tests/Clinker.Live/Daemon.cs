@@ -49,8 +49,8 @@ sealed class Daemon : IAsyncDisposable
         return path;
     }
 
-    /// <summary>Starts it and waits for the first answer.</summary>
-    public async Task Start()
+    /// <summary>Starts it, and waits for nothing.</summary>
+    public void Launch()
     {
         // The shell puts what it says behind what earlier starts said; exec leaves no process between.
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
@@ -62,9 +62,15 @@ sealed class Daemon : IAsyncDisposable
 #pragma warning disable RS0030 // it lives longer than a tool, and is to be killed
         process = Process.Start(start)!;
 #pragma warning restore RS0030
+    }
+
+    /// <summary>Starts it and waits for the first answer.</summary>
+    public async Task Start()
+    {
+        Launch();
         for (var waited = Stopwatch.StartNew(); ; await Task.Delay(10))
         {
-            Assert.False(process.HasExited, $"clinkerd has ended:\n{Log}");
+            Assert.False(process!.HasExited, $"clinkerd has ended:\n{Log}");
             Assert.True(waited.Elapsed < TimeSpan.FromSeconds(30), $"clinkerd does not answer:\n{Log}");
             try
             {

@@ -19,6 +19,9 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
 
     public int Creates => creates;
 
+    /// <summary>Of each delete of a snapshot, whether what is kept of its volume might be put together then.</summary>
+    public List<bool> Quiet { get; } = [];
+
     /// <summary>What a create throws whose token ends; null: that it was cancelled.</summary>
     public Exception? WhenCancelled { get; init; }
 
@@ -46,7 +49,11 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
 
     public override Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work) => inner.CreateSnapshot(volume, snapshot, work);
 
-    public override Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true) => inner.DeleteSnapshot(volume, snapshot, work, quiet);
+    public override Task DeleteSnapshot(Volume volume, Snapshot snapshot, Work work, bool quiet = true)
+    {
+        Quiet.Add(quiet);
+        return inner.DeleteSnapshot(volume, snapshot, work, quiet);
+    }
 
     public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
         inner.CreateFromSnapshot(volume, origin, snapshot, work);

@@ -80,7 +80,8 @@ public sealed record DeleteVolume(
     static async Task Delete(Saga saga, Volume volume, string snapshotId)
     {
         var snapshot = await saga.Read(tx => tx.Snapshots.Find(snapshotId)); // null once it is forgotten: both steps are known then
-        await saga.Step($"delete snapshot {snapshotId}", () => saga.Driver.DeleteSnapshot(volume, snapshot!, saga.Work));
+        // What was written since it is not put together with what was before: all of that goes.
+        await saga.Step($"delete snapshot {snapshotId}", () => saga.Driver.DeleteSnapshot(volume, snapshot!, saga.Work, quiet: false));
         await saga.Commit($"forget snapshot {snapshotId}", async tx =>
         {
             await DeleteSnapshot.Forget(tx, snapshot!);

@@ -151,6 +151,71 @@ public sealed class ShareCheckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_is_wrong_with_an_image_that_grew_as_another_was_put_into_it()
+    {
+        snapshots.Clear();
+        volumes.Clear();
+        foreach (var file in Directory.GetFiles(pool)) File.Delete(file);
+        var volume = await Filled(4);
+        await Take(driver, volume);
+        var passing = await Take(driver, volume);
+        await driver.Extend(volume, 3, Work);
+        volumes[0] = volume with { SizeGb = 3 };
+        await driver.DeleteSnapshot(volumes[0], passing, Work);
+        snapshots.Remove(passing);
+        Assert.Empty(await Check());
+    }
+
+    [Fact]
+    public async Task Nothing_is_left_of_what_a_clone_stood_on_once_it_has_moved_away()
+    {
+        foreach (var moved in (Volume[])[clone, restored, orphan, plain])
+        {
+            volumes.Remove(moved);
+            snapshots.RemoveAll(s => s.VolumeId == moved.Id);
+            if (moved == plain) File.Delete(Directory.EnumerateFiles(pool, "snapshot-*").Single());
+            await driver.Delete(moved with { Format = null }, Work); // DeleteLeftFile knows the file's id and its pool
+            Assert.DoesNotContain(Directory.EnumerateFiles(pool), f => f.Contains(moved.Id, StringComparison.Ordinal));
+        }
+        Assert.Empty(await Check());
+        Assert.DoesNotContain(Directory.EnumerateFiles(pool), f => f.Contains(gone.Id, StringComparison.Ordinal));
+    }
+
+    /// <summary>Where a lease is lost each time the driver asks for it, and the operation goes on under the next.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Nothing_is_left_of_what_a_clone_stood_on_wherever_it_is_cut_as_it_gets_a_file_of_its_own(bool refilled)
+    {
+        for (var (cut, wasCut) = (0, true); wasCut; cut++)
+        {
+            var one = await Made(await driver.CreateFromVolume(New(), chain, Work));
+            var (operation, left) = (ids.New(), cut);
+            wasCut = false;
+            try { await Act(new(1, Token, () => left-- > 0 ? Task.CompletedTask : throw new OperationCanceledException(), operation)); }
+            catch (OperationCanceledException) { wasCut = true; }
+            await Act(new(2, Token, Operation: operation));
+            Assert.Empty(await Check());
+            Assert.Equal([Path($"volume-{one.Id}"), Path($"volume-{one.Id}.info")], Directory.EnumerateFiles(pool, $"volume-{one.Id}*").Order());
+            await driver.Delete(one, Work);
+            volumes.Remove(one);
+
+            Task Act(Work work) => refilled ? driver.Refill(one, async (write, _) => await write(0, new byte[Slot]), work) : driver.Flatten(one, work);
+        }
+    }
+
+    [Fact]
+    public async Task A_guest_who_calls_another_disk_his_own_takes_nothing_along()
+    {
+        var header = await File.ReadAllBytesAsync(Path($"volume-{clone.Id}"), Token);
+        volumes.Remove(plain);
+        await using (var disk = File.OpenWrite(Path($"volume-{plain.Id}"))) await disk.WriteAsync(header, Token);
+        await driver.DeleteSnapshot(plain, snapshots[1], Work);
+        snapshots.RemoveAt(1);
+        await driver.Delete(plain with { Format = null }, Work);
+        Assert.False(File.Exists(Path($"volume-{plain.Id}")));
+        Assert.Empty(await Check());
+    }
+
+    [Fact]
     public async Task What_is_certain_is_mended()
     {
         File.SetUnixFileMode(Path(Overlay), UnixFileMode.UserRead);
