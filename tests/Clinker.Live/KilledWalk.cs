@@ -20,7 +20,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
     const long MostRoom = 100 << 20;
     const int BlocksPerGb = (1 << 30) / SharedDisk.BlockBytes;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-    static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 30);
+    static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 20);
 
     /// <summary>Statuses in which nothing is under way.</summary>
     static readonly string[] Settled = ["available", "error", "error_deleting", "error_extending", "error_restoring"];
