@@ -113,17 +113,32 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         }
     }
 
+    /// <summary>Reads, beside what is being written of it, from the first piece to the last.</summary>
     /// <param name="look">Sees the first piece before anything is written.</param>
     /// <param name="holes">Whether pieces of zeroes are left out.</param>
     static async Task Pieces(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token,
         Action<ReadOnlyMemory<byte>>? look = null, bool holes = true)
     {
-        var (buffer, at) = (new byte[PieceBytes], 0L);
-        for (; await read(buffer, token) is > 0 and var n; at += n)
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var (buffer, other, at) = (new byte[PieceBytes], new byte[PieceBytes], 0L);
+        for (var n = await read(buffer, stop.Token); n > 0; (buffer, other) = (other, buffer))
         {
             var piece = buffer.AsMemory(0, n);
             if (at == 0) look?.Invoke(piece);
-            if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
+            var into = other;
+            var coming = Task.Run(async () => await read(into, stop.Token), CancellationToken.None);
+            try
+            {
+                if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                await ((Task)coming).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // nobody reads any more when the source goes
+                throw;
+            }
+            at += n;
+            n = await coming;
         }
         await write(at, ReadOnlyMemory<byte>.Empty);
     }
