@@ -1,6 +1,7 @@
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Volumes;
 using Microsoft.Extensions.Logging;
 
@@ -134,6 +135,7 @@ public abstract partial class FileDriver : Driver
                 ["thin_provisioning_support"] = thin ? "True" : "False",
                 ["thick_provisioning_support"] = thin ? "False" : "True",
                 ["sparse_copy_volume"] = "True",
+                [Pool.CloneMode] = StandsOnOthers(place) || Reflinks(place) ? "thin" : "full",
             });
     }
 

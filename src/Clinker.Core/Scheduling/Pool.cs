@@ -10,7 +10,13 @@ namespace Clinker.Scheduling;
 public sealed record Pool(
     string Name, string? Down, string Zone, double TotalGb, double FreeGb, bool Thin, int ReservedPercentage,
     double MaxOverSubscriptionRatio, IReadOnlyDictionary<string, string> Capabilities, long AllocatedGb, long Volumes, long Version,
-    DateTime ReportedAt, long ReservedSinceGb = 0, string? ServiceDown = null);
+    DateTime ReportedAt, long ReservedSinceGb = 0, string? ServiceDown = null)
+{
+    /// <summary>Of a pool: <c>thin</c> where a clone of what lies there is there at once, <c>full</c> where it is a copy.</summary>
+    public const string CloneMode = "clone_mode";
+
+    public bool HasThinClones => Capabilities.GetValueOrDefault(CloneMode) == "thin";
+}
 
 /// <summary>What is to be placed.</summary>
 /// <param name="Specs">The volume type's extra specs.</param>
@@ -32,6 +38,9 @@ public sealed record PlaceRequest(int SizeGb, string? Zone, IReadOnlyDictionary<
 
     /// <summary>The only backend that will do (<c>host@backend</c>): where the source lies. Null for any.</summary>
     public string? Backend { get; init; }
+
+    /// <summary>The pool where the source lies, which is taken before any that weighs more if clones are thin there. Null for none.</summary>
+    public string? Near { get; init; }
 
     /// <summary>The only pool, or the only backend, that will do: an admin's word. Null for any.</summary>
     public string? Asked { get; init; }

@@ -26,6 +26,8 @@ public static class Scheduler
             else against.Add((pool.Name, why));
         }
         if (left.Count == 0) return new(null, against);
+        if (left.Find(p => p.Name == request.Near && p.HasThinClones) is { } near)
+            return new(near, [.. against, .. left.Where(p => p != near).Select(p => (p.Name, $"the source lies in {near.Name}"))]);
 
         var sums = new double[left.Count];
         if (handler == WeightHandler.Stochastic)

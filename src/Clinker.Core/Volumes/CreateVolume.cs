@@ -113,7 +113,7 @@ public sealed record CreateVolume(
         {
             await Unplace(tx);
             if (attempt > saga.Means.Scheduling.MaxAttempts) throw last.Thrown();
-            var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx, volume), Not = failed };
+            var request = await Request(tx, volume) with { Not = failed };
             if (await tx.Pools.TryPlace(VolumeId, request, saga.Means.Scheduling) is not { } chosen) throw last.Thrown();
             await tx.Volumes.SetHost(VolumeId, chosen);
             return chosen;
@@ -130,26 +130,26 @@ public sealed record CreateVolume(
     internal Task<string> Place(Saga saga, Volume volume, string step) => saga.Commit(step,
         async tx =>
         {
-            var request = (await tx.Pools.RequestFor(volume, Hints)) with { Backend = await BackendOf(tx, volume) };
-            var chosen = await tx.Pools.Place(VolumeId, request, saga.Means.Scheduling);
+            var chosen = await tx.Pools.Place(VolumeId, await Request(tx, volume), saga.Means.Scheduling);
             await tx.Volumes.SetHost(VolumeId, chosen);
             return chosen;
         },
         undo: Unplace);
 
-    /// <summary>Where the source lies: only there can it be read; and where the others of its group do.</summary>
-    async Task<string?> BackendOf(Tx tx, Volume volume)
+    /// <summary>Only on the backend where the source lies can it be read; and the others of its group lie on one, too.</summary>
+    async Task<PlaceRequest> Request(Tx tx, Volume volume)
     {
-        var source = Source switch
+        var near = Source switch
         {
-            VolumeSource.OfSnapshot of => PoolName.Parse((await Origin(tx, of)).Volume.Host!).Queue,
-            VolumeSource.OfVolume of => PoolName.Parse((await tx.Volumes.Get(of.Id)).Host!).Queue,
+            VolumeSource.OfSnapshot of => (await Origin(tx, of)).Volume.Host,
+            VolumeSource.OfVolume of => (await tx.Volumes.Get(of.Id)).Host,
             _ => null,
         };
+        var source = near is null ? null : PoolName.Parse(near).Queue;
         var others = volume.GroupId is { } group ? await tx.Groups.BackendOf(group) : null;
         if (source is not null && others is not null && source != others)
             throw new Fault.NoValidBackend($"The source lies on {source}, the group's other volumes on {others}.").Thrown();
-        return source ?? others;
+        return await tx.Pools.RequestFor(volume, Hints) with { Backend = source ?? others, Near = near };
     }
 
     /// <summary>A clone freezes the file with which its source begins; what is made of a snapshot only reads.</summary>

@@ -22,7 +22,7 @@ public sealed class PlacingTests
         await using var db = await SqliteDatabase.InMemory(TimeProvider.System);
         await using var small = new MemoryDriver("small", new MemoryShares("s1", "s2"))
         {
-            Capabilities = new Dictionary<string, string> { ["filter_function"] = "volume.size < 3" },
+            Capabilities = new Dictionary<string, string> { ["filter_function"] = "volume.size < 3", [Pool.CloneMode] = "thin" },
         };
         await using var large = new MemoryDriver("large", new MemoryShares("l1", "l2")) { Capabilities = new Dictionary<string, string> { ["goodness_function"] = "90" } };
         var scheduling = new SchedulingSettings([.. Filters.All.Values], [Weighers.All["GoodnessWeigher"](1)], TimeSpan.FromSeconds(60));
@@ -43,16 +43,22 @@ public sealed class PlacingTests
         // Volumes of others are no neighbours, not even to stay away from.
         Assert.Equal(VolumeStatus.Error, (await Placed(1, $$"""{"same_host": "{{first.Id}}"}""", project: "q")).Status);
 
+        // Where clones are there at once they lie beside what they are made of, though another pool weighs more; if it will do for them.
+        var source = await Placed(1, """{"query": "[\"=\", \"$host\", \"h@small#s1\"]"}""");
+        var clone = new VolumeSource.OfVolume(source.Id);
+        for (var n = 0; n < 3; n++) Assert.Equal("h@small#s1", (await Placed(1, source: clone)).Host);
+        Assert.Equal("h@small#s2", (await Placed(1, $$"""{"different_host": ["{{source.Id}}"]}""", source: clone)).Host);
+
         await stop.CancelAsync();
         await work;
 
-        async Task<Volume> Placed(int size, string? hints = null, string project = "p")
+        async Task<Volume> Placed(int size, string? hints = null, string project = "p", VolumeSource? source = null)
         {
             var volume = new Volume
             {
                 Id = ids.New(), ProjectId = project, UserId = "u", SizeGb = size, Status = VolumeStatus.Creating, AvailabilityZone = "nova", CreatedAt = DateTime.UnixEpoch,
             };
-            await db.Commit(tx => CreateVolume.Accept(tx, volume, QuotaLimits.None, ids.New(), null, hints: hints));
+            await db.Commit(tx => CreateVolume.Accept(tx, volume, QuotaLimits.None, ids.New(), null, source, hints));
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
             patience.CancelAfter(TimeSpan.FromSeconds(60));
             while (true)
