@@ -98,7 +98,7 @@ internal static class CommandLine
                 new Command("backend", "Backends").With(
                     new Command("pool", "Pools").With(Hosts.PoolList(session, brief: true)), Admin.Capability(session))),
             new Command("service", "Services").With(Hosts.ServiceList(session), Hosts.ServiceSet(session)),
-            new Command("pool", "Pools").With(Hosts.PoolList(session, brief: false)),
+            new Command("pool", "Pools").With(Hosts.PoolList(session, brief: false), Rebalance.Make(session)),
             new Command("availability", "Availability zones").With(new Command("zone", "Availability zones").With(Hosts.ZoneList(session))),
             new Command("limits", "Limits").With(Hosts.LimitsShow(session)),
             Quotas.Make(session),

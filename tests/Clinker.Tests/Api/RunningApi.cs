@@ -47,7 +47,7 @@ sealed class RunningApi : IAsyncDisposable
     public string Address => Host.Address;
 
     /// <summary>What the backend of <see cref="Available"/> holds.</summary>
-    public MemoryShares Shares { get; } = new("p1");
+    public MemoryShares Shares { get; }
 
     /// <summary>What is kept of backups.</summary>
     public MemoryObjects Objects { get; } = new();
@@ -60,8 +60,9 @@ sealed class RunningApi : IAsyncDisposable
     Worker? worker;
     Task working = Task.CompletedTask;
 
-    RunningApi(ApiHost host, Database db, FakeTimeProvider time, HttpMessageHandler? handler)
+    RunningApi(ApiHost host, Database db, FakeTimeProvider time, HttpMessageHandler? handler, IReadOnlyList<string> pools)
     {
+        Shares = new(pools);
         client = new(handler ?? new HttpClientHandler());
         Host = host;
         Db = db;
@@ -71,8 +72,9 @@ sealed class RunningApi : IAsyncDisposable
 
     /// <param name="health">What /healthcheck looks at.</param>
     /// <param name="handler">By which it is asked.</param>
+    /// <param name="pools">Of the backend; none: p1.</param>
     public static async Task<RunningApi> Start(ApiSettings? settings = null, Func<Database, IReadOnlyList<HealthCheck>>? health = null,
-        HttpMessageHandler? handler = null, ILoggerFactory? logs = null)
+        HttpMessageHandler? handler = null, ILoggerFactory? logs = null, params IReadOnlyList<string> pools)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var db = await SqliteDatabase.InMemory(time);
@@ -84,7 +86,7 @@ sealed class RunningApi : IAsyncDisposable
         });
         var host = await ApiHost.Start(db, ids, time, logs ?? NullLoggerFactory.Instance,
             (settings ?? new()) with { Listen = [new(IPAddress.Loopback, 0)], Health = health?.Invoke(db) ?? [] });
-        return new(host, db, time, handler);
+        return new(host, db, time, handler, pools is [] ? ["p1"] : pools);
     }
 
     /// <summary>Somebody who need be no admin: <c>X-Auth-Token: user:project:role,role</c>.</summary>
