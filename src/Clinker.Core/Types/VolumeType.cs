@@ -15,6 +15,9 @@ public sealed record VolumeType
     public required DateTime CreatedAt { get; init; }
     public DateTime? UpdatedAt { get; init; }
 
+    /// <summary>Whether what is made of a volume, a snapshot or an image is a copy, where a backend would have it stand on that.</summary>
+    public static bool HasFullClones(IReadOnlyDictionary<string, string> specs) => specs.GetValueOrDefault("clinker:clone_mode") == "full";
+
     /// <summary>Whether volumes of a type with these specs may be used by several servers at once.</summary>
     public static bool IsMultiattach(IReadOnlyDictionary<string, string> specs) => specs.GetValueOrDefault("multiattach") == "<is> True";
 }

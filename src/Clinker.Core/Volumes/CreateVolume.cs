@@ -10,6 +10,7 @@ using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Snapshots;
 using Clinker.Store;
+using Clinker.Types;
 using static Clinker.Volumes.VolumeStatus;
 
 namespace Clinker.Volumes;
@@ -21,6 +22,9 @@ public sealed record CreateVolume(
 {
     /// <summary>The scheduler hints of the request, as they came: JSON.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Hints { get; init; }
+
+    /// <summary>Whether it is to stand on nothing that its source stands on, as its type said when it was accepted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool Full { get; init; }
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
@@ -37,8 +41,9 @@ public sealed record CreateVolume(
         if (volume.GroupId is { } group) await tx.Groups.Move(group, GroupRules.AddNew);
         await Insert(tx, volume, limits, source);
         About[] held = source?.Held is { } about ? [about] : [];
+        var full = source is not null && VolumeType.HasFullClones(await tx.Types.SpecsOf(volume.VolumeTypeId));
         await tx.Operations.Start(
-            operationId, new CreateVolume(volume.Id, source) { Hints = hints }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
+            operationId, new CreateVolume(volume.Id, source) { Hints = hints, Full = full }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
         return volume;
     }
 
@@ -87,6 +92,10 @@ public sealed record CreateVolume(
             if (PoolName.Parse(another).Queue is var queue && queue != PoolName.Parse(place).Queue) await saga.HandTo(queue, attempt);
             (disk, fault) = await MakeIn(place = another, $"create {attempt}");
         }
+
+        if (Full) // what it is made of was frozen in no time; this takes long, and may be cut
+            await saga.Step("flatten", () => saga.Driver.Flatten(
+                volume with { Host = place, ProviderLocation = disk!.ProviderLocation, Format = disk.Format }, saga.Work));
 
         await saga.Finish(async tx =>
         {
@@ -179,7 +188,9 @@ public sealed record CreateVolume(
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);
-                return await saga.Driver.CreateOfImage(volume, image.Content, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+                var fill = saga.Images.Fill(image, volume.SizeGb);
+                return Full ? await saga.Driver.CreateFilled(volume, fill, saga.Work)
+                    : await saga.Driver.CreateOfImage(volume, image.Content, fill, saga.Work);
             case VolumeSource.OfBackup of:
                 saga.Driver.Demand(Abilities.Content, "fill volumes");
                 return await saga.Driver.CreateFilled(volume, await BackupCopy.Restore(saga, of.Id), saga.Work);
