@@ -15,7 +15,7 @@ public sealed class OldDeployment
     [Fact]
     public async Task All_volumes_and_snapshots_of_an_old_share_are_listed_managed_given_up_and_deleted()
     {
-        await using var site = await Site.Up();
+        await using var site = await Site.Up(more: "quota_volumes = -1\nquota_snapshots = -1");
         await using var daemon = site.Daemon();
         await daemon.Start();
         var first = (await daemon.Create(1))!;

@@ -198,6 +198,7 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         disks.Add(clone);
         await Node.Do("fill", "small", "8");
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.Flatten(clone.Volume, Operation())));
+        await driver.Abandon(clone.Volume, Operation()); // as its operation undoes it
         await AllIsWell(Small);
         await Freed();
         await driver.Flatten(clone.Volume, Operation());
