@@ -100,24 +100,24 @@ public abstract partial class FileDriver
         await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, noted: false, quiet && !MayBeWritten(volume), work);
     }
 
-    public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work)
+    public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false)
     {
         const string Verb = "fill the volume";
         var from = await SourceOf(origin, snapshot, Verb, work);
         var to = await Untouched(volume.Pool, null, work);
-        return to == from.Place && StandsOnOthers(to) && from.Levels.Count < options.MaxChainDepth
+        return !full && to == from.Place && StandsOnOthers(to) && from.Levels.Count < options.MaxChainDepth
             ? await Clone(volume, from, from.Levels[0], snapshot.Id, Verb, work)
             : await Copied(volume, to, from, Verb, work);
     }
 
-    public sealed override async Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work)
+    public sealed override async Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work, bool full = false)
     {
         const string Verb = "fill the volume";
         var from = await SourceOf(source, Verb, work);
         var to = await Untouched(volume.Pool, null, work);
         // Both have a file more than what is frozen: so it is decided alike before the freezing and, by a later attempt, after it.
         var depth = from.Levels.Count + (from.Levels[0].IsEmpty ? 0 : 1);
-        if (to != from.Place || !StandsOnOthers(to) || depth > options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
+        if (full || to != from.Place || !StandsOnOthers(to) || depth > options.MaxChainDepth) return await Copied(volume, to, from, Verb, work);
         DemandFit(from, Spec(volume, work), from.Bytes, Verb);
         if (from.Attached) throw NotAtOneMoment(Verb);
         if (!from.Levels[0].IsEmpty)

@@ -123,10 +123,6 @@ public sealed class DeleteWithSnapshotsThatFailsAtEveryPoint(ITestOutputHelper o
 
 public sealed class CloneAtEveryPoint(ITestOutputHelper output) : EveryPoint("Clone", output);
 
-public sealed class FullCloneAtEveryPoint(ITestOutputHelper output) : EveryPoint("FullClone", output);
-
-public sealed class FullCloneThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FullCloneThatFails", output);
-
 public sealed class CloneThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("CloneThatFails", output);
 
 public sealed class CreateFromSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromSnapshot", output);

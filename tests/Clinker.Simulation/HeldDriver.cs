@@ -55,10 +55,11 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
         return inner.DeleteSnapshot(volume, snapshot, work, quiet);
     }
 
-    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
-        inner.CreateFromSnapshot(volume, origin, snapshot, work);
+    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false) =>
+        inner.CreateFromSnapshot(volume, origin, snapshot, work, full);
 
-    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) => inner.CreateFromVolume(volume, source, work);
+    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work, bool full = false) =>
+        inner.CreateFromVolume(volume, source, work, full);
 
     public override Task Flatten(Volume volume, Work work) => inner.Flatten(volume, work);
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => inner.RevertTo(volume, snapshot, work);

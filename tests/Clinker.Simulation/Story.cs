@@ -38,9 +38,6 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
     static readonly Story clone = new("Clone", AVolume,
         (w, s) => w.Create(sizeGb: 2, source: new VolumeSource.OfVolume(s.Volume!.Id)),
         "available 1 old; available 2 old", "available 1 old; error 2");
-    static readonly Story fullClone = new("FullClone", AVolume,
-        async (w, s) => await w.Create(sizeGb: 2, source: new VolumeSource.OfVolume(s.Volume!.Id), type: (await w.TypeWithFullClones("t")).Id),
-        "available 1 old; available 2 old of t", "available 1 old; error 2 of t");
     static readonly Story fromSnapshot = new("CreateFromSnapshot", ASnapshot,
         (w, s) => w.Create(sizeGb: 2, source: new VolumeSource.OfSnapshot(s.Snapshot!.Id)),
         "available 1 new; available 2 old; available 1 old", "available 1 new; error 2; available 1 old");
@@ -77,8 +74,6 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
             "error_deleting 1 new; error_deleting 1 old; error_deleting 1"),
         clone,
         ThatFails(clone, "create from volume: publish", "available 1 old; error 2"),
-        fullClone,
-        ThatFails(fullClone, "flatten: copy", "available 1 old; error 2 of t"),
         fromSnapshot,
         ThatFails(fromSnapshot, "create from snapshot: publish", "available 1 new; error 2; available 1 old"),
         extend,

@@ -70,12 +70,6 @@ sealed partial class World
         CreatedAt = tx.Now,
     }));
 
-    /// <summary>A new type whose clones depend on nothing.</summary>
-    public Task<VolumeType> TypeWithFullClones(string name) => Db.Commit(tx => tx.Types.Insert(new()
-    {
-        Id = name, Name = name, ExtraSpecs = new Dictionary<string, string> { ["clinker:clone_mode"] = "full" }, CreatedAt = tx.Now,
-    }));
-
     /// <summary>Another pool than the one where it lies.</summary>
     public async Task<string> PoolBeside(Volume volume)
     {

@@ -134,8 +134,8 @@ sealed partial class World : IAsyncDisposable
         return Heartbeat();
     }
 
-    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null, string? type = null) => Db.Commit(tx =>
-        CreateVolume.Accept(tx, NewVolume(tx, sizeGb) with { VolumeTypeId = type }, limits ?? QuotaLimits.None, ids.New(), "req-1", source));
+    public Task<Volume> Create(int sizeGb = 1, QuotaLimits? limits = null, VolumeSource? source = null) => Db.Commit(tx =>
+        CreateVolume.Accept(tx, NewVolume(tx, sizeGb), limits ?? QuotaLimits.None, ids.New(), "req-1", source));
 
     public Volume NewVolume(Tx tx, int sizeGb = 1) => new()
     {

@@ -78,11 +78,13 @@ public abstract class Driver : IAsyncDisposable
     /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
     /// <see cref="Create"/>. It may lie in another pool of the backend than its origin.
     /// </summary>
-    public virtual Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work) =>
+    /// <param name="full">Whether it is to be a copy, also where it could stand on the snapshot.</param>
+    public virtual Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false) =>
         throw CanNot("make volumes from snapshots");
 
     /// <summary>Ensures a volume with the content of another one at one moment of this call, grown to its own size. Otherwise as <see cref="Create"/>.</summary>
-    public virtual Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work) => throw CanNot("clone volumes");
+    /// <param name="full">As of a snapshot.</param>
+    public virtual Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work, bool full = false) => throw CanNot("clone volumes");
 
     /// <summary>
     /// Ensures that the volume has its snapshot's content again, durable on return. Cut anywhere, the volume holds either what it

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Attachments;
 using Clinker.Drivers;
@@ -13,7 +14,9 @@ using static Clinker.Groups.GroupStatus;
 namespace Clinker.Groups;
 
 /// <summary>A volume of a new group, and what it is made from.</summary>
-public sealed record NewMember(string VolumeId, VolumeSource Source);
+/// <param name="Full">As of <see cref="CreateVolume.Full"/>.</param>
+public sealed record NewMember(
+    string VolumeId, VolumeSource Source, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Full = false);
 
 /// <summary>
 /// Makes the volumes of a group with the content of another group's, or of its snapshots: all of them or none. An empty group is a row
@@ -101,9 +104,14 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
         QuotaLimits limits, string operationId, string? requestId)
     {
         await AcceptEmpty(tx, group, limits);
-        foreach (var (volume, of) in members) await CreateVolume.Insert(tx, volume, limits, of);
+        var news = new List<NewMember>();
+        foreach (var (volume, of) in members)
+        {
+            await CreateVolume.Insert(tx, volume, limits, of);
+            news.Add(new(volume.Id, of, await CreateVolume.IsFull(tx, volume)));
+        }
         await tx.Operations.Start(operationId,
-            new CreateGroup(group.Id, [.. members.Select(m => new NewMember(m.Volume.Id, m.Source))]), Queues.Scheduler, group.ProjectId,
+            new CreateGroup(group.Id, news), Queues.Scheduler, group.ProjectId,
             requestId, holding: [source, .. members.SelectMany(m => (About[])[new("volume", m.Volume.Id), m.Source.Held!.Value])]);
     }
 
@@ -113,7 +121,7 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
         foreach (var member in Members)
         {
             var volume = await saga.Read(tx => tx.Volumes.Get(member.VolumeId));
-            var make = new CreateVolume(member.VolumeId, member.Source);
+            var make = new CreateVolume(member.VolumeId, member.Source) { Full = member.Full };
             volumes.Add((volume with { Host = await make.Place(saga, volume, $"place {volume.Id}") }, make));
         }
 

@@ -23,7 +23,7 @@ public sealed record CreateVolume(
     /// <summary>The scheduler hints of the request, as they came: JSON.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Hints { get; init; }
 
-    /// <summary>Whether it is to stand on nothing that its source stands on, as its type said when it was accepted.</summary>
+    /// <summary>Whether it is to be a copy of its source, as its type said when it was accepted: each attempt has to make the same.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] public bool Full { get; init; }
 
     protected internal override About About => new("volume", VolumeId);
@@ -41,11 +41,14 @@ public sealed record CreateVolume(
         if (volume.GroupId is { } group) await tx.Groups.Move(group, GroupRules.AddNew);
         await Insert(tx, volume, limits, source);
         About[] held = source?.Held is { } about ? [about] : [];
-        var full = source is not null && VolumeType.HasFullClones(await tx.Types.SpecsOf(volume.VolumeTypeId));
+        var full = source is not null && await IsFull(tx, volume);
         await tx.Operations.Start(
             operationId, new CreateVolume(volume.Id, source) { Hints = hints, Full = full }, Queues.Scheduler, volume.ProjectId, requestId, holding: held);
         return volume;
     }
+
+    /// <summary>Whether volumes of its type are copies.</summary>
+    internal static async Task<bool> IsFull(Tx tx, Volume volume) => VolumeType.HasFullClones(await tx.Types.SpecsOf(volume.VolumeTypeId));
 
     /// <summary>The row and the quota, if its type, its source and its group allow it; in the transaction that starts what makes it.</summary>
     internal static async Task Insert(Tx tx, Volume volume, QuotaLimits limits, VolumeSource? source)
@@ -92,10 +95,6 @@ public sealed record CreateVolume(
             if (PoolName.Parse(another).Queue is var queue && queue != PoolName.Parse(place).Queue) await saga.HandTo(queue, attempt);
             (disk, fault) = await MakeIn(place = another, $"create {attempt}");
         }
-
-        if (Full) // what it is made of was frozen in no time; this takes long, and may be cut
-            await saga.Step("flatten", () => saga.Driver.Flatten(
-                volume with { Host = place, ProviderLocation = disk!.ProviderLocation, Format = disk.Format }, saga.Work));
 
         await saga.Finish(async tx =>
         {
@@ -158,7 +157,7 @@ public sealed record CreateVolume(
         var others = volume.GroupId is { } group ? await tx.Groups.BackendOf(group) : null;
         if (source is not null && others is not null && source != others)
             throw new Fault.NoValidBackend($"The source lies on {source}, the group's other volumes on {others}.").Thrown();
-        return await tx.Pools.RequestFor(volume, Hints) with { Backend = source ?? others, Near = near };
+        return await tx.Pools.RequestFor(volume, Hints) with { Backend = source ?? others, Near = Full ? null : near };
     }
 
     /// <summary>A clone freezes the file with which its source begins; what is made of a snapshot only reads.</summary>
@@ -181,10 +180,10 @@ public sealed record CreateVolume(
         {
             case VolumeSource.OfSnapshot of:
                 var (snapshot, origin) = await saga.Read(tx => Origin(tx, of));
-                return await saga.Driver.CreateFromSnapshot(volume, origin, snapshot, saga.Work);
+                return await saga.Driver.CreateFromSnapshot(volume, origin, snapshot, saga.Work, Full);
             case VolumeSource.OfVolume of:
                 var source = await Writers.ToCopy(saga, of.Id, "clone volumes in use");
-                return await saga.Driver.CreateFromVolume(volume, source, saga.Work);
+                return await saga.Driver.CreateFromVolume(volume, source, saga.Work, Full);
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);

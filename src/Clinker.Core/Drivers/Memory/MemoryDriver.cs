@@ -31,13 +31,13 @@ public sealed partial class MemoryDriver(
     public override Task<VolumeOnDisk> Create(Volume volume, Work work) =>
         Create(volume, work, "create", () => new(volume.SizeGb));
 
-    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work)
+    public override Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false)
     {
         var source = (Reach(origin), SnapshotFile(snapshot));
         return Create(volume, work, "create from snapshot", () => Grown(Existing(source, "create the volume"), volume));
     }
 
-    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work)
+    public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work, bool full = false)
     {
         var from = (Reach(source), VolumeFile(source));
         return Create(volume, work, "create from volume", () => Grown(Existing(from, "create the volume"), volume), from: source);
