@@ -307,14 +307,13 @@ public readonly struct OperationTable(Tx tx)
     /// <summary>
     /// Gives an operation about a resource a word that it waits for, and wakes it; false when none does. The first word stands.
     /// </summary>
-    /// <param name="after">The step behind which it waits, with its result.</param>
+    /// <param name="after">The step behind which it waits.</param>
     /// <param name="step">The one that takes the word.</param>
-    public async Task<bool> Tell(About about, (string Step, string Result) after, string step, string word)
+    public async Task<bool> Tell(About about, string after, string step, string word)
     {
         var told = await tx.One<(string Id, string Queue)?>($"""
             select id, queue from operation where about_kind = {about.Kind} and about_id = {about.Id} and status in ('queued', 'running')
-              and exists (select 1 from journal j where j.operation = operation.id and j.step = {after.Step}
-                and j.event = {JournalEvent.Done} and j.data = {after.Result})
+              and exists (select 1 from journal j where j.operation = operation.id and j.step = {after} and j.event = {JournalEvent.Done})
               and not exists (select 1 from journal j where j.operation = operation.id and j.step = {step} and j.event = {JournalEvent.Done})
             """, r => (r.GetString(0), r.GetString(1)));
         if (told is not var (id, queue)) return false;

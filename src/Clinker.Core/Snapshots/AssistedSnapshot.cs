@@ -32,7 +32,7 @@ public static class AssistedSnapshot
     static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     internal const string Verb = "take snapshots of volumes in use";
-    const string AskStep = "ask", WordStep = "word", Went = "went", Failed = "failed", Nothing = "nothing";
+    const string FileStep = "file", AskStep = "ask", WordStep = "word", Went = "went", Failed = "failed", Nothing = "nothing";
 
     /// <summary>Whether a snapshot of the volume, as it is used now, needs the compute service.</summary>
     internal static async Task<bool> IsNeeded(Saga saga, string volumeId) =>
@@ -57,7 +57,7 @@ public static class AssistedSnapshot
     internal static async Task<IReadOnlyList<Renewed>> Take(Saga saga, Volume volume, Snapshot snapshot)
     {
         var mayBeUsed = false; // as far as the journal says
-        var file = await saga.Step("file",
+        var file = await saga.Step(FileStep,
             () => saga.Driver.BeginSnapshot(volume, snapshot, saga.Work),
             undo: async () =>
             {
@@ -112,5 +112,5 @@ public static class AssistedSnapshot
     /// </summary>
     /// <param name="well">Whether the virtual machine has gone over.</param>
     public static Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
-        tx.Operations.Tell(new("snapshot", snapshotId), (CreateSnapshot.OnStorage, "false"), WordStep, well ? Went : Failed);
+        tx.Operations.Tell(new("snapshot", snapshotId), FileStep, WordStep, well ? Went : Failed);
 }

@@ -14,9 +14,6 @@ namespace Clinker.Snapshots;
 /// <summary>Takes a snapshot. Its volume is held meanwhile, so it is neither deleted, nor extended, nor reverted.</summary>
 public sealed record CreateSnapshot(string SnapshotId) : Operation
 {
-    /// <summary>Whether the snapshot is there after it: not so when the compute service has to help.</summary>
-    internal const string OnStorage = "snapshot";
-
     protected internal override About About => new("snapshot", SnapshotId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateSnapshot;
 
@@ -73,7 +70,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Take(saga, volume.Id);
-        var taken = await saga.Step(OnStorage,
+        var taken = await saga.Step("snapshot", // not so when the compute service has to help
             async () =>
             {
                 if (await AssistedSnapshot.IsNeeded(saga, volume.Id))

@@ -37,7 +37,6 @@ static class KeystoneReading
     public static KeystoneSettings? OfNova(Reading from)
     {
         var (seeks, timeout) = (new Sought("compute", from.Get(Options.NovaInterface)!, from.Get(Options.NovaRegion)), from.Get(Options.NovaTimeout));
-        _ = from.Get(Options.NovaTokenAuthUrl);
         var section = from.Get(Options.NovaAuthSection) ?? Sections.Nova;
         if (!from.IsSet(Options.AuthUrl, section))
         {

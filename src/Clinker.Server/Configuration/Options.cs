@@ -239,9 +239,6 @@ static class Options
     public static readonly Option<string> NovaInterface = Add(Sections.Nova, "interface", Kinds.Choice("public", "internal", "admin"), "public",
         "Which of Nova's endpoints in the catalogue is asked.");
 
-    public static readonly Option<Uri> NovaTokenAuthUrl = Add(Sections.Nova, "token_auth_url", Kinds.Url, null,
-        "Accepted for old files' sake: Nova is never asked with a caller's token.");
-
     // The database
 
     public static readonly Option<DatabaseUrl> Connection = Add("database", "connection", DatabaseUrl.Kind, "sqlite:///$state_path/clinker.sqlite",

@@ -12,7 +12,7 @@ public sealed class NovaSettingsTests
     [Fact]
     public void What_Cinder_has_in_its_section_is_understood()
     {
-        var settings = Given.Of(Start + "[nova]\nauth_url = http://controller:5000\ninterface = internal\nregion_name = RegionOne\ntoken_auth_url = http://x:5000\n" + User);
+        var settings = Given.Of(Start + "[nova]\nauth_url = http://controller:5000\ninterface = internal\nregion_name = RegionOne\n" + User);
         Assert.Equal(("http://controller:5000/v3/", new Sought("compute", "internal", "RegionOne"), TimeSpan.FromSeconds(60)),
             (settings.Nova!.AuthUrl.ToString(), settings.Nova.Seeks, settings.Nova.Deadline));
         Assert.Contains("\"asker\"", Encoding.UTF8.GetString(settings.Nova.SignIn), StringComparison.Ordinal);
