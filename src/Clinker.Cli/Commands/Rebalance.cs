@@ -7,8 +7,8 @@ using Clinker.Cli.Output;
 namespace Clinker.Cli.Commands;
 
 /// <summary>
-/// <c>clinker pool rebalance</c>: moves volumes from pool to pool of a backend, one after the other, until all are as full. For admins. What is
-/// moved may be read meanwhile, and is one file at any moment; so it may be stopped at any time, and begun again.
+/// <c>clinker pool rebalance</c>: moves volumes from pool to pool of a backend, one after the other, until all are as full. For admins. A volume
+/// that is moved is whole where it was until it is where it goes to: so this may be stopped at any time, and begun again.
 /// </summary>
 internal static class Rebalance
 {
@@ -24,7 +24,7 @@ internal static class Rebalance
     }
 
     /// <summary>A volume.</summary>
-    /// <param name="Movable">Whether it may be moved now: nobody has it, and it has no snapshots.</param>
+    /// <param name="Movable">Whether it may be moved now: nobody has it or moves it, and it has no snapshots and no group.</param>
     internal sealed record Volume(string Id, string? Name, int SizeGb, string Pool, bool Movable);
 
     internal sealed record Move(Volume Volume, string From, string To);
@@ -47,9 +47,12 @@ internal static class Rebalance
             if (output.IsAsked(parse) || moves.Count > 0)
                 output.Write(parse, new Listing(["Volume", "Name", "Size", "From", "To"],
                     [.. moves.Select(m => new Cell[] { m.Volume.Id, m.Volume.Name, m.Volume.SizeGb, m.From, m.To })]));
-            if (!output.IsAsked(parse)) await session.Terminal.Out.WriteLineAsync(Picture(pools, before) + (moves.Count == 0 ? "Nothing is to be moved." : ""));
+            if (!output.IsAsked(parse)) await session.Terminal.Out.WriteAsync(Picture(pools, before) + (moves.Count == 0 ? "Nothing is to be moved.\n" : ""));
             if (parse.GetValue(plan)) return 0;
-            foreach (var (move, n) in moves.Select((m, i) => (m, i + 1))) await Run(api, session.Terminal, move, $"{n} of {moves.Count}", token);
+            var parts = new Parts(session.Terminal, "rebalance");
+            foreach (var (move, n) in moves.Select((m, i) => (m, i + 1)))
+                await parts.Do($"move {move.Volume.Name ?? move.Volume.Id}", () => Run(api, session.Terminal, move, $"{n} of {moves.Count}", token));
+            parts.End();
             return 0;
         });
         return command;
@@ -94,7 +97,7 @@ internal static class Rebalance
         var frozen = (await api.List("snapshots/detail", [("all_tenants", "1")], "snapshots", token)).Select(s => (string?)s["volume_id"]).ToHashSet();
         return [.. (await api.List("volumes/detail", [("all_tenants", "1")], "volumes", token)).Select(v => new Volume(
             (string)v["id"]!, (string?)v["name"], (int)v["size"]!, (string?)v["os-vol-host-attr:host"] ?? "",
-            (string?)v["status"] == "available" && v["attachments"] is not JsonArray { Count: > 0 } && (string?)v["group_id"] is null && !frozen.Contains((string?)v["id"])))];
+            (string?)v["status"] == "available" && (string?)v["migration_status"] is null or "success" or "error" && v["attachments"] is not JsonArray { Count: > 0 } && (string?)v["group_id"] is null && !frozen.Contains((string?)v["id"])))];
     }
 
     static async Task Run(BlockStorage api, Terminal terminal, Move move, string which, CancellationToken token)
