@@ -40,17 +40,8 @@ public sealed class DirectoryBackups : BackupStore
         string share, string mountPointBase, string clientLogs, string container, BackupCompression compression, TimeProvider time, ILogger log)
     {
         if (Read(share) is not ({ } known, _)) throw new Fault.Misconfigured($"glusterfs_backup_share: {Read(share).Why}.").Thrown();
-        string mounts;
-        try
-        {
-            await Mounts.Blocking(() => System.IO.Directory.CreateDirectory(mountPointBase));
-            mounts = await Mounts.Resolved(mountPointBase);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TimeoutException)
-        {
-            throw new Fault.Misconfigured($"glusterfs_backup_mount_point {mountPointBase} can't be made ({e.Message}).").Thrown();
-        }
-        var options = new GlusterOptions { MountPointBase = mounts, ClientLogDirectory = clientLogs, ActDeadline = ActDeadline, ThreadsPerPool = Threads };
+        var mounts = await Mounts.Base(mountPointBase, "glusterfs_backup_mount_point", "Backups");
+        var options = new GlusterOptions { ClientLogDirectory = clientLogs, ActDeadline = ActDeadline, ThreadsPerPool = Threads };
         return new(new GlusterShare(known, Layout.MountPoint(mounts, known.Text), Backend, options, time, log), "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver")
         {
             Container = container,

@@ -99,7 +99,7 @@ public sealed partial class GlusterDriver : FileDriver
             var read = Single ? new([SingleShare(out _)!], []) : text is null ? new([], []) : SharesFile.Parse(text);
             if (shares.Count == 0 && read.Shares.Count == 0)
                 throw Misconfigured($"{options.SharesConfig} names no share: write a line HOST:/VOLUME for each.{string.Concat(read.Bad.Select(b => $" Its {b}."))}");
-            mountBase ??= await Base();
+            mountBase ??= await Mounts.Base(options.MountPointBase, "glusterfs_mount_point_base", $"Backend {Backend}");
             await Take(read.Shares, keep: wrong is not null || read.Bad.Count > 0 || read.Shares.Count == 0);
             lastText = text;
             Tell(wrong is not null ? [wrong] : read.Shares.Count == 0 ? [$"{options.SharesConfig} names no share any more"]
@@ -141,19 +141,6 @@ public sealed partial class GlusterDriver : FileDriver
         {
             Log.Gone(log, Backend, share.Name);
             await share.DisposeAsync();
-        }
-    }
-
-    async Task<string> Base()
-    {
-        try
-        {
-            await Mounts.Blocking(() => Directory.CreateDirectory(options.MountPointBase));
-            return await Mounts.Resolved(options.MountPointBase);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TimeoutException)
-        {
-            throw Misconfigured($"glusterfs_mount_point_base {options.MountPointBase} can't be made ({e.Message}).");
         }
     }
 

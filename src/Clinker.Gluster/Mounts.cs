@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Text;
 using Clinker.Gluster.Native;
 using Clinker.Host;
+using Clinker.Operations;
 
 namespace Clinker.Gluster;
 
@@ -101,8 +102,25 @@ internal static class Mounts
         return true;
     });
 
+    /// <summary>The directory that mount points are in, made where it is missing, as the mount table knows it.</summary>
+    /// <param name="option">That says where it is.</param>
+    /// <param name="who">Whose it is, at the beginning of a sentence.</param>
+    /// <exception cref="FaultException">Misconfigured.</exception>
+    public static async Task<string> Base(string directory, string option, string who)
+    {
+        try
+        {
+            await Blocking(() => Directory.CreateDirectory(directory));
+            return await Resolved(directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            throw new Fault.Misconfigured($"{who}: {option} {directory} can't be made ({e.Message}).").Thrown();
+        }
+    }
+
     /// <summary>The path without symbolic links, as the mount table knows it.</summary>
-    public static Task<string> Resolved(string directory) => Blocking(() =>
+    static Task<string> Resolved(string directory) => Blocking(() =>
     {
         using var open = Libc.Open(directory, Libc.O_PATH | Libc.O_DIRECTORY);
         return new FileInfo($"/proc/self/fd/{open.DangerousGetHandle()}").LinkTarget ?? directory;

@@ -28,8 +28,8 @@ public sealed class BackupLife(ITestOutputHelper output)
         await using var daemon = site.Daemon();
         await daemon.Start();
         var clock = Stopwatch.StartNew();
-        var volume = (string)(await Posted(daemon, "volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
-        await Becomes(daemon, $"volumes/{volume}", "available");
+        var volume = (string)(await daemon.Post("volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
+        await daemon.Becomes($"volumes/{volume}", "available", Patience);
         var random = new Random(1);
         await Write(volume, 0, 9 * MiB + 123);
         await Write(volume, 700L * MiB + 77, 5 * MiB);
@@ -47,32 +47,32 @@ public sealed class BackupLife(ITestOutputHelper output)
         await Write(volume, 0, 20 * MiB);
         foreach (var (id, sum) in new[] { (part, second), (full, first) })
         {
-            await Posted(daemon, $"backups/{id}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
-            await Becomes(daemon, $"volumes/{volume}", "available");
-            await Becomes(daemon, $"backups/{id}", "available");
+            await daemon.Post($"backups/{id}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+            await daemon.Becomes($"volumes/{volume}", "available", Patience);
+            await daemon.Becomes($"backups/{id}", "available", Patience);
             Assert.Equal(sum, await Sum(volume));
         }
-        var made = (string)(await Posted(daemon, $"backups/{part}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
-        await Becomes(daemon, $"volumes/{made}", "available");
+        var made = (string)(await daemon.Post($"backups/{part}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
+        await daemon.Becomes($"volumes/{made}", "available", Patience);
         Assert.Equal(second, await Sum(made));
 
         // A daemon that is killed while it restores goes on where it was.
-        await Posted(daemon, $"backups/{part}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+        await daemon.Post($"backups/{part}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
         await daemon.Kill();
         await daemon.Start();
-        await Becomes(daemon, $"volumes/{volume}", "available");
+        await daemon.Becomes($"volumes/{volume}", "available", Patience);
         Assert.Equal(second, await Sum(volume));
 
         // So it does when it is killed while it writes a backup: what it has written stays as it is.
         await Write(volume, 100L * MiB, 240 * MiB);
         second = await Sum(volume);
-        var again = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""))["backup"]!["id"]!;
+        var again = (string)(await daemon.Post("backups", $$"""{"backup": {"volume_id": "{{volume}}"} }"""))["backup"]!["id"]!;
         for (var waited = Stopwatch.StartNew(); Published(again).Count < 8; await Task.Delay(1)) Assert.True(waited.Elapsed < Patience, daemon.Log);
         await daemon.Kill();
         var before = Published(again);
         Assert.DoesNotContain(before.Keys, f => f.EndsWith("/index", StringComparison.Ordinal));
         await daemon.Start();
-        await Becomes(daemon, $"backups/{again}", "available");
+        await daemon.Becomes($"backups/{again}", "available", Patience);
         var after = Published(again);
         Assert.All(before, f => Assert.Equal(f.Value, after[f.Key]));
         Assert.Equal(3 + 2 + 60 + 1 + 1, after.Count);
@@ -81,14 +81,14 @@ public sealed class BackupLife(ITestOutputHelper output)
         // A piece that rots is noticed, and the volume keeps what it had.
         var rotten = Objects().First(f => f.Contains(again, StringComparison.Ordinal) && !f.EndsWith("index", StringComparison.Ordinal));
         await using (var file = File.OpenWrite(rotten)) file.WriteByte(0xff);
-        await Posted(daemon, $"backups/{again}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
-        await Becomes(daemon, $"volumes/{volume}", "error_restoring");
+        await daemon.Post($"backups/{again}/restore", $$"""{"restore": {"volume_id": "{{volume}}"} }""");
+        await daemon.Becomes($"volumes/{volume}", "error_restoring", Patience);
         Assert.Equal(second, await Sum(volume));
 
         foreach (var id in new[] { again, part, full })
         {
             using (var answer = await daemon.Http.DeleteAsync(new Uri($"backups/{id}", UriKind.Relative))) Assert.True(answer.IsSuccessStatusCode);
-            await Becomes(daemon, $"backups/{id}", "gone");
+            await daemon.Becomes($"backups/{id}", "gone", Patience);
         }
         Assert.Empty(Objects());
         Assert.Equal(0, site.Sql("select coalesce(sum(in_use), 0) from quota_usage where resource like 'backup%'"));
@@ -129,9 +129,9 @@ public sealed class BackupLife(ITestOutputHelper output)
 
         async Task<string> Backup(string more = "")
         {
-            var id = (string)(await Posted(daemon, "backups", $$"""{"backup": {"volume_id": "{{volume}}"{{more}}} }"""))["backup"]!["id"]!;
-            await Becomes(daemon, $"backups/{id}", "available");
-            await Becomes(daemon, $"volumes/{volume}", "available");
+            var id = (string)(await daemon.Post("backups", $$"""{"backup": {"volume_id": "{{volume}}"{{more}}} }"""))["backup"]!["id"]!;
+            await daemon.Becomes($"backups/{id}", "available", Patience);
+            await daemon.Becomes($"volumes/{volume}", "available", Patience);
             return id;
         }
     }
@@ -144,8 +144,8 @@ public sealed class BackupLife(ITestOutputHelper output)
         await File.AppendAllTextAsync(site.Config, $"backup_driver = directory\nbackup_posix_path = {folder}\n");
         await using var daemon = site.Daemon();
         await daemon.Start();
-        var first = (string)(await Posted(daemon, "volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
-        await Becomes(daemon, $"volumes/{first}", "available"); // the share is mounted from here on
+        var first = (string)(await daemon.Post("volumes", """{"volume": {"size": 1}}"""))["volume"]!["id"]!;
+        await daemon.Becomes($"volumes/{first}", "available", Patience); // the share is mounted from here on
         var content = new byte[20 * MiB];
         new Random(1).NextBytes(content.AsSpan(3 * MiB, 5 * MiB));
         content.AsSpan(12 * MiB).Fill((byte)'x');
@@ -155,11 +155,11 @@ public sealed class BackupLife(ITestOutputHelper output)
         var part = writer.Write(content, full.Id);
         foreach (var backup in new[] { part, full })
         {
-            await Posted(daemon, "backups/import_record", $$"""{"backup-record": {"backup_service": "{{writer.Service}}", "backup_url": "{{backup.Record}}"} }""");
-            await Becomes(daemon, $"backups/{backup.Id}", "available");
+            await daemon.Post("backups/import_record", $$"""{"backup-record": {"backup_service": "{{writer.Service}}", "backup_url": "{{backup.Record}}"} }""");
+            await daemon.Becomes($"backups/{backup.Id}", "available", Patience);
         }
-        var made = (string)(await Posted(daemon, $"backups/{part.Id}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
-        await Becomes(daemon, $"volumes/{made}", "available");
+        var made = (string)(await daemon.Post($"backups/{part.Id}/restore", """{"restore": {}}"""))["restore"]!["volume_id"]!;
+        await daemon.Becomes($"volumes/{made}", "available", Patience);
         await using (var file = File.OpenRead(Path.Combine(site.Mount, $"volume-{made}")))
         {
             var restored = new byte[content.Length];
@@ -170,28 +170,8 @@ public sealed class BackupLife(ITestOutputHelper output)
         foreach (var backup in new[] { part, full })
         {
             using (var answer = await daemon.Http.DeleteAsync(new Uri($"backups/{backup.Id}", UriKind.Relative))) Assert.True(answer.IsSuccessStatusCode);
-            await Becomes(daemon, $"backups/{backup.Id}", "gone");
+            await daemon.Becomes($"backups/{backup.Id}", "gone", Patience);
         }
         Assert.Empty(Directory.GetFiles(folder, "*", SearchOption.AllDirectories));
-    }
-
-    static async Task<JsonNode> Posted(Daemon daemon, string path, string body)
-    {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await daemon.Http.PostAsync(new Uri(path, UriKind.Relative), content);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{daemon.Log}");
-        return JsonNode.Parse(text)!;
-    }
-
-    static async Task Becomes(Daemon daemon, string path, string status)
-    {
-        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
-        {
-            using var answer = await daemon.Http.GetAsync(new Uri(path, UriKind.Relative));
-            var now = (int)answer.StatusCode == 404 ? "gone" : (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!.AsObject().Single().Value!["status"]!;
-            if (now == status) return;
-            Assert.True(waited.Elapsed < Patience && !now.StartsWith("error", StringComparison.Ordinal), $"{path} is {now}:\n{daemon.Log}");
-        }
     }
 }

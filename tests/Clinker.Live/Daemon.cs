@@ -132,6 +132,28 @@ sealed class Daemon : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks for something that is to be accepted; the answer, empty where there is none.</summary>
+    public async Task<JsonNode> Post(string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await Http.PostAsync(new Uri(path, UriKind.Relative), content);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{Log}");
+        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
+    }
+
+    /// <summary>Waits until something has a status; "gone": until it is not there.</summary>
+    public async Task Becomes(string path, string status, TimeSpan deadline)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        {
+            using var answer = await Http.GetAsync(new Uri(path, UriKind.Relative));
+            var now = answer.StatusCode == HttpStatusCode.NotFound ? "gone" : (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!.AsObject().Single().Value!["status"]!;
+            if (now == status) return;
+            Assert.True(waited.Elapsed < deadline && !now.StartsWith("error", StringComparison.Ordinal), $"{path} is {now}:\n{Log}");
+        }
+    }
+
     /// <summary>All volumes of the project, by id, with their status.</summary>
     public async Task<Dictionary<string, string>> Volumes()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Clinker.Host;
@@ -41,8 +40,8 @@ public sealed class OldDeployment
             foreach (var file in found)
             {
                 var name = (string)file["reference"]!["source-name"]!;
-                volumes[name] = (string)(await Post(daemon, "manageable_volumes",
-                    new() { ["volume"] = new JsonObject { ["host"] = pool, ["ref"] = file["reference"]!.DeepClone() } }))["volume"]!["id"]!;
+                volumes[name] = (string)(await daemon.Post("manageable_volumes",
+                    new JsonObject { ["volume"] = new JsonObject { ["host"] = pool, ["ref"] = file["reference"]!.DeepClone() } }.ToJsonString()))["volume"]!["id"]!;
             }
             foreach (var (name, id) in volumes) Assert.Equal((name, "available"), (name, await daemon.Settled(id, Patience)));
             Assert.All(await Listed(daemon, "volumes", pool), v => Assert.Equal("Volume already managed.", (string?)v["reason_not_safe"]));
@@ -55,17 +54,17 @@ public sealed class OldDeployment
             {
                 Assert.True((bool)snapshot["safe_to_manage"]!, snapshot.ToJsonString());
                 var of = volumes[(string)snapshot["source_reference"]!["source-name"]!];
-                managed.Add((string)(await Post(daemon, "manageable_snapshots",
-                    new() { ["snapshot"] = new JsonObject { ["volume_id"] = of, ["ref"] = snapshot["reference"]!.DeepClone() } }))["snapshot"]!["id"]!);
+                managed.Add((string)(await daemon.Post("manageable_snapshots",
+                    new JsonObject { ["snapshot"] = new JsonObject { ["volume_id"] = of, ["ref"] = snapshot["reference"]!.DeepClone() } }.ToJsonString()))["snapshot"]!["id"]!);
             }
-            foreach (var id in managed) Assert.Equal("available", await SnapshotSettled(daemon, id));
+            foreach (var id in managed) await daemon.Becomes($"snapshots/{id}", "available", Patience);
             Assert.All((await Listed(daemon, "snapshots", pool)).Where(s => s["source_reference"] is not null),
                 s => Assert.Contains((string)s["cinder_id"]!, managed));
 
             foreach (var id in managed)
                 if (round == 0) await Act(daemon, $"snapshots/{id}/action", "os-unmanage");
                 else await Delete(daemon, $"snapshots/{id}");
-            foreach (var id in managed) Assert.Equal("gone", await SnapshotSettled(daemon, id));
+            foreach (var id in managed) await daemon.Becomes($"snapshots/{id}", "gone", Patience);
             foreach (var id in volumes.Values)
                 if (round == 0) await Act(daemon, $"volumes/{id}/action", "os-unmanage");
                 else await daemon.Delete(id);
@@ -78,31 +77,11 @@ public sealed class OldDeployment
     static async Task<List<JsonNode>> Listed(Daemon daemon, string what, string pool) =>
         [.. (await daemon.Http.GetFromJsonAsync<JsonNode>($"manageable_{what}/detail?limit=1000&host={Uri.EscapeDataString(pool)}"))![$"manageable-{what}"]!.AsArray().Select(n => n!)];
 
-    static async Task<string> SnapshotSettled(Daemon daemon, string id)
-    {
-        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
-        {
-            using var answer = await daemon.Http.GetAsync(new Uri($"snapshots/{id}", UriKind.Relative));
-            if (answer.StatusCode == System.Net.HttpStatusCode.NotFound) return "gone";
-            var status = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["snapshot"]!["status"]!;
-            if (status is not ("creating" or "deleting")) return status;
-            Assert.True(waited.Elapsed < Patience, $"still {status}:\n{daemon.Log}");
-        }
-    }
-
-    static async Task Act(Daemon daemon, string path, string action) => await Post(daemon, path, new() { [action] = new JsonObject() });
+    static Task Act(Daemon daemon, string path, string action) => daemon.Post(path, new JsonObject { [action] = new JsonObject() }.ToJsonString());
 
     static async Task Delete(Daemon daemon, string path)
     {
         using var answer = await daemon.Http.DeleteAsync(new Uri(path, UriKind.Relative));
         Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode}");
-    }
-
-    static async Task<JsonNode> Post(Daemon daemon, string path, JsonObject body)
-    {
-        using var answer = await daemon.Http.PostAsJsonAsync(new Uri(path, UriKind.Relative), body);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, $"{path} {body.ToJsonString()}: {answer.StatusCode} {text}\n{daemon.Log}");
-        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
     }
 }

@@ -19,7 +19,7 @@ public sealed class ShareCheck
         await daemon.Start();
         var volume = (await daemon.Create(1))!;
         Assert.Equal("available", await daemon.Settled(volume, Patience));
-        var clone = (string)(await Post(daemon, "volumes", $$"""{"volume": {"size": 1, "source_volid": "{{volume}}"} }"""))["volume"]!["id"]!;
+        var clone = (string)(await daemon.Post("volumes", $$"""{"volume": {"size": 1, "source_volid": "{{volume}}"} }"""))["volume"]!["id"]!;
         Assert.Equal("available", await daemon.Settled(clone, Patience));
         Assert.Empty(await Check(daemon));
 
@@ -35,16 +35,7 @@ public sealed class ShareCheck
     static async Task<IEnumerable<string>> Check(Daemon daemon, bool repair = false)
     {
         var pool = (string)(await daemon.Http.GetFromJsonAsync<JsonNode>("scheduler-stats/get_pools"))!["pools"]![0]!["name"]!;
-        var answer = await Post(daemon, "shares/check", new JsonObject { ["check"] = new JsonObject { ["pool"] = pool, ["repair"] = repair } }.ToJsonString());
+        var answer = await daemon.Post("shares/check", new JsonObject { ["check"] = new JsonObject { ["pool"] = pool, ["repair"] = repair } }.ToJsonString());
         return answer["findings"]!.AsArray().Select(f => $"{f!["flaw"]} {f["state"]} {f["resource_uuid"]}");
-    }
-
-    static async Task<JsonNode> Post(Daemon daemon, string path, string body)
-    {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await daemon.Http.PostAsync(new Uri(path, UriKind.Relative), content);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{daemon.Log}");
-        return JsonNode.Parse(text)!;
     }
 }

@@ -25,25 +25,25 @@ public sealed class WholeLife(ITestOutputHelper output)
 
         var volume = await Made(daemon, """{"size": 1}""");
         await Write(volume, "first");
-        var snapshot = (string)(await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}"} }"""))["snapshot"]!["id"]!;
-        await Becomes(daemon, $"snapshots/{snapshot}", "available");
+        var snapshot = (string)(await daemon.Post("snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}"} }"""))["snapshot"]!["id"]!;
+        await daemon.Becomes($"snapshots/{snapshot}", "available", Patience);
         await Write(volume, "second");
         var clone = await Made(daemon, $$"""{"source_volid": "{{volume}}"}""");
         var restored = await Made(daemon, $$"""{"snapshot_id": "{{snapshot}}", "size": 2}""");
         Assert.Equal(["second", "first", "second", "first"],
             [await Content(volume), await Content(snapshot), await Content(clone), await Content(restored)]);
 
-        await Posted(daemon, $"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""");
-        await Becomes(daemon, $"volumes/{volume}", "available");
+        await daemon.Post($"volumes/{volume}/action", $$"""{"revert": {"snapshot_id": "{{snapshot}}"} }""");
+        await daemon.Becomes($"volumes/{volume}", "available", Patience);
         Assert.Equal("first", await Content(volume));
         await Write(volume, "third");
-        await Posted(daemon, $"volumes/{volume}/action", """{"os-extend": {"new_size": 3}}""");
-        await Becomes(daemon, $"volumes/{volume}", "available");
+        await daemon.Post($"volumes/{volume}/action", """{"os-extend": {"new_size": 3}}""");
+        await daemon.Becomes($"volumes/{volume}", "available", Patience);
         async Task<long> Size(string id) => await DiskContent.SizeOf(site.Mount, id, VolumeFormat.Raw) >> 30;
         Assert.Equal((3L, 1L, 2L), (await Size(volume), await Size(clone), await Size(restored)));
         Assert.Equal(["third", "first", "second"], [await Content(volume), await Content(snapshot), await Content(clone)]);
 
-        var attachment = (await Posted(daemon, "attachments", $$$"""
+        var attachment = (await daemon.Post("attachments", $$$"""
             {"attachment": {"volume_uuid": "{{{volume}}}", "instance_uuid": "31c79baf-b59e-469c-979f-1df4ecb6eea7", "connector": {"host": "host1"} } }
             """))["attachment"]!;
         Assert.Equal(("glusterfs", site.Share, "qcow2", Path.Combine(site.Folder, "volumes")), (Info("driver_volume_type"),
@@ -52,16 +52,16 @@ public sealed class WholeLife(ITestOutputHelper output)
         Assert.Equal((string)info["active"]!, Info("name"));
         Assert.NotEqual($"volume-{volume}", Info("name")); // what the snapshot kept
         string Info(string name) => (string)attachment["connection_info"]![name]!;
-        await Posted(daemon, $"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
-        await Becomes(daemon, $"volumes/{volume}", "in-use");
+        await daemon.Post($"attachments/{(string)attachment["id"]!}/action", """{"os-complete": {}}""");
+        await daemon.Becomes($"volumes/{volume}", "in-use", Patience);
         await Write(volume, "from the host");
-        await Posted(daemon, "snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "in use"} }"""); // GlusterFS can't
+        await daemon.Post("snapshots", $$"""{"snapshot": {"volume_id": "{{volume}}", "name": "in use"} }"""); // GlusterFS can't
         var refused = (string)(await Listed(daemon, "snapshots?name=in%20use"))["snapshots"]![0]!["id"]!;
-        await Becomes(daemon, $"snapshots/{refused}", "error");
+        await daemon.Becomes($"snapshots/{refused}", "error", Patience);
         Assert.Contains("volumes in use", (string)(await Listed(daemon, "messages"))["messages"]![0]!["user_message"]!, StringComparison.Ordinal);
         using (var detached = await daemon.Http.DeleteAsync(new Uri($"attachments/{(string)attachment["id"]!}", UriKind.Relative)))
             Assert.Equal(HttpStatusCode.OK, detached.StatusCode);
-        await Becomes(daemon, $"volumes/{volume}", "available");
+        await daemon.Becomes($"volumes/{volume}", "available", Patience);
         Assert.Equal("from the host", await Content(volume));
 
         foreach (var gone in new[] { volume, clone, restored })
@@ -75,29 +75,10 @@ public sealed class WholeLife(ITestOutputHelper output)
 
     static async Task<string> Made(Daemon daemon, string volume)
     {
-        var id = (string)(await Posted(daemon, "volumes", $$"""{"volume": {{volume}} }"""))["volume"]!["id"]!;
-        await Becomes(daemon, $"volumes/{id}", "available");
+        var id = (string)(await daemon.Post("volumes", $$"""{"volume": {{volume}} }"""))["volume"]!["id"]!;
+        await daemon.Becomes($"volumes/{id}", "available", Patience);
         return id;
     }
 
-    static async Task<JsonNode> Posted(Daemon daemon, string path, string body)
-    {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await daemon.Http.PostAsync(new Uri(path, UriKind.Relative), content);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, $"{path} {body}: {answer.StatusCode} {text}\n{daemon.Log}");
-        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
-    }
-
     static async Task<JsonNode> Listed(Daemon daemon, string path) => (await daemon.Http.GetFromJsonAsync<JsonNode>(path))!;
-
-    static async Task Becomes(Daemon daemon, string path, string status)
-    {
-        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
-        {
-            var now = (string)(await Listed(daemon, path)).AsObject().Single().Value!["status"]!;
-            if (now == status) return;
-            Assert.True(waited.Elapsed < Patience && (status == "error" || !now.StartsWith("error", StringComparison.Ordinal)), $"{path} is {now}:\n{daemon.Log}");
-        }
-    }
 }

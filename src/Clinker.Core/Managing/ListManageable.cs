@@ -74,19 +74,19 @@ public sealed record ListManageable(
 
         // What is managed may be in use: it is not looked at, but for where its snapshots are.
         async Task<Manageable?> Seen(FoundFile file) =>
-            Known(file.As) is { } known ? known with { Name = file.Name }
+            Known(file.Name, file.As) is { } known ? known
                 : await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is not { } seen ? null
                 : file.PartOf is not { } volume ? new(file.Name, seen.SizeGb, seen.WhyNot)
                 : seen.As?.Kind != Kind ? null
-                : Known(seen.As) is { } part ? part with { Name = file.Name, VolumeName = seen.VolumeName }
+                : Known(file.Name, seen.As) is { } part ? part with { VolumeName = seen.VolumeName }
                 : Kind == "volume" ? new(file.Name, seen.SizeGb, seen.WhyNot)
                 : new(file.Name, seen.SizeGb, seen.WhyNot ?? (volumes.ContainsKey(volume) ? null : VolumeUnmanaged), VolumeName: seen.VolumeName);
 
-        Manageable? Known(About? what) => what switch
+        Manageable? Known(string name, About? what) => what switch
         {
-            { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new("", volume.SizeGb, Managed, volume.Id),
+            { Kind: "volume" } of when volumes.TryGetValue(of.Id, out var volume) => new(name, volume.SizeGb, Managed, volume.Id),
             { Kind: "snapshot" } of when snapshots.TryGetValue(of.Id, out var snapshot) =>
-                new("", snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
+                new(name, snapshot.SizeGb, Managed, of.Id, names.GetValueOrDefault(snapshot.VolumeFile)),
             _ => null,
         };
 

@@ -14,21 +14,11 @@ namespace Clinker.Live.Gluster;
 [Collection("GlusterFS")]
 public sealed class GlusterChainWalk(TwoShares shares) : ChainWalk, IClassFixture<TwoShares>
 {
-    string Base => Path.Combine(shares.Node.Root, "mnt");
-
     protected override VolumeFormat Format => VolumeFormat.Raw;
 
-    protected override string DirectoryOf(string pool) => Layout.MountPoint(Base, pool);
+    protected override string DirectoryOf(string pool) => shares.MountOf(pool);
 
-    protected override async Task<Driver> Open()
-    {
-        var file = Path.Combine(shares.Node.Root, "shares.conf");
-        await File.WriteAllTextAsync(file, $"{shares.Node.Share("vol1")}\n");
-        return new GlusterDriver("gluster", new()
-        {
-            SharesConfig = file, MountPointBase = Base, ClientLogDirectory = shares.Node.Root, MaxChainDepth = MaxDepth,
-        }, TimeProvider.System, NullLogger.Instance);
-    }
+    protected override Task<Driver> Open() => shares.Open(o => o with { MaxChainDepth = MaxDepth });
 
     static int Number(string name, int otherwise) =>
         int.Parse(Environment.GetEnvironmentVariable(name) ?? $"{otherwise}", CultureInfo.InvariantCulture);
@@ -81,15 +71,7 @@ public sealed class GlusterChainWalk(TwoShares shares) : ChainWalk, IClassFixtur
 [Collection("GlusterFS")]
 public sealed class OldSharesOnGluster(TwoShares shares) : OldShares, IClassFixture<TwoShares>
 {
-    string Base => Path.Combine(shares.Node.Root, "mnt");
+    protected override string DirectoryOf(string pool) => shares.MountOf(pool);
 
-    protected override string DirectoryOf(string pool) => Layout.MountPoint(Base, pool);
-
-    protected override async Task<Driver> Open()
-    {
-        var file = Path.Combine(shares.Node.Root, "old-shares.conf");
-        await File.WriteAllTextAsync(file, $"{shares.Node.Share("vol1")}\n");
-        return new GlusterDriver("gluster", new() { SharesConfig = file, MountPointBase = Base, ClientLogDirectory = shares.Node.Root },
-            TimeProvider.System, NullLogger.Instance);
-    }
+    protected override Task<Driver> Open() => shares.Open();
 }

@@ -17,6 +17,20 @@ public sealed class TwoShares : IAsyncLifetime
         await Node.Do("add", "vol2");
     }
 
+    /// <summary>Where a driver mounts a share.</summary>
+    public string MountOf(string share) => Layout.MountPoint(Base, share);
+
+    public string Base => Path.Combine(Node.Root, "mnt");
+
+    /// <param name="lines">Of the shares file; none: the first share.</param>
+    public async Task<Driver> Open(Func<GlusterOptions, GlusterOptions>? with = null, params string[] lines)
+    {
+        var file = Path.Combine(Node.Root, "shares.conf");
+        await File.WriteAllLinesAsync(file, lines is [] ? [Node.Share("vol1")] : lines);
+        var options = new GlusterOptions { SharesConfig = file, MountPointBase = Base, ClientLogDirectory = Node.Root };
+        return new GlusterDriver("gluster", with?.Invoke(options) ?? options, TimeProvider.System, NullLogger.Instance);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Node is not null) await Node.DisposeAsync();
@@ -27,24 +41,13 @@ public sealed class TwoShares : IAsyncLifetime
 [Collection("GlusterFS")] // one at a time: they share the machine's FUSE and its two cores
 public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<TwoShares>
 {
-    string Base => Path.Combine(shares.Node.Root, "mnt");
+    string Base => shares.Base;
 
     protected virtual VolumeFormat Format => VolumeFormat.Raw;
     protected virtual Provisioning Provisioning => Provisioning.Thin;
 
-    protected override async ValueTask<Driver> Open()
-    {
-        var file = Path.Combine(shares.Node.Root, "shares.conf");
-        await File.WriteAllTextAsync(file, $"# two shares\n{shares.Node.Share("vol1")}\n{shares.Node.Address}:vol2 -o log-level=WARNING\n");
-        return new GlusterDriver("gluster", new()
-        {
-            SharesConfig = file,
-            MountPointBase = Base,
-            ClientLogDirectory = shares.Node.Root,
-            Format = Format,
-            Provisioning = Provisioning,
-        }, TimeProvider.System, NullLogger.Instance);
-    }
+    protected override async ValueTask<Driver> Open() => await shares.Open(o => o with { Format = Format, Provisioning = Provisioning },
+        "# two shares", shares.Node.Share("vol1"), $"{shares.Node.Address}:vol2 -o log-level=WARNING");
 
     protected override ValueTask Close()
     {
