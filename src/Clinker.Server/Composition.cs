@@ -78,6 +78,9 @@ static partial class Composition
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 
+        // Before the first share is opened, and until the last is closed.
+        using var launcher = settings.Roles.HasFlag(Roles.Volume) || settings.Roles.HasFlag(Roles.Backup) ? new Launcher(Environment.ProcessPath!) : null;
+        Processes.Launcher = launcher;
         var ids = new Ids();
         await using var db = await Open(settings.Database, time);
         await db.Commit(async tx =>

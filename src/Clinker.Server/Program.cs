@@ -1,8 +1,14 @@
 using System.Reflection;
+using Clinker.Host;
 using Clinker.Server;
 using Clinker.Server.Configuration;
 
 // The composition is in Composition.cs; this is how the process begins and ends.
+if (args is [Launcher.Argument])
+{
+    await Launcher.Serve();
+    return 0;
+}
 var version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3);
 switch (Loading.Load(args, Surroundings.Real(version)))
 {

@@ -63,6 +63,62 @@ public sealed class Hangs(ITestOutputHelper output)
         await AllEnd(site, daemon, accepted);
     }
 
+    [Fact]
+    public async Task A_share_that_hangs_holds_up_no_work_on_another()
+    {
+        await using var site = await Site.Up();
+        await site.Gluster("add", "vol2");
+        string[] shares = [site.Share, $"{site.Node}:/vol2"];
+        await File.WriteAllLinesAsync(site.SharesFile, shares);
+        await using var daemon = site.Daemon();
+        await daemon.Start();
+        var (hanging, well) = (await On(shares[0]), await On(shares[1]));
+        await Write(hanging, 512);
+        var content = await SumOf(hanging.Path);
+        var snapshot = (string)(await daemon.Post("snapshots", $$$"""{"snapshot": {"volume_id": "{{{well.Id}}}"}}"""))["snapshot"]!["id"]!;
+        await daemon.Becomes($"snapshots/{snapshot}", "available", Soon);
+        var top = Path.Combine(site.MountOf(shares[1]), $"volume-{well.Id}.{snapshot}");
+        Assert.Contains("wrote 4194304", (await Sh($"qemu-io -f qcow2 -c 'write -P 7 0 4M' {top}")).Output, StringComparison.Ordinal);
+
+        // In the midst of what reads there, so that a file is open on it.
+        await daemon.Post($"volumes/{hanging.Id}/action", $$$"""{"os-migrate_volume": {"host": "{{{well.Host}}}"}}""");
+        var clients = string.Join(' ', (await Mounts.Clients(site.MountOf(shares[0]), "")).Select(c => c.Process));
+        await Task.Delay(300);
+        await Sh($"kill -STOP {clients}");
+        try
+        {
+            await Task.Delay(1000);
+            Assert.Equal("migrating", (string?)(await daemon.Show(hanging.Id))!["migration_status"]);
+            // To be deleted it has to be put together: QEMU's programs do that.
+            using (var answer = await daemon.Http.DeleteAsync(new Uri($"snapshots/{snapshot}", UriKind.Relative))) Assert.True(answer.IsSuccessStatusCode);
+            await daemon.Becomes($"snapshots/{snapshot}", "gone", Soon);
+            Assert.False(File.Exists(top));
+        }
+        finally { await Sh($"kill -CONT {clients}"); }
+        for (var waited = Stopwatch.StartNew(); (string?)(await daemon.Show(hanging.Id))!["migration_status"] != "success"; await Task.Delay(100))
+            Assert.True(waited.Elapsed < Patience, daemon.Log);
+        var moved = (string)(await daemon.Show(hanging.Id))!["os-vol-mig-status-attr:name_id"]!;
+        Assert.Equal(content, await SumOf(Path.Combine(site.MountOf(shares[1]), $"volume-{moved}")));
+
+        async Task<(string Id, string Host, string Path)> On(string share)
+        {
+            while (true)
+            {
+                var id = (await daemon.Create(1))!;
+                Assert.Equal("available", await daemon.Settled(id, Patience));
+                var host = (string)(await daemon.Show(id))!["os-vol-host-attr:host"]!;
+                if (host.EndsWith('#' + share)) return (id, host, Path.Combine(site.MountOf(share), $"volume-{id}"));
+            }
+        }
+
+        static async Task Write((string Id, string Host, string Path) volume, int mib) =>
+            Assert.Equal(0, (await Sh($"head -c {mib}M /dev/urandom | dd of={volume.Path} bs=1M conv=notrunc,fsync")).ExitCode);
+
+        static async Task<string> SumOf(string path) => (await Sh($"sha256sum < {path}")).Output;
+
+        static Task<ProcessResult> Sh(string line) => Processes.Run("bash", ["-c", line], Patience);
+    }
+
     /// <summary>Clients that create all the time, meanwhile a hang; the ids of what was accepted when it has lasted.</summary>
     static async Task<IReadOnlyCollection<string>> Creating(Daemon daemon, Func<Task> hang)
     {

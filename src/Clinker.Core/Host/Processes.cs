@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using Clinker.Operations;
 
 namespace Clinker.Host;
 
@@ -15,11 +17,31 @@ public static class Processes
     /// <summary>What is kept of each output stream; the rest is read and dropped.</summary>
     public const int MaxOutputChars = 256 * 1024;
 
+    /// <summary>By which programs are started, where this process may have files open on a share that hangs. Set before any is opened.</summary>
+    public static Launcher? Launcher { get; set; }
+
     /// <summary>Runs a program to its end. Messages come in English (LC_ALL=C), input is empty.</summary>
     /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>
-    /// <exception cref="System.ComponentModel.Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
+    /// <exception cref="Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
+    /// <exception cref="FaultException">Unavailable: whoever starts programs was killed; it may be running still.</exception>
     public static async Task<ProcessResult> Run(
         string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(deadline);
+        try
+        {
+            return await (Launcher is { } by ? by.Run(program, arguments, limit.Token) : Child(program, arguments, limit.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            token.ThrowIfCancellationRequested();
+            throw new TimeoutException($"{program} did not end within {deadline.TotalSeconds:0.#} s and was killed.");
+        }
+    }
+
+    /// <summary>Runs it as a child of this process; when <paramref name="limit"/> ends it is killed, with its children.</summary>
+    internal static async Task<ProcessResult> Child(string program, IReadOnlyList<string> arguments, CancellationToken limit)
     {
         var start = new ProcessStartInfo(program)
         {
@@ -37,20 +59,17 @@ public static class Processes
         process.StandardInput.Close();
         var output = Drain(process.StandardOutput);
         var error = Drain(process.StandardError);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
-        limit.CancelAfter(deadline);
         try
         {
-            await process.WaitForExitAsync(limit.Token);
+            await process.WaitForExitAsync(limit);
         }
         catch (OperationCanceledException)
         {
             try { process.Kill(entireProcessTree: true); } catch (InvalidOperationException) { /* it has ended meanwhile */ }
-            token.ThrowIfCancellationRequested();
-            throw new TimeoutException($"{program} did not end within {deadline.TotalSeconds:0.#} s and was killed.");
+            throw;
         }
         // A daemon that the program left behind (glusterfs after mount) may hold the pipes open: what is there is enough.
-        await Task.WhenAny(Task.WhenAll(output, error), Task.Delay(TimeSpan.FromSeconds(1), token));
+        await Task.WhenAny(Task.WhenAll(output, error), Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None));
         return new ProcessResult(process.ExitCode, Text(output), Text(error));
     }
 
