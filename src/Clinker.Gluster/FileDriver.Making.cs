@@ -123,6 +123,10 @@ public abstract partial class FileDriver
         {
             throw new Fault.BackendDown(backend, $"qemu-img did not {what} in time.").Thrown(e);
         }
+        catch (IOException e)
+        {
+            throw new Fault.BackendDown(backend, e.Message).Thrown(e);
+        }
     }
 
     /// <summary>

@@ -30,7 +30,7 @@ internal static class Mounts
             return $"mount failed: {await Blocking(() => LastError(logFile, logBegins)) ?? LastLine(result.Error) ?? $"exit code {result.ExitCode}"}";
         }
         catch (Win32Exception e) { return $"mount can't be run ({e.Message})"; }
-        catch (FaultException e) { return e.Message; }
+        catch (IOException e) { return e.Message; }
         catch (TimeoutException) { return $"mount did not end within {deadline.TotalSeconds:0} s; is a firewall before the bricks' ports?"; }
     }
 

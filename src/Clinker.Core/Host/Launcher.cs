@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Clinker.Operations;
 
 namespace Clinker.Host;
 
@@ -34,7 +33,7 @@ public sealed class Launcher : IDisposable
     }
 
     /// <summary>As <see cref="Processes.Run"/>, but when <paramref name="limit"/> ends it throws that, and the program is most likely gone.</summary>
-    /// <exception cref="FaultException">Unavailable: the process itself was killed. Another is there by the next time.</exception>
+    /// <exception cref="IOException">The process itself was killed. Another is there by the next time.</exception>
     public async Task<ProcessResult> Run(string tool, IReadOnlyList<string> arguments, CancellationToken limit)
     {
         Line by;
@@ -156,7 +155,7 @@ public sealed class Launcher : IDisposable
             }
         }
 
-        static FaultException Gone() => new Fault.Unavailable($"The process that starts programs for the daemon (clinkerd {Argument}) was killed.").Thrown();
+        static IOException Gone() => new($"The process that starts programs for the daemon (clinkerd {Argument}) was killed.");
 
         public void Dispose()
         {

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
-using Clinker.Operations;
 
 namespace Clinker.Host;
 
@@ -23,7 +22,7 @@ public static class Processes
     /// <summary>Runs a program to its end. Messages come in English (LC_ALL=C), input is empty.</summary>
     /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>
     /// <exception cref="Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
-    /// <exception cref="FaultException">Unavailable: whoever starts programs was killed; it may be running still.</exception>
+    /// <exception cref="IOException">Whoever starts programs was killed; the program may be running still.</exception>
     public static async Task<ProcessResult> Run(
         string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default)
     {

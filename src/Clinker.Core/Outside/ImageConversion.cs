@@ -104,6 +104,7 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
         ProcessResult result;
         try { result = await Processes.Run("prlimit", limited, settings.Deadline, token); }
         catch (TimeoutException e) { throw Image.Unacceptable(imageId, e.Message); }
+        catch (IOException e) { throw new Fault.Unavailable(e.Message).Thrown(e); }
         catch (Win32Exception e) { throw new Fault.Misconfigured($"prlimit (util-linux) can't be run: {e.Message}.").Thrown(e); }
         if (result.ExitCode == 0) return result.Output;
         // What qemu-img says may hold what stands in a file that it should not have read: it is not for the user.

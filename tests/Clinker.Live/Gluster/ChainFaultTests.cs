@@ -222,6 +222,34 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         }
     }
 
+    /// <param name="what">That hangs: the brick, or the client that has the share mounted.</param>
+    [Theory]
+    [InlineData("brick")]
+    [InlineData("client")]
+    public async Task A_delete_that_merges_goes_on_when_its_share_answers_again(string what)
+    {
+        Processes.Launcher ??= new(Daemon.Executable("clinkerd")); // as the daemon does: a program that is started here would wait for the share
+        driver = await Driver(Impatient, Vol1);
+        var disk = await Create(Vol1);
+        await AtPoints(Vol1, _ => Hang("STOP"), _ => Hang("CONT"), () => Merge(disk), first: 0, points: 8);
+        // And in the midst of it.
+        var hung = Task.CompletedTask;
+        await AtPoints(Vol1, _ => { hung = Later(); return Task.CompletedTask; }, async _ => { await hung; await Hang("CONT"); },
+            () => Merge(disk, mib: 48), first: 1, points: 1);
+
+        async Task Hang(string signal)
+        {
+            if (what == "brick") await Node.Do(signal == "STOP" ? "brick-hang" : "brick-resume", "vol1");
+            else foreach (var client in await Clients(Vol1)) await Sh($"kill -{signal} {client.Process}");
+        }
+
+        async Task Later()
+        {
+            await Task.Delay(100, Token);
+            await Hang("STOP");
+        }
+    }
+
     [Fact]
     public async Task A_share_that_has_lost_its_quorum_goes_on_when_it_has_it_again()
     {
@@ -234,12 +262,115 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
             await AtPoints(share, _ => Node.Do("brick-kill", "rep", "2"), _ => Node.Do("brick-start", "rep"), () => Merge(disk),
                 first: 1, points: 1); // as one file is to be put into the other
         }
-        finally
+        finally { await NoMore("rep"); }
+    }
+
+    [Fact]
+    public async Task A_brick_is_replaced_while_files_are_put_together_and_copied()
+    {
+        await Node.Do("add", "rep", "replica");
+        var share = Node.Share("rep");
+        try
         {
-            await Node.Do("brick-start", "rep");
-            await Gluster.Node.Unmount(Root);
-            await Node.Do("gluster", "volume", "stop", "rep", "force");
-            await Node.Do("gluster", "volume", "delete", "rep");
+            driver = await Driver(null, share);
+            var disk = await Create(share);
+            var bricks = await Node.Brick("rep");
+            var replaced = 0;
+            Task Replace() => Node.Do("gluster", "volume", "replace-brick", "rep",
+                $"{Node.Address}:{bricks}/{++replaced}", $"{Node.Address}:{bricks}/{replaced + 3}", "commit", "force");
+            await AtPoints(share, _ => Replace(), _ => Healed(), () => Merge(disk), first: 1, points: 2);
+            var clone = new Disk(NewVolume(share) with { SourceVolumeId = disk.Volume.Id }, new(disk.Content));
+            var made = await driver.CreateFromVolume(clone.Volume, disk.Volume, Operation());
+            clone.Volume = clone.Volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available };
+            disks.Add(clone);
+            await AtPoints(share, _ => Replace(), _ => Healed(), () => Task.FromResult<Func<Work, Task>>(w => driver.Flatten(clone.Volume, w)), first: 0, points: 1);
+            Assert.Equal(3, replaced);
         }
+        finally { await NoMore("rep"); }
+
+        // What a brick still has to give to others, it has a name of here.
+        Task Healed() => Within(Soon, async () => (await Sh($"ls {await Node.Brick("rep")}/*/.glusterfs/indices/xattrop | grep -v -e xattrop- -e : -e '^$'")).Length == 0,
+            "the new brick has all");
+    }
+
+    [Fact]
+    public async Task What_is_in_split_brain_is_told_and_left_as_it_is_until_somebody_has_chosen()
+    {
+        await Node.Do("add", "rep", "replica");
+        var share = Node.Share("rep");
+        try
+        {
+            foreach (var option in (string[])["cluster.quorum-type none", "cluster.self-heal-daemon off", "cluster.data-self-heal off",
+                "cluster.metadata-self-heal off", "cluster.entry-self-heal off", "performance.write-behind off"])
+                await Node.Do(["gluster", "volume", "set", "rep", .. option.Split(' ')]);
+            driver = await Driver(null, share);
+            var (torn, whole) = (await Create(share), await Create(share));
+            await Write(torn, 1, 0, 4);
+            await Write(whole, 2, 0, 4);
+            var bricks = await Node.Brick("rep");
+            var name = $"volume-{torn.Volume.Id}";
+            // Each side has what the other has not: the third brick alone is written to, then the other two.
+            await Node.Do("brick-kill", "rep", "2");
+            await Elsewhere(3);
+            await Node.Do("brick-start", "rep");
+            await Sh($"pkill -KILL -f 'brick-name {bricks}/3'");
+            await Elsewhere(4);
+            await Node.Do("brick-start", "rep");
+            var before = await Sh($"cd {bricks}/1 && ls -l --time-style=full-iso volume-* | sort && sha256sum {name}");
+            await Within(Soon, async () => (await Sh($"cat {MountPoint(share)}/{name} > /dev/null")).Contains("Input/output error", StringComparison.Ordinal), "the file is in split brain");
+
+            Func<Task>[] acts =
+            [
+                () => driver.CreateFromVolume(NewVolume(share), torn.Volume, Operation(), full: true),
+                () => driver.Extend(torn.Volume, 2, Operation()),
+                () => Read(torn.Volume),
+            ];
+            foreach (var act in acts)
+            {
+                var fault = await FaultOf(act);
+                Assert.True(fault is Fault.BackendDown && fault.Message.Contains("Input/output error", StringComparison.Ordinal), fault.Message);
+            }
+            Assert.Equal(before, await Sh($"cd {bricks}/1 && ls -l --time-style=full-iso volume-* | sort && sha256sum {name}"));
+            disks.Remove(torn);
+            await Take(whole); // others go on
+            disks.Add(torn);
+
+            // The first two bricks no longer say that the third lacks something.
+            Assert.Equal("", await Sh($"setfattr -n trusted.afr.rep-client-2 -v 0x000000000000000000000000 {bricks}/1/{name} {bricks}/2/{name}"));
+            foreach (var option in (string[])["cluster.data-self-heal", "cluster.metadata-self-heal", "cluster.self-heal-daemon"])
+                await Node.Do("gluster", "volume", "set", "rep", option, "on");
+            torn.Content[1] = 3;
+            await Within(Soon, async () =>
+            {
+                try { await Take(torn); return true; }
+                catch (FaultException e) when (e.Fault.Transient) { return false; }
+            }, "one side was chosen");
+            await AllIsWell(share);
+
+            // By another client, which does not know what this one knows.
+            async Task Elsewhere(byte fill)
+            {
+                var at = Path.Combine(Root, "elsewhere");
+                var said = await Sh($"mkdir -p {at} && mount -t glusterfs {share} {at} && head -c 1M /dev/zero | tr '\\0' '\\{fill}' "
+                    + $"| dd of={at}/{name} bs=1M iflag=fullblock seek=1 conv=notrunc,fsync; umount {at}");
+                Assert.Contains("1+0 records out", said, StringComparison.Ordinal);
+            }
+        }
+        finally { await NoMore("rep"); }
+
+        async Task Read(Volume volume)
+        {
+            await using var content = await driver.Read(volume, Operation());
+            await content.Read(1 << 20, new byte[1 << 20]);
+        }
+    }
+
+    async Task NoMore(string volume)
+    {
+        await Node.Do("brick-start", volume);
+        await Gluster.Node.Unmount(Root);
+        await Node.Do("gluster", "volume", "stop", volume, "force");
+        await Node.Do("gluster", "volume", "delete", volume);
+        await Sh($"rm -rf {await Node.Brick(volume)}");
     }
 }
