@@ -82,11 +82,13 @@ public abstract partial class FileDriver
         /// <summary>The clusters of an image that hold something, for each of its tables.</summary>
         readonly Dictionary<int, BitArray> held = [];
         Qcow2Map? map;
+        Task syncing = Task.CompletedTask;
         long unsynced, end;
 
         public async Task Run(Fill fill)
         {
-            await fill(Write, on.Token);
+            try { await fill(Write, on.Token); }
+            finally { await syncing; }
             if (spec.IsImage) await driver.OnWork(on, dir, spec, file => { Libc.Truncate(file, end); return true; });
             if (spec.Under is not null) await Blank();
         }
@@ -118,11 +120,12 @@ public abstract partial class FileDriver
             await driver.OnWork(on, dir, spec, file =>
             {
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);
-                if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return true;
-                Libc.Sync(file);
-                unsynced = 0;
                 return true;
             });
+            if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return;
+            unsynced = 0;
+            await syncing;
+            syncing = driver.OnWork(on, dir, spec, file => { Libc.Sync(file); return true; }); // beside what is written next
         }
 
         /// <summary>Where in the file the bytes go: an image was laid out with room for all of them.</summary>
