@@ -16,6 +16,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RestoreBackup;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: both statuses and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">NotFound; Invalid: a state forbids it, or the volume is smaller.</exception>

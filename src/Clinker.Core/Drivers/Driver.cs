@@ -229,11 +229,13 @@ public abstract class Driver : IAsyncDisposable
 
 /// <summary>Under whose lease a verb runs.</summary>
 /// <param name="Generation">The lease's generation: part of the names of files under work.</param>
-/// <param name="Token">Ends when the lease is lost or the daemon stops. Nothing may be published after that.</param>
+/// <param name="Token">Ends when the lease is lost, the operation is cancelled or the daemon stops. Nothing may be published after that.</param>
 /// <param name="Confirm">Asks the database whether the lease is still ours; throws when it is not.</param>
 /// <param name="Operation">The operation's id: part of the names of work files that may be published over a file. Generations count
 /// within an operation, and a volume may see many that revert it.</param>
-public readonly record struct Work(long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null)
+/// <param name="Progress">Told by verbs that move data; null: nobody wants to know.</param>
+public readonly record struct Work(
+    long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null, Progress? Progress = null)
 {
     /// <summary>
     /// To be awaited between making a file under work and publishing it. A process that stood still (SIGSTOP, a virtual machine

@@ -19,6 +19,7 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(ShareFull), "share-full")]
 [JsonDerivedType(typeof(DriverFailed), "driver-failed")]
 [JsonDerivedType(typeof(HostGone), "host-gone")]
+[JsonDerivedType(typeof(Cancelled), "cancelled")]
 [JsonDerivedType(typeof(NoBackupService), "no-backup-service")]
 [JsonDerivedType(typeof(Unavailable), "unavailable")]
 [JsonDerivedType(typeof(Misconfigured), "misconfigured")]
@@ -115,6 +116,9 @@ public abstract record Fault(string Message)
     {
         protected override string Veiled => "The host that was to do it is down and did not take the work in time.";
     }
+
+    /// <summary>Somebody who may did not want it any more.</summary>
+    public sealed record Cancelled() : Fault("It was cancelled by an administrator.");
 
     /// <summary>503: no service is up that keeps backups.</summary>
     public sealed record NoBackupService() : Fault("Service not found for creating backup.");

@@ -28,6 +28,7 @@ public sealed record CreateVolume(
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts a new volume: its row, its quota, the hold on its source and the operation, in one transaction.</summary>
     /// <param name="hints">What is asked of the scheduler: a JSON object.</param>
@@ -187,7 +188,7 @@ public sealed record CreateVolume(
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);
-                var fill = saga.Images.Fill(image, volume.SizeGb);
+                var fill = saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress);
                 return Full ? await saga.Driver.CreateFilled(volume, fill, saga.Work)
                     : await saga.Driver.CreateOfImage(volume, image.Content, fill, saga.Work);
             case VolumeSource.OfBackup of:

@@ -16,6 +16,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.ReimageVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: the status and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">
@@ -47,7 +48,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
                 var image = await saga.Images.Look(ImageId, saga.Work.Token);
-                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
+                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Work);
                 return image.Words();
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));

@@ -17,6 +17,7 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RevertVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: both statuses and the operation, in one transaction.</summary>
     /// <param name="snapshotId">As it was asked for; null for none.</param>
