@@ -64,20 +64,19 @@ public sealed class Moves(ITestOutputHelper output)
     [Fact]
     public async Task A_move_that_is_cancelled_in_the_midst_of_its_copy_ends_at_once_and_leaves_nothing()
     {
-        await using var site = await Site.Up(more: $"""
-            enabled_backends = a, b
-            [a]
-            volume_driver = cinder.volume.drivers.glusterfs.GlusterfsDriver
-            [b]
-            volume_driver = cinder.volume.drivers.glusterfs.GlusterfsDriver
-            """);
+        await using var site = await Site.Up(more: "enabled_backends = a, b");
         await site.Gluster("add", "vol2");
         string[] shares = [site.Share, $"{site.Node}:/vol2"];
-        foreach (var (share, i) in shares.Select((s, i) => (s, i)))
+        foreach (var (share, name) in shares.Zip((string[])["a", "b"]))
         {
-            await File.WriteAllTextAsync($"{site.SharesFile}.{i}", share + "\n");
-            var at = await File.ReadAllTextAsync(site.Config);
-            await File.WriteAllTextAsync(site.Config, at.Replace($"[{"ab"[i]}]\n", $"[{"ab"[i]}]\nglusterfs_shares_config = {site.SharesFile}.{i}\n", StringComparison.Ordinal));
+            await File.WriteAllTextAsync(site.SharesFile + name, share + "\n");
+            await File.AppendAllTextAsync(site.Config, $"""
+                [{name}]
+                volume_driver = cinder.volume.drivers.glusterfs.GlusterfsDriver
+                glusterfs_shares_config = {site.SharesFile + name}
+                glusterfs_mount_point_base = {site.Folder}/volumes
+
+                """);
         }
         await using var daemon = site.Daemon();
         await daemon.Start();

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -288,7 +289,11 @@ public sealed record ConnectionInfo(string Type, string Data, string? MountPoint
 /// <summary>Where and how a volume came to lie.</summary>
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
 /// <param name="Format">raw or qcow2: recorded, never guessed from the file later.</param>
-public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
+public sealed record VolumeOnDisk(string? ProviderLocation, string Format)
+{
+    /// <summary>Of one with an image: whether its signature was verified; null: that is not done, or there is no image.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? SignatureVerified { get; init; }
+}
 
 /// <summary>The bytes of an image, by name.</summary>
 /// <param name="ImageId">A UUID.</param>

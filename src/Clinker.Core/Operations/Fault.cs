@@ -20,6 +20,7 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(DriverFailed), "driver-failed")]
 [JsonDerivedType(typeof(HostGone), "host-gone")]
 [JsonDerivedType(typeof(Cancelled), "cancelled")]
+[JsonDerivedType(typeof(BadSignature), "bad-signature")]
 [JsonDerivedType(typeof(NoBackupService), "no-backup-service")]
 [JsonDerivedType(typeof(Unavailable), "unavailable")]
 [JsonDerivedType(typeof(Misconfigured), "misconfigured")]
@@ -119,6 +120,12 @@ public abstract record Fault(string Message)
 
     /// <summary>Somebody who may did not want it any more.</summary>
     public sealed record Cancelled() : Fault("It was cancelled by an administrator.");
+
+    /// <summary>400: an image that says that it is signed, and whose signature can't be verified.</summary>
+    public sealed record BadSignature(string ImageId, string Why) : Fault($"The signature of image {ImageId} can't be verified: {Why}")
+    {
+        protected override string Veiled => $"The signature of image {ImageId} can't be verified.";
+    }
 
     /// <summary>503: no service is up that keeps backups.</summary>
     public sealed record NoBackupService() : Fault("Service not found for creating backup.");

@@ -5,8 +5,13 @@ using Clinker.Operations;
 
 namespace Clinker.Outside;
 
+/// <summary>How signatures of images are verified.</summary>
+/// <param name="Certificates">Null: there is no key manager, and a signed image is refused.</param>
+public sealed record SignatureSettings(Certificates? Certificates, TimeProvider Time);
+
 /// <summary>From images to volumes, and from volumes to images.</summary>
-public sealed class ImageCopies(Images images, ImageConversion conversion)
+/// <param name="signatures">Null: they are not verified (verify_glance_signatures = disabled).</param>
+public sealed class ImageCopies(Images images, ImageConversion conversion, SignatureSettings? signatures = null)
 {
     const int PieceBytes = 4 * 1024 * 1024;
 
@@ -20,30 +25,44 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
     }
 
+    /// <summary>Whether its signature is verified when it is read; null: that is not done here. One that nobody has signed is taken as it is.</summary>
+    /// <exception cref="FaultException">BadSignature.</exception>
+    public bool? Verifies(Image image) => signatures is null ? null : ImageSignature.Of(image) is not null;
+
+    /// <summary>
+    /// The bytes of an image by name, for whoever keeps them: those that were verified have another than those that were not, or by another certificate.
+    /// </summary>
+    public ImageContent ContentOf(Image image) => image.ContentAs(Verifies(image) == true ? ImageSignature.Of(image) : null);
+
+    async Task<ImageVerifier?> Verifier(Image image, CancellationToken token) => Verifies(image) == true
+        ? await ImageVerifier.For(image.Id, ImageSignature.Of(image)!, signatures!.Certificates, signatures.Time.GetUtcNow(), token)
+        : null;
+
     /// <summary>Writes an image into a volume: its bytes if it is raw, else the disk that is in it.</summary>
     /// <param name="sizeGb">The volume's.</param>
     public Fill Fill(Image image, int sizeGb, Progress? progress = null) => async (write, token) =>
     {
         image.Demand(sizeGb);
+        using var verifier = await Verifier(image, token);
         progress?.Begin(image.SizeBytes!.Value);
         if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
         {
-            await using var download = new ImageDownload(images, image);
+            await using var download = new ImageDownload(images, image, verifier);
             await Pieces(download.Read, write, progress, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
             await download.Verify(token);
         }
         else
         {
-            await conversion.With(image.SizeBytes!.Value, image.Id, scratch => Converted(image, sizeGb, scratch, write, progress, token), token);
+            await conversion.With(image.SizeBytes!.Value, image.Id, scratch => Converted(image, verifier, sizeGb, scratch, write, progress, token), token);
         }
     };
 
-    async Task Converted(Image image, int sizeGb, Scratch scratch, WriteAt write, Progress? progress, CancellationToken token)
+    async Task Converted(Image image, ImageVerifier? verifier, int sizeGb, Scratch scratch, WriteAt write, Progress? progress, CancellationToken token)
     {
         var (source, raw, format) = (scratch.File("image"), scratch.File("raw"), ImageFormats.Readable[image.DiskFormat!]);
         await using (var file = New(source))
         {
-            await using var download = new ImageDownload(images, image);
+            await using var download = new ImageDownload(images, image, verifier);
             await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), progress, token, holes: false);
             await download.Verify(token);
             var found = DiskImage.Look(DiskBytes.Of(file.SafeFileHandle));

@@ -3,6 +3,7 @@ using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Scheduling;
 using Clinker.Store;
 using static Clinker.Volumes.VolumeStatus;
@@ -48,8 +49,11 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
                 var image = await saga.Images.Look(ImageId, saga.Work.Token);
+                var verified = saga.Images.Verifies(image);
                 await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Work);
-                return image.Words();
+                var words = image.Words();
+                if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
+                return words;
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         await saga.Finish(async tx =>
