@@ -121,7 +121,7 @@ public sealed class Moves(ITestOutputHelper output)
         output.WriteLine($"cancelled at {done >> 20} of {total >> 20} MiB, ended {ended.TotalSeconds:0.00} s later");
     }
 
-    const int LargeBytes = 3 * 300 * 1024 * 1024;
+    const int LargeBytes = 3 * 240 * 1024 * 1024;
 
     static async Task<string?> Migration(Daemon daemon, string id) => (string?)(await daemon.Show(id))!["migration_status"];
 
