@@ -32,9 +32,9 @@ public readonly struct OperationTable(Tx tx)
         var arguments = JsonSerializer.Serialize(operation, operation.Json);
         await tx.Execute($"""
             insert into operation (id, kind, arguments, queue, status, generation, lease_until, run_after, attempts,
-              about_kind, about_id, project_id, request_id, created_at, updated_at)
+              about_kind, about_id, project_id, request_id, replacing, created_at, updated_at)
             values ({id}, {operation.Json.Type.Name}, {arguments}, {queue}, 'queued', 0, 0, {tx.Now}, 0,
-              {operation.About.Kind}, {operation.About.Id}, {projectId}, {requestId}, {tx.Now}, {tx.Now})
+              {operation.About.Kind}, {operation.About.Id}, {projectId}, {requestId}, 0, {tx.Now}, {tx.Now})
             """);
         foreach (var held in holding)
             await tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
@@ -154,6 +154,14 @@ public readonly struct OperationTable(Tx tx)
         select count(*) from journal
         where operation = {id} and (step = {step} or step = {FilesTurn.Step} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
         """);
+
+    /// <summary>Notes that an operation comes to put another content in the place of a volume's; false when the lease was lost.</summary>
+    public async Task<bool> ComesToReplace(string id, long generation) => 1 == await tx.Execute(
+        $"update operation set replacing = 1 where id = {id} and generation = {generation} and owner is not null");
+
+    /// <summary>Whether a volume whose content an operation was to replace in a step, and has not, holds what it held: for certain.</summary>
+    public async Task<bool> ReplacedNothing(string id, string step) =>
+        await tx.Number($"select count(*) from operation where id = {id} and replacing = 0") == 1 || await WasUntouched(id, step);
 
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at, step, event",

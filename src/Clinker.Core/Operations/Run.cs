@@ -142,6 +142,12 @@ sealed partial class Run : IDisposable
 
     static readonly TimeSpan BetweenTold = TimeSpan.FromSeconds(1);
 
+    /// <summary>As <see cref="StillHeld"/>, and written down.</summary>
+    public async Task ComesToReplace()
+    {
+        if (!await Means.Db.Commit(tx => tx.Operations.ComesToReplace(Row.Id, Row.Generation))) throw new LostLease();
+    }
+
     public async Task Go()
     {
         try { await UntilItStops(); }

@@ -43,6 +43,12 @@ public sealed class Saga
     /// <summary>Under whose lease drivers work.</summary>
     public Work Work => new(run.Row.Generation, run.Token, run.StillHeld, run.Row.Id, run.Progress);
 
+    /// <summary>
+    /// As <see cref="Work"/>, for an act that puts another content in the place of a volume's: that it comes to do so is written down before. What ends
+    /// before that has left the volume as it was, and this is known then (<see cref="OperationTable.ReplacedNothing"/>).
+    /// </summary>
+    public Work Replacing => Work with { Confirm = run.ComesToReplace };
+
     public Means Means => run.Means;
 
     internal bool Finished { get; private set; }

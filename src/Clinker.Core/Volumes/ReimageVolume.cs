@@ -50,7 +50,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
                 var image = await saga.Images.Look(ImageId, saga.Work.Token);
                 var verified = saga.Images.Verifies(image);
-                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Work);
+                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
                 var words = image.Words();
                 if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
                 return words;
@@ -65,10 +65,10 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         });
     }
 
-    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was done.</summary>
+    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was put in its place yet.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        if (await tx.Operations.WasUntouched(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
+        if (await tx.Operations.ReplacedNothing(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
         else await tx.Volumes.Settle(VolumeId, Downloading, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ReimageVolume, fault);
         await Turns.Next(tx, row, VolumeId);
