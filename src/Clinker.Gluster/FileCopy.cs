@@ -27,17 +27,21 @@ internal sealed class FileCopy(long bytes, bool dense)
 
     public bool Over => at >= bytes;
 
+    /// <summary>How much was read last: holes not counted.</summary>
+    public long LastBytes { get; private set; }
+
     /// <summary>Reads the next piece.</summary>
     /// <exception cref="EndOfStreamException">The file became shorter.</exception>
     public void Read(SafeFileHandle from)
     {
         extents.Clear();
+        LastBytes = 0;
         for (var used = 0; used < buffer.Length && extents.Count < MostExtents && Data(from) is var (data, end) && data < bytes;)
         {
             var n = Libc.Read(from, buffer.AsSpan(used, (int)Math.Min(buffer.Length - used, end - data)), data);
             if (n == 0) throw new EndOfStreamException();
             for (var i = 0; i < n; i += Block) Take(data + i, used + i, Math.Min(Block, n - i));
-            used += n;
+            LastBytes = used += n;
             at = data + n;
         }
     }

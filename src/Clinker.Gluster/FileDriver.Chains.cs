@@ -148,7 +148,7 @@ public abstract partial class FileDriver
             if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
             else info = await Mark(on, now, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
-                await Filled(now.Place, Verb, spec, content.Copy(), work);
+                await Filled(now.Place, Verb, spec, content.Copy(work.Progress), work);
             await work.StillHeld();
             await Unfreeze(volume, null, Verb, work);
         }

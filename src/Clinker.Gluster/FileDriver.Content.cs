@@ -203,6 +203,8 @@ public abstract partial class FileDriver
 
         public override long Length => parts[0].Bytes;
 
+        public override long DataBytes => Math.Min(Length, parts.Sum(p => p.Opened.AllocatedBytes));
+
         public override async ValueTask<long?> NextData(long offset)
         {
             while (offset < Length)

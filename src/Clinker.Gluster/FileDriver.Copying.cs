@@ -26,7 +26,7 @@ public abstract partial class FileDriver
         else
         {
             await using var content = await FileContent.Open(this, from, Verb, work);
-            await Replace(volume, now, Verb, now.Spec, content.Copy(), work);
+            await Replace(volume, now, Verb, now.Spec, content.Copy(work.Progress), work);
         }
     }
 
@@ -103,7 +103,7 @@ public abstract partial class FileDriver
         DemandFit(from, spec, from.Bytes, verb);
         if (from.Attached) throw NotAtOneMoment(verb);
         await using var content = await FileContent.Open(this, from, verb, work);
-        await Filled(to, verb, spec, content.Copy(), work);
+        await Filled(to, verb, spec, content.Copy(work.Progress), work);
     }
 
     async Task Copy(Source from, Place to, string verb, VolumeSpec spec, Work work)
@@ -125,13 +125,13 @@ public abstract partial class FileDriver
 
         async Task Go(SafeFileHandle dir)
         {
-            if (!reflink) await CopyPieces(from, on, dir, spec);
+            if (!reflink) await CopyPieces(from, on, dir, spec, work.Progress);
             if (spec is { Format: VolumeFormat.Qcow2, IsSnapshot: false }) await Resize(on, dir, [new(layout.Work(spec), spec.Format)], spec);
         }
     }
 
     /// <summary>Copies and, where it is raw, grows.</summary>
-    async Task CopyPieces(Source from, Errand on, SafeFileHandle dir, VolumeSpec spec)
+    async Task CopyPieces(Source from, Errand on, SafeFileHandle dir, VolumeSpec spec, Progress? progress)
     {
         var read = on with { Place = from.Place };
         using var fromDir = await Act(read, _ => from.Place.Open());
@@ -139,6 +139,7 @@ public abstract partial class FileDriver
         var (raw, size) = (spec.Format == VolumeFormat.Raw, spec is { Format: VolumeFormat.Raw, IsSnapshot: false } ? spec.Bytes : before.Size);
         var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
+        progress?.Begin(dense ? before.Size : Math.Min(before.Size, before.AllocatedBytes));
         while (!copy.Over)
         {
             await Act(read, _ =>
@@ -149,7 +150,9 @@ public abstract partial class FileDriver
                 return true;
             });
             await OnWork(on, dir, spec, file => { copy.Write(file); return true; });
+            progress?.Did(copy.LastBytes);
         }
+        progress?.Whole();
         if (dense && raw) await WriteZeroes(on, dir, spec, before.Size, size);
         await OnWork(on, dir, spec, file => { Libc.Truncate(file, size); return true; });
         // What was written while it was copied is there in part: that was no moment's content.

@@ -103,6 +103,8 @@ static partial class Composition
         }, null, LookPause, LookPause);
         using var keystone = settings.Keystone is { } k ? new KeystoneIdentity(k, policy, time, logs.CreateLogger(typeof(KeystoneIdentity).FullName!)) : null;
         using var glance = settings.Images.Glance is { } where ? new Glance(where, keystone is null ? (_, _) => new((string?)null) : keystone.Own) : null;
+        using var barbican = glance is not null && settings.Images.Signatures is { } keys
+            ? new Barbican(keys, settings.Keystone, time, logs.CreateLogger(typeof(Barbican).FullName!)) : null;
         using var nova = settings.Nova is { } by ? new Nova(by, time, logs.CreateLogger(typeof(Nova).FullName!)) : null;
         using var conversion = new ImageConversion(settings.Images.Conversion);
         if (settings.Roles.HasFlag(Roles.Volume))
@@ -119,7 +121,7 @@ static partial class Composition
         var means = new Means(db, drivers, Scheduling(settings), Lease)
         {
             Ended = audit is null ? null : (operation, fault) => audit.Put(AuditEvent.Ended(ids.New(), operation, fault, settings.Host, time.GetUtcNow())),
-            Images = glance is null ? null : new ImageCopies(glance, conversion),
+            Images = glance is null ? null : new ImageCopies(glance, conversion, barbican is null ? null : new(barbican, time)),
             Backups = backups,
             Compute = nova,
         };

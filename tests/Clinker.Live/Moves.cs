@@ -60,6 +60,69 @@ public sealed class Moves(ITestOutputHelper output)
         output.WriteLine($"moved {WrittenBytes >> 20} MiB, killed {killed} times meanwhile");
     }
 
+    /// <summary>Between two backends, as an administrator thinks better of it.</summary>
+    [Fact]
+    public async Task A_move_that_is_cancelled_in_the_midst_of_its_copy_ends_at_once_and_leaves_nothing()
+    {
+        await using var site = await Site.Up(more: "enabled_backends = a, b");
+        await site.Gluster("add", "vol2");
+        string[] shares = [site.Share, $"{site.Node}:/vol2"];
+        foreach (var (share, name) in shares.Zip((string[])["a", "b"]))
+        {
+            await File.WriteAllTextAsync(site.SharesFile + name, share + "\n");
+            await File.AppendAllTextAsync(site.Config, $"""
+                [{name}]
+                volume_driver = cinder.volume.drivers.glusterfs.GlusterfsDriver
+                glusterfs_shares_config = {site.SharesFile + name}
+                glusterfs_mount_point_base = {site.Folder}/volumes
+
+                """);
+        }
+        await using var daemon = site.Daemon();
+        await daemon.Start();
+        var id = (await daemon.Create(2))!;
+        Assert.Equal("available", await daemon.Settled(id, Patience));
+        var before = Found(site, shares).Single();
+        await Write(before.Path, LargeBytes);
+        var content = await Hash(before.Path);
+        var host = (string)(await daemon.Show(id))!["os-vol-host-attr:host"]!;
+        var to = host.Split('#')[0];
+        to = to[..^1] + (to[^1] == 'a' ? 'b' : 'a');
+        var room = site.Sql("select count(*) from reservation");
+        await daemon.Post($"volumes/{id}/action", $$"""{"os-migrate_volume": {"host": "{{to}}"} }""");
+
+        JsonNode work;
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        {
+            work = (await daemon.Http.GetFromJsonAsync<JsonObject>($"operations?kind=MigrateVolume&resource_uuid={id}"))!["operations"]![0]!;
+            Assert.Contains((string)work["status"]!, (string[])["queued", "running"]);
+            if ((long?)work["bytes_done"] > 0) break;
+            Assert.True(waited.Elapsed < Patience, $"it says nothing:\n{daemon.Log}");
+        }
+        var (done, total) = ((long)work["bytes_done"]!, (long)work["bytes_total"]!);
+        Assert.InRange(done, 1, LargeBytes - 1);
+        Assert.InRange(total, LargeBytes, LargeBytes + (LargeBytes / 16)); // what was never written is not counted
+        var clock = Stopwatch.StartNew();
+        await daemon.Post($"operations/{work["id"]}/action", """{"os-cancel": null}""");
+        await daemon.Becomes($"operations/{work["id"]}", "failed", Patience);
+        var ended = clock.Elapsed;
+        Assert.InRange(ended, TimeSpan.Zero, TimeSpan.FromSeconds(3));
+
+        var volume = (await daemon.Show(id))!;
+        Assert.Equal(("available", host, "error"), ((string?)volume["status"], (string?)volume["os-vol-host-attr:host"], (string?)volume["migration_status"]));
+        work = (await daemon.Http.GetFromJsonAsync<JsonObject>($"operations/{work["id"]}"))!["operation"]!;
+        Assert.Equal("It was cancelled by an administrator.", (string?)work["fault"]);
+        Assert.Contains("cancelled", (string?)(await daemon.Http.GetFromJsonAsync<JsonObject>("messages"))!["messages"]![0]!["user_message"], StringComparison.Ordinal);
+        var left = Found(site, shares).Single();
+        Assert.Equal((before, content), (left, await Hash(left.Path)));
+        Assert.All(shares, share => Assert.Empty(site.Files(share).Others));
+        Assert.Equal(room, site.Sql("select count(*) from reservation"));
+        Assert.Equal(0, site.Sql("select count(*) from hold"));
+        output.WriteLine($"cancelled at {done >> 20} of {total >> 20} MiB, ended {ended.TotalSeconds:0.00} s later");
+    }
+
+    const int LargeBytes = 3 * 240 * 1024 * 1024;
+
     static async Task<string?> Migration(Daemon daemon, string id) => (string?)(await daemon.Show(id))!["migration_status"];
 
     /// <summary>All volumes' files, with the number of the share where each lies.</summary>
@@ -67,10 +130,10 @@ public sealed class Moves(ITestOutputHelper output)
         site.Files(share).Volumes.Select(id => (i, Path.Combine(site.MountOf(share), $"volume-{id}"))))];
 
     /// <summary>At the beginning, in the middle and at the end.</summary>
-    static async Task Write(string path)
+    static async Task Write(string path, int size = WrittenBytes)
     {
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
-        var bytes = new byte[WrittenBytes / 3];
+        var bytes = new byte[size / 3];
         new Random(1).NextBytes(bytes);
         foreach (var at in (long[])[0, 500_000_000, (1L << 30) - bytes.Length])
         {

@@ -56,6 +56,7 @@ internal static class Backups
         command.Exclusive(incremental, full);
         var waiting = new Waiting(command, session.Terminal);
         var output = OutputOptions.ForDetail(command, session.Terminal);
+        waiting.Output = output;
 
         return async (parse, api, token) =>
         {
@@ -74,7 +75,7 @@ internal static class Backups
                 var path = $"{Noun.Path}/{(string?)made["id"]}";
                 waiting.Why = b => Task.FromResult((string?)b?["fail_reason"]);
                 made = (await waiting.Until(parse, $"volume backup {(string?)made["name"] ?? (string?)made["id"]}",
-                    async () => (JsonObject?)(await api.Try(path, token))?["backup"], s => s == "available", token))!;
+                    async () => (JsonObject?)(await api.Try(path, token))?["backup"], s => s == "available", token, api))!;
             }
             output.Write(parse, Detail.Of(made));
         };

@@ -6,13 +6,13 @@ using Clinker.Cli.Output;
 
 namespace Clinker.Cli.Commands;
 
-/// <summary><c>operation list</c>, <c>show</c> and <c>resume</c>: what goes on inside, and what waits for a person. For admins.</summary>
+/// <summary><c>operation list</c>, <c>show</c>, <c>resume</c> and <c>cancel</c>: what goes on inside, and what waits for a person. For admins.</summary>
 internal static class Operations
 {
     const string Stuck = "stuck";
 
     public static Command Make(Session session) =>
-        new Command("operation", "Operations: what is under way, what is stuck (admin only)").With(List(session), Show(session), Resume(session));
+        new Command("operation", "Operations: what is under way, what is stuck (admin only)").With(List(session), Show(session), Resume(session), Cancel(session));
 
     static Command List(Session session) => session.Command("list", "List operations, newest first", command =>
     {
@@ -36,16 +36,23 @@ internal static class Operations
                 ("status", parse.GetValue(stuck) ? Stuck : parse.GetValue(status)), ("resource_type", parse.GetValue(type)),
                 ("resource_uuid", parse.GetValue(resource)), ("project_id", parse.GetValue(project)), ("marker", parse.GetValue(marker)),
             ], "operations", token, parse.GetValue(limit));
-            string[] columns = ["ID", "Kind", "Status", "Resource Type", "Resource ID", "Updated At", "Fault", "Queue", "Attempts",
+            string[] columns = ["ID", "Kind", "Status", "Progress", "Resource Type", "Resource ID", "Updated At", "Fault", "Queue", "Attempts",
                 "Next Try At", "Project", "Request ID"];
-            string[] members = ["id", "kind", "status", "resource_type", "resource_uuid", "updated_at", "fault", "queue", "attempts",
+            string[] members = ["id", "kind", "status", "progress", "resource_type", "resource_uuid", "updated_at", "fault", "queue", "attempts",
                 "next_try_at", "project_id", "request_id"];
             // Why it is stuck is what is asked for then.
-            var kept = parse.GetValue(longer) ? 12 : parse.GetValue(stuck) ? 7 : 6;
+            var kept = parse.GetValue(longer) ? 13 : parse.GetValue(stuck) ? 8 : 7;
             output.Write(parse, new Listing(columns[..kept],
-                [.. operations.Select(o => members[..kept].Select(m => new Cell(o[m])).ToArray())]));
+                [.. operations.Select(o => members[..kept].Select(m => m == "progress" ? Progress(o) : new Cell(o[m])).ToArray())]));
         };
     });
+
+    /// <summary>In percent; nothing where no data is moved.</summary>
+    static Cell Progress(JsonObject operation)
+    {
+        var percent = Waiting.Percent((long?)operation["bytes_done"], (long?)operation["bytes_total"]);
+        return new(JsonValue.Create(percent), percent is null ? "" : $"{percent} %");
+    }
 
     static Command Show(Session session) => session.Command("show", "Display an operation with its journal", command =>
     {
@@ -80,6 +87,22 @@ internal static class Operations
             var end = await waiting.Until(parse, $"operation {id}",
                 async () => (JsonObject?)(await api.Try(path, token))?["operation"], s => s is "done" or "failed" or Stuck, token);
             if ((string?)end?["status"] == Stuck) throw new CliFault($"operation {id} is stuck again: {(string?)end["fault"]}");
+        });
+    });
+
+    static Command Cancel(Session session) => session.Command("cancel", "Stop operation(s) and take back what they have done", command =>
+    {
+        var ids = Opt.Several("operation", "Operation(s) to cancel (ID)");
+        command.Add(ids);
+        var waiting = new Waiting(command, session.Terminal);
+        return (parse, api, token) => session.Each(parse.GetRequiredValue(ids), "cancel", "operation", async id =>
+        {
+            var path = PathOf(id);
+            await api.Act(path, "os-cancel", null, token);
+            if (!waiting.Asked(parse)) return;
+            var end = await waiting.Until(parse, $"operation {id}",
+                async () => (JsonObject?)(await api.Try(path, token))?["operation"], s => s is "done" or "failed" or Stuck, token);
+            if ((string?)end?["status"] == Stuck) throw new CliFault($"operation {id} is stuck: {(string?)end["fault"]}");
         });
     });
 

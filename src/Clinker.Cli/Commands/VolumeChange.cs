@@ -79,7 +79,7 @@ internal static class VolumeChange
                 await parts.Do("update volume name or description", () => api.Put(path, new JsonObject { ["volume"] = update }, token));
             if (waiting.Asked(parse) && parts.Failed == 0 && (parse.GetValue(size) ?? (object?)parse.GetValue(type)) is not null)
                 await waiting.Until(parse, $"volume {(string?)now["name"]}",
-                    async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s is "available" or "in-use" || s == before, token);
+                    async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s is "available" or "in-use" || s == before, token, api);
             parts.End();
         };
     });
@@ -159,7 +159,7 @@ internal static class VolumeChange
             }
             if (waiting.Asked(parse))
                 await session.Each([.. accepted.Keys], "delete", "volume", name => waiting.Until(parse, $"volume {name}",
-                    async () => (JsonObject?)(await api.Try(accepted[name], token))?["volume"], s => s is null, token));
+                    async () => (JsonObject?)(await api.Try(accepted[name], token))?["volume"], s => s is null, token, api));
             if (refused is not null) throw refused;
         };
     });

@@ -44,6 +44,7 @@ internal static class VolumeCreate
         });
         var waiting = new Waiting(command, session.Terminal);
         var output = OutputOptions.ForDetail(command, session.Terminal);
+        waiting.Output = output;
 
         return async (parse, api, token) =>
         {
@@ -83,7 +84,7 @@ internal static class VolumeCreate
             {
                 waiting.Why = v => Waiting.Message(api, (string?)v?["id"] ?? "", token);
                 made = (await waiting.Until(parse, $"volume {parse.GetValue(name)}",
-                    async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s == "available", token))!;
+                    async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s == "available", token, api))!;
             }
             if (!volume.ContainsKey("ref") && (parse.GetValue(bootable) || parse.GetValue(notBootable)))
                 await api.Act(path, "os-set_bootable", new JsonObject { ["bootable"] = parse.GetValue(bootable) }, token);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Clinker.Cli.Cloud;
+using Clinker.Cli.Output;
 
 namespace Clinker.Cli.Commands;
 
@@ -35,20 +36,23 @@ internal sealed class Waiting
     /// <param name="look">The thing now; null when it is gone.</param>
     /// <returns>The thing as it was last seen; null when it is gone.</returns>
     /// <exception cref="CliFault">Its status became an error, or the time is up.</exception>
-    public async Task<JsonObject?> Until(
-        ParseResult parse, string what, Func<Task<JsonObject?>> look, Func<string?, bool> settled, CancellationToken token)
+    /// <param name="api">Where to ask how far the work on it is: for admins, others see its status alone.</param>
+    public async Task<JsonObject?> Until(ParseResult parse, string what, Func<Task<JsonObject?>> look, Func<string?, bool> settled,
+        CancellationToken token, BlockStorage? api = null)
     {
         var limit = TimeSpan.FromSeconds(parse.GetValue(timeout) ?? DefaultSeconds);
         var start = terminal.Clock.GetTimestamp();
         var pause = FirstPause;
-        using var progress = new Progress(terminal, what);
+        var asks = api is not null;
+        using var progress = new Progress(terminal, what, Output?.IsJson(parse) == true);
         while (true)
         {
             var thing = await look();
             var status = (string?)thing?["status"];
             var elapsed = terminal.Clock.GetElapsedTime(start);
-            progress.Show(status ?? "gone", elapsed);
-            if (settled(status)) return thing;
+            var isOver = settled(status);
+            progress.Show(status ?? "gone", elapsed, isOver ? null : await Work(thing, elapsed));
+            if (isOver) return thing;
             if (status?.StartsWith("error", StringComparison.Ordinal) != false)
                 throw new CliFault(status is null ? $"{what} is gone." : $"{what} went to status {status}." + (await Reason(thing)));
             if (elapsed >= limit)
@@ -56,34 +60,63 @@ internal sealed class Waiting
             await Task.Delay(pause, terminal.Clock, token);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
+
+        // What is under way with it, once that takes time.
+        async Task<JsonObject?> Work(JsonObject? thing, TimeSpan elapsed)
+        {
+            if (thing?["bytes_total"] is not null) return thing;
+            if (!asks || elapsed < LongestPause || (string?)thing?["id"] is not { } id) return null;
+            try { return (await api!.List("operations", [("resource_uuid", id), ("status", "running")], "operations", token, limit: 1)).FirstOrDefault(); }
+            catch (ApiFault)
+            {
+                asks = false; // not for everybody
+                return null;
+            }
+        }
     }
+
+    /// <summary>How far work is that moves data; null: it has moved none.</summary>
+    public static long? Percent(long? done, long? total) => total is > 0 ? 100 * (done ?? 0) / total : null;
+
+    /// <summary>How the command shows what it did: how it waits is shown likewise.</summary>
+    public OutputOptions? Output { get; set; }
 
     /// <summary>Why it failed, when the caller can say; user messages hold the reason.</summary>
     public Func<JsonObject?, Task<string?>>? Why { get; set; }
 
     async Task<string?> Reason(JsonObject? thing) => Why is null || await Why(thing) is not { } reason ? null : " " + reason;
 
-    /// <summary>A line that is drawn over on a terminal; elsewhere a line for each change.</summary>
-    sealed class Progress(Terminal terminal, string what) : IDisposable
+    /// <summary>A line that is drawn over on a terminal; elsewhere a line for each change, as JSON if the answer is to be that.</summary>
+    sealed class Progress(Terminal terminal, string what, bool json) : IDisposable
     {
-        string? last;
+        (string?, long?) last;
         int drawn;
 
-        public void Show(string status, TimeSpan elapsed)
+        /// <param name="work">The operation, if it moves data.</param>
+        public void Show(string status, TimeSpan elapsed, JsonObject? work)
         {
-            if (terminal.ErrorIsTerminal)
+            var (done, total) = ((long?)work?["bytes_done"], (long?)work?["bytes_total"]);
+            if (json)
             {
-                var line = string.Create(CultureInfo.InvariantCulture, $"{what}: {status} ({elapsed.TotalSeconds:0.0} s)");
+                if ((status, done) != last)
+                    terminal.Error.WriteLine(new JsonObject { ["waiting_for"] = what, ["status"] = status, ["bytes_done"] = done, ["bytes_total"] = total }.ToJsonString());
+            }
+            else if (terminal.ErrorIsTerminal)
+            {
+                var far = total is { } all ? string.Create(CultureInfo.InvariantCulture, $" {Percent(done, total)} % of {all / Gib:0.0} GiB") : "";
+                var line = string.Create(CultureInfo.InvariantCulture, $"{what}: {status}{far} ({elapsed.TotalSeconds:0.0} s)");
                 terminal.Error.Write("\r" + line.PadRight(drawn));
                 drawn = line.Length;
             }
-            else if (status != last) terminal.Error.WriteLine($"{what}: {status}");
-            last = status;
+            else if (status != last.Item1) terminal.Error.WriteLine($"{what}: {status}");
+            last = (status, done);
         }
+
+        const double Gib = 1L << 30;
 
         public void Dispose()
         {
-            if (terminal.ErrorIsTerminal && drawn > 0) terminal.Error.WriteLine();
+            if (drawn > 0) terminal.Error.WriteLine();
         }
     }
 

@@ -49,6 +49,8 @@ internal sealed class OutputOptions
     /// <summary>Whether a format was asked for; else a command may show what it has in its own way.</summary>
     public bool IsAsked(ParseResult parse) => parse.GetValue(format) is not null;
 
+    public bool IsJson(ParseResult parse) => parse.GetValue(format) == "json";
+
     /// <summary>Writes a list, sorted and cut to the columns asked for.</summary>
     public void Write(ParseResult parse, Listing listing)
     {

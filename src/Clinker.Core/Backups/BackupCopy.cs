@@ -30,6 +30,7 @@ static class BackupCopy
         var chunks = new List<BackupChunk>();
         var objects = 0;
         var pieces = new Queue<Task<BackupChunk?>>();
+        work.Progress?.Begin(content.DataBytes);
         try
         {
             for (var at = await content.NextData(0); at is { } data && data < content.Length;)
@@ -51,6 +52,7 @@ static class BackupCopy
             await Task.WhenAll(pieces.Select(Task (p) => p)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await content.Close();
+        work.Progress?.Whole();
         var index = new BackupIndex
         {
             Version = BackupIndex.Newest,
@@ -94,6 +96,7 @@ static class BackupCopy
                     new ObjectName(place, $"{offset / store.ChunkBytes:d10}{compression}{sha256[..NamedDigits]}").ToString(), compression);
             });
             if (!bytes.IsEmpty) await store.Put(ObjectName.Parse(chunk!.Object)!.Value, bytes, work);
+            work.Progress?.Did(piece.Length);
             ArrayPool<byte>.Shared.Return(buffer); // not when it has failed: an act that was given up may still read it
             return chunk;
         }
@@ -101,16 +104,17 @@ static class BackupCopy
 
     /// <summary>What a volume is to be filled with.</summary>
     public static async Task<Fill> Restore(Saga saga, string backupId) =>
-        Restore(saga.Backups, await saga.Read(async tx => await tx.Backups.Chain(await tx.Backups.Get(backupId))));
+        Restore(saga.Backups, await saga.Read(async tx => await tx.Backups.Chain(await tx.Backups.Get(backupId))), saga.Work.Progress);
 
     /// <inheritdoc cref="Restore(Saga, string)"/>
     /// <param name="chain">The backup, after those without which it can't be read (<see cref="BackupTable.Chain"/>).</param>
-    public static Fill Restore(BackupStore store, IReadOnlyList<Backup> chain) =>
-        chain[^1].IsCinders ? CinderBackup.Restore(store, chain) : Restore(store, chain[^1]);
+    public static Fill Restore(BackupStore store, IReadOnlyList<Backup> chain, Progress? progress = null) =>
+        chain[^1].IsCinders ? CinderBackup.Restore(store, chain, progress) : Restore(store, chain[^1], progress);
 
-    static Fill Restore(BackupStore store, Backup backup) => async (write, token) =>
+    static Fill Restore(BackupStore store, Backup backup, Progress? progress) => async (write, token) =>
     {
         var index = await BackupIndex.Read(store, backup, token);
+        progress?.Begin(index.Chunks.Sum(c => (long)c.Length));
         var loads = new Queue<(long Offset, Task<ReadOnlyMemory<byte>> Bytes)>();
         try
         {
@@ -129,8 +133,10 @@ static class BackupCopy
 
         async Task Next()
         {
-            var (offset, bytes) = loads.Dequeue();
-            await write(offset, await bytes);
+            var (offset, loading) = loads.Dequeue();
+            var bytes = await loading;
+            await write(offset, bytes);
+            progress?.Did(bytes.Length);
         }
     };
 

@@ -77,7 +77,7 @@ sealed class CinderBackup
 
     /// <summary>What a volume is to be filled with.</summary>
     /// <param name="chain">The full one first.</param>
-    public static Fill Restore(BackupStore store, IReadOnlyList<Backup> chain) => async (write, token) =>
+    public static Fill Restore(BackupStore store, IReadOnlyList<Backup> chain, Progress? progress = null) => async (write, token) =>
     {
         var layers = new List<Layer>();
         try
@@ -87,6 +87,7 @@ sealed class CinderBackup
             var length = layers[0].Backup.End;
             if (layers.Find(l => l.Backup.End > length) is { } larger)
                 throw larger.Backup.Unfit("it has more than the full backup that it is based on");
+            progress?.Begin(length);
             var sums = await BlockSums.Open(store, newest, token);
             var block = sums?.BlockBytes ?? 1;
             var window = new byte[Math.Max(1, Math.Min(WindowBytes, length) / block) * block]; // never a part of a block, except at the end
@@ -97,6 +98,7 @@ sealed class CinderBackup
                 foreach (var layer in layers) await layer.Read(at, bytes);
                 if (sums is not null) await sums.Check(bytes);
                 if (bytes.Span.ContainsAnyExcept((byte)0)) await write(at, bytes);
+                progress?.Did(bytes.Length);
             }
             if (sums is not null) await sums.CheckEnd();
         }

@@ -21,6 +21,7 @@ public sealed record CreateBackup(
 {
     protected internal override About About => new("backup", BackupId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateBackup;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts a new backup: its row, its quota, the status of what it is of and the operation, in one transaction.</summary>
     /// <param name="asked">Without what it has of its volume and its parent: that is taken as it is now.</param>

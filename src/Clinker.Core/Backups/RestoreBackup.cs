@@ -16,6 +16,7 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RestoreBackup;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: both statuses and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">NotFound; Invalid: a state forbids it, or the volume is smaller.</exception>
@@ -44,16 +45,16 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
             {
                 saga.Driver.Demand(Abilities.Content, "fill volumes anew");
                 await Writers.DemandNone(saga, VolumeId, "restore the backup");
-                await saga.Driver.Refill(volume, await BackupCopy.Restore(saga, BackupId), saga.Work);
+                await saga.Driver.Refill(volume, await BackupCopy.Restore(saga, BackupId), saga.Replacing);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         await saga.Finish(tx => Settle(tx, saga.Row, VolumeStatus.Available));
     }
 
-    /// <summary>The volume holds what it held, or all of the backup: which of them is for its owner to find out, unless nothing was done.</summary>
+    /// <summary>The volume holds what it held, or all of the backup: which of them is for its owner to find out, unless nothing was put in its place yet.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await Settle(tx, row, await tx.Operations.WasUntouched(row.Id, OnStorage) ? VolumeStatus.Available : VolumeStatus.ErrorRestoring);
+        await Settle(tx, row, await tx.Operations.ReplacedNothing(row.Id, OnStorage) ? VolumeStatus.Available : VolumeStatus.ErrorRestoring);
         await tx.Messages.Add(row, "VOLUME_BACKUP", BackupId, MessageAction.RestoreBackup, fault);
     }
 

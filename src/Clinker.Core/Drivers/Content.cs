@@ -9,6 +9,9 @@ public abstract class Content : IAsyncDisposable
     /// <summary>Its size in bytes.</summary>
     public abstract long Length { get; }
 
+    /// <summary>About how many bytes of that may be other than zero, as far as it is known without reading them.</summary>
+    public virtual long DataBytes => Length;
+
     /// <summary>The first byte at or behind an offset that may be other than zero; null when only zeroes follow. Holes are never read.</summary>
     public abstract ValueTask<long?> NextData(long offset);
 
@@ -26,9 +29,9 @@ public abstract class Content : IAsyncDisposable
     }
 
     /// <summary>A <see cref="Fill"/> with this, pieces of zeroes left out.</summary>
-    /// <param name="done">Told how many bytes, of <see cref="Length"/>, are behind it; null: nobody wants to know.</param>
-    public Fill Copy(Action<long>? done = null) => async (write, token) =>
+    public Fill Copy(Progress? progress = null) => async (write, token) =>
     {
+        progress?.Begin(DataBytes);
         var buffer = new byte[PieceBytes];
         for (var at = await NextData(0); at is { } from && from < Length; at = await NextData(from + PieceBytes))
         {
@@ -36,9 +39,10 @@ public abstract class Content : IAsyncDisposable
             var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, Length - from));
             await Read(from, piece);
             if (piece.Span.ContainsAnyExcept((byte)0)) await write(from, piece);
-            done?.Invoke(from + piece.Length);
+            progress?.Did(piece.Length);
         }
         await Close();
+        progress?.Whole();
     };
 
     const int PieceBytes = 4 * 1024 * 1024;

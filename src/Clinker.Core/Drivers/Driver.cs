@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -229,11 +230,13 @@ public abstract class Driver : IAsyncDisposable
 
 /// <summary>Under whose lease a verb runs.</summary>
 /// <param name="Generation">The lease's generation: part of the names of files under work.</param>
-/// <param name="Token">Ends when the lease is lost or the daemon stops. Nothing may be published after that.</param>
+/// <param name="Token">Ends when the lease is lost, the operation is cancelled or the daemon stops. Nothing may be published after that.</param>
 /// <param name="Confirm">Asks the database whether the lease is still ours; throws when it is not.</param>
 /// <param name="Operation">The operation's id: part of the names of work files that may be published over a file. Generations count
 /// within an operation, and a volume may see many that revert it.</param>
-public readonly record struct Work(long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null)
+/// <param name="Progress">Told by verbs that move data; null: nobody wants to know.</param>
+public readonly record struct Work(
+    long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null, Progress? Progress = null)
 {
     /// <summary>
     /// To be awaited between making a file under work and publishing it. A process that stood still (SIGSTOP, a virtual machine
@@ -286,7 +289,11 @@ public sealed record ConnectionInfo(string Type, string Data, string? MountPoint
 /// <summary>Where and how a volume came to lie.</summary>
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
 /// <param name="Format">raw or qcow2: recorded, never guessed from the file later.</param>
-public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
+public sealed record VolumeOnDisk(string? ProviderLocation, string Format)
+{
+    /// <summary>Of one with an image: whether its signature was verified; null: that is not done, or there is no image.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? SignatureVerified { get; init; }
+}
 
 /// <summary>The bytes of an image, by name.</summary>
 /// <param name="ImageId">A UUID.</param>

@@ -26,6 +26,7 @@ public sealed record CreateGroup(string GroupId, IReadOnlyList<NewMember> Member
 {
     protected internal override About About => new("group", GroupId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateGroup;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Makes an empty group: its row and its quota, in one transaction.</summary>
     /// <exception cref="FaultException">OverQuota; NotFound when one of its types was removed meanwhile.</exception>

@@ -22,6 +22,7 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
 {
     protected internal override About About => new("group_snapshot", GroupSnapshotId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateGroupSnapshot;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts a new snapshot of a group: the rows, their quota and the operation, in one transaction.</summary>
     /// <param name="asked">Without what it has of its group.</param>

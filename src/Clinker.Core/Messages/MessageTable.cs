@@ -76,6 +76,7 @@ public readonly struct MessageTable(Tx tx)
             Fault.BackendDown => "002",
             Fault.NoValidBackend => "003",
             Fault.OverQuota => "006",
+            Fault.BadSignature => "011",
             Fault.NoBackupService => "024",
             Fault.ShareFull when action == MessageAction.CopyImageToVolume => "007",
             Fault.DriverFailed or Fault.ShareFull => action.FailedDetail,

@@ -19,6 +19,8 @@ namespace Clinker.Operations;
 [JsonDerivedType(typeof(ShareFull), "share-full")]
 [JsonDerivedType(typeof(DriverFailed), "driver-failed")]
 [JsonDerivedType(typeof(HostGone), "host-gone")]
+[JsonDerivedType(typeof(Cancelled), "cancelled")]
+[JsonDerivedType(typeof(BadSignature), "bad-signature")]
 [JsonDerivedType(typeof(NoBackupService), "no-backup-service")]
 [JsonDerivedType(typeof(Unavailable), "unavailable")]
 [JsonDerivedType(typeof(Misconfigured), "misconfigured")]
@@ -114,6 +116,15 @@ public abstract record Fault(string Message)
     public sealed record HostGone(string Host) : Fault($"Host {Host} is down and did not take the work in time.")
     {
         protected override string Veiled => "The host that was to do it is down and did not take the work in time.";
+    }
+
+    /// <summary>Somebody who may did not want it any more.</summary>
+    public sealed record Cancelled() : Fault("It was cancelled by an administrator.");
+
+    /// <summary>400: an image that says that it is signed, and whose signature can't be verified.</summary>
+    public sealed record BadSignature(string ImageId, string Why) : Fault($"The signature of image {ImageId} can't be verified: {Why}")
+    {
+        protected override string Veiled => $"The signature of image {ImageId} can't be verified.";
     }
 
     /// <summary>503: no service is up that keeps backups.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Store;
 
@@ -18,6 +19,9 @@ public abstract record Operation
     /// <summary>Settles what it was about after everything is undone; part of the transaction that ends the operation.</summary>
     public virtual Task Failed(Tx tx, Fault fault, OperationRow row) => Task.CompletedTask;
 
+    /// <summary>Whether it can be taken back as a whole from where its journal is: then an administrator may have that done.</summary>
+    protected internal virtual bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => false;
+
     /// <summary>The resource that it changes, e.g. ("volume", id).</summary>
     protected internal abstract About About { get; }
 
@@ -35,6 +39,13 @@ public sealed class OperationKinds(params JsonTypeInfo[] kinds)
 
     /// <summary>How to read the arguments of a kind; null when this program does not know it.</summary>
     public JsonTypeInfo? Find(string kind) => byName.GetValueOrDefault(kind);
+
+    /// <summary>The operation of a row; null when this program does not know its kind or can't read its arguments.</summary>
+    public Operation? Read(OperationRow row)
+    {
+        try { return Find(row.Kind) is { } json ? JsonSerializer.Deserialize(row.Arguments, json) as Operation : null; }
+        catch (JsonException) { return null; }
+    }
 }
 
 /// <summary>The states of an operation.</summary>
@@ -60,4 +71,9 @@ public static class OperationStatus
 public sealed record OperationRow(
     string Id, string Kind, string Arguments, string Queue, string Status, long Generation, string? Owner, DateTime LeaseUntil,
     DateTime RunAfter, DateTime? HandedAt, int Attempts, About About, string? ProjectId, string? RequestId, string? Fault,
-    DateTime CreatedAt, DateTime UpdatedAt);
+    DateTime CreatedAt, DateTime UpdatedAt)
+{
+    /// <summary>How far work that moves data is, in bytes; null: it has moved none. It stays after the end.</summary>
+    public long? BytesDone { get; init; }
+    public long? BytesTotal { get; init; }
+}

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Clinker.Store;
+using Clinker.Volumes;
 
 namespace Clinker.Operations;
 
@@ -9,7 +10,7 @@ namespace Clinker.Operations;
 public readonly struct OperationTable(Tx tx)
 {
     const string Columns = "id, kind, arguments, queue, status, generation, owner, lease_until, run_after, handed_at, attempts, "
-        + "about_kind, about_id, project_id, request_id, fault, created_at, updated_at";
+        + "about_kind, about_id, project_id, request_id, fault, created_at, updated_at, bytes_done, bytes_total";
 
     static readonly Sql All = Sql.Raw(Columns);
     /// <summary>What a stuck operation goes on as: what stopped it may have come before any fault, or after one.</summary>
@@ -31,9 +32,9 @@ public readonly struct OperationTable(Tx tx)
         var arguments = JsonSerializer.Serialize(operation, operation.Json);
         await tx.Execute($"""
             insert into operation (id, kind, arguments, queue, status, generation, lease_until, run_after, attempts,
-              about_kind, about_id, project_id, request_id, created_at, updated_at)
+              about_kind, about_id, project_id, request_id, replacing, created_at, updated_at)
             values ({id}, {operation.Json.Type.Name}, {arguments}, {queue}, 'queued', 0, 0, {tx.Now}, 0,
-              {operation.About.Kind}, {operation.About.Id}, {projectId}, {requestId}, {tx.Now}, {tx.Now})
+              {operation.About.Kind}, {operation.About.Id}, {projectId}, {requestId}, 0, {tx.Now}, {tx.Now})
             """);
         foreach (var held in holding)
             await tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
@@ -51,7 +52,7 @@ public readonly struct OperationTable(Tx tx)
     public async Task Defer(string id, DateTime until)
     {
         var queue = await tx.One<string?>(
-            $"update operation set run_after = {until} where id = {id} and status = 'queued' and generation = 0 returning queue", r => r.GetString(0));
+            $"update operation set run_after = {until} where id = {id} and status in ('queued', 'unwinding') and generation = 0 returning queue", r => r.GetString(0));
         if (queue is not null) tx.Wake(queue);
     }
 
@@ -60,7 +61,7 @@ public readonly struct OperationTable(Tx tx)
     {
         var changed = await tx.Execute($"""
             update operation set status = 'failed', fault = {Text(because)}, updated_at = {tx.Now}
-            where id = {id} and status = 'queued' and generation = 0
+            where id = {id} and status in ('queued', 'unwinding') and generation = 0
             """);
         if (changed == 1) await tx.Execute($"delete from hold where operation = {id}");
         return changed == 1;
@@ -108,8 +109,16 @@ public readonly struct OperationTable(Tx tx)
     }
 
     /// <summary>Whether this generation still holds the lease; renews it and notes progress if so. Every journal write asks.</summary>
-    public async Task<bool> Fence(string id, long generation, TimeSpan lease) => 1 == await tx.Execute($"""
-        update operation set lease_until = {tx.Now + lease}, attempts = 0, updated_at = {tx.Now}
+    /// <param name="moved">How far the data that it moves is; null: it has moved none.</param>
+    public async Task<bool> Fence(string id, long generation, TimeSpan lease, (long Done, long Total)? moved = null) => 1 == await tx.Execute($"""
+        update operation set lease_until = {tx.Now + lease}, attempts = 0, updated_at = {tx.Now},
+          bytes_done = coalesce({moved?.Done}, bytes_done), bytes_total = coalesce({moved?.Total}, bytes_total)
+        where id = {id} and generation = {generation} and owner is not null
+        """);
+
+    /// <summary>Notes how far the data that it moves is, if this generation still holds the lease.</summary>
+    public Task NoteMoved(string id, long generation, (long Done, long Total) moved) => tx.Execute($"""
+        update operation set bytes_done = {moved.Done}, bytes_total = {moved.Total}
         where id = {id} and generation = {generation} and owner is not null
         """);
 
@@ -137,11 +146,22 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
-    /// <summary>Whether an operation that has turned round did so in a step of which nothing was ever done.</summary>
+    /// <summary>
+    /// Whether an operation that has turned round did so in a step of which nothing was ever done, or before it: where it is handed over, or waits
+    /// for its turn.
+    /// </summary>
     public async Task<bool> WasUntouched(string id, string step) => 0 < await tx.Number($"""
         select count(*) from journal
-        where operation = {id} and step = {step} and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
+        where operation = {id} and (step = {step} or step = {FilesTurn.Step} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
         """);
+
+    /// <summary>Notes that an operation comes to put another content in the place of a volume's; false when the lease was lost.</summary>
+    public async Task<bool> ComesToReplace(string id, long generation) => 1 == await tx.Execute(
+        $"update operation set replacing = 1 where id = {id} and generation = {generation} and owner is not null");
+
+    /// <summary>Whether a volume whose content an operation was to replace in a step, and has not, holds what it held: for certain.</summary>
+    public async Task<bool> ReplacedNothing(string id, string step) =>
+        await tx.Number($"select count(*) from operation where id = {id} and replacing = 0") == 1 || await WasUntouched(id, step);
 
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at, step, event",
@@ -226,6 +246,47 @@ public readonly struct OperationTable(Tx tx)
     }
 
     /// <summary>
+    /// Turns round what is under way, whoever has it: he has lost the lease with this transaction, and stops at once. What was handed over and not
+    /// taken is undone where it came from. One that nobody has ever taken waits as long as it would have: what its request still does may have to be undone.
+    /// </summary>
+    /// <exception cref="FaultException">NotFound; Conflict: it has ended or turned round, or can't be taken back whole.</exception>
+    public async Task Cancel(string id, OperationKinds kinds)
+    {
+        var row = await tx.One<OperationRow?>($"select {All} from operation where id = {id}{tx.Dialect.ForUpdate}", Read)
+            ?? throw new Fault.NotFound("Operation", id).Thrown();
+        if (row.Status is not (OperationStatus.Queued or OperationStatus.Running))
+            throw new Fault.Conflict($"Operation {id} is {row.Status}: only one that is queued or running can be cancelled.").Thrown();
+        if (kinds.Read(row) is not { } operation || !operation.MayBeCancelled(await Journal(id)))
+            throw new Fault.Conflict($"Operation {id} can't be cancelled: a {row.Kind} that has come so far can't be taken back. Wait for its end.").Thrown();
+        var because = new Fault.Cancelled();
+        var queue = row.HandedAt is null ? row.Queue : Queues.Scheduler;
+        await tx.Execute($"""
+            update operation set status = 'unwinding', queue = {queue}, generation = {row.Generation + (row.Owner is null ? 0 : 1)}, owner = null,
+              lease_until = 0, handed_at = null, attempts = 0, fault = {Text(because)}, updated_at = {tx.Now},
+              run_after = {(row.Generation == 0 ? row.RunAfter : tx.Now)}
+            where id = {id}
+            """);
+        if (row.HandedAt is not null) await Unhand(id, row.Queue);
+        await Journal(id, "", JournalEvent.Fault, Text(because));
+        if (row.Owner is not null) tx.Wake(LeaseName(id, row.Generation));
+        tx.Wake(queue);
+    }
+
+    /// <summary>What is woken when the lease of a generation is taken from whoever has it.</summary>
+    internal static string LeaseName(string id, long generation) => string.Create(CultureInfo.InvariantCulture, $"lease {generation} of {id}");
+
+    /// <summary>Nobody began what comes after the handing over, the last of several: the replay is to turn round there.</summary>
+    async Task Unhand(string id, string queue)
+    {
+        var handing = "→" + queue;
+        await tx.Execute($"""
+            delete from journal where operation = {id} and step = (select step from journal
+              where operation = {id} and (step = {handing} or substr(step, 1, length({handing}) + 1) = {handing} || ' ')
+              order by at desc, length(step) desc, step desc limit 1)
+            """);
+    }
+
+    /// <summary>
     /// Takes back what was handed to a queue that nobody served since: given to <paramref name="queue"/>, where it unwinds.
     /// </summary>
     public async Task<int> TakeBack(string deadQueue, DateTime handedBefore, string queue, Fault because)
@@ -237,13 +298,7 @@ public readonly struct OperationTable(Tx tx)
             """, r => r.GetString(0));
         foreach (var id in ids)
         {
-            // Nobody began what comes after the handing over, the last of several: the replay is to turn round there.
-            var handing = "→" + deadQueue;
-            await tx.Execute($"""
-                delete from journal where operation = {id} and step = (select step from journal
-                  where operation = {id} and (step = {handing} or substr(step, 1, length({handing}) + 1) = {handing} || ' ')
-                  order by at desc, length(step) desc, step desc limit 1)
-                """);
+            await Unhand(id, deadQueue);
             await Journal(id, "", JournalEvent.Fault, Text(because));
         }
         if (ids.Count > 0) tx.Wake(queue);
@@ -372,7 +427,11 @@ public readonly struct OperationTable(Tx tx)
     static OperationRow Read(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetInt64(5), r.Text(6), r.Time(7),
         r.Time(8), r.TimeOrNull(9), r.GetInt32(10), new About(r.GetString(11), r.GetString(12)), r.Text(13), r.Text(14), r.Text(15),
-        r.Time(16), r.Time(17));
+        r.Time(16), r.Time(17))
+    {
+        BytesDone = r.NumberOrNull(18),
+        BytesTotal = r.NumberOrNull(19),
+    };
 }
 
 /// <summary>What recovery reads.</summary>

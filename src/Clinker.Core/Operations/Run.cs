@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Clinker.Drivers;
 using Clinker.Outside;
 using Clinker.Scheduling;
@@ -51,6 +50,8 @@ sealed partial class Run : IDisposable
         this.stopping = stopping;
         this.leasedAt = leasedAt;
         LeaseEnd = new CancellationTokenSource(Left(leasedAt), time);
+        Progress = new(Told);
+        told = leasedAt;
         leased = CancellationTokenSource.CreateLinkedTokenSource(LeaseEnd.Token, abandon);
     }
 
@@ -62,9 +63,21 @@ sealed partial class Run : IDisposable
     /// <summary>Fires when the lease has run out by this host's own clock: a worker that could not renew stops by itself.</summary>
     CancellationTokenSource LeaseEnd { get; }
 
+    /// <summary>What moves data tells it here: kept in the operation's row.</summary>
+    public Progress Progress { get; }
+
+    /// <summary>It was taken back from whoever had it: this run has done nothing of it but undo.</summary>
+    public bool WasCancelled { get; private set; }
+
     Saga? saga;
     int attempts = -1;
+    long told;
+    int telling;
+    Task lastTold = Task.CompletedTask;
     bool ended;
+
+    /// <summary>What is woken when it is taken from here.</summary>
+    public string LeaseName => field ??= OperationTable.LeaseName(Row.Id, Row.Generation);
 
     /// <summary>Whether the lease is over, by this host's clock or since another has it.</summary>
     public bool IsLost => LeaseEnd.IsCancellationRequested;
@@ -108,6 +121,33 @@ sealed partial class Run : IDisposable
         if (!await Means.Db.Read(tx => tx.Operations.Holds(Row.Id, Row.Generation))) throw new LostLease();
     }
 
+    /// <summary>Writes the progress down beside the work, once a second at most; what comes after that goes with the next entry of the journal.</summary>
+    void Told()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref told)) < BetweenTold || Interlocked.Exchange(ref telling, 1) == 1) return;
+        Volatile.Write(ref told, time.GetTimestamp());
+        lastTold = Tell();
+
+        async Task Tell()
+        {
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // whoever moves the data goes on
+            try
+            {
+                if (Progress.Now is { } now && !IsLost) await Means.Db.Commit(tx => tx.Operations.NoteMoved(Row.Id, Row.Generation, now));
+            }
+            catch (FaultException) { /* the next one is told */ }
+            finally { Volatile.Write(ref telling, 0); }
+        }
+    }
+
+    static readonly TimeSpan BetweenTold = TimeSpan.FromSeconds(1);
+
+    /// <summary>As <see cref="StillHeld"/>, and written down.</summary>
+    public async Task ComesToReplace()
+    {
+        if (!await Means.Db.Commit(tx => tx.Operations.ComesToReplace(Row.Id, Row.Generation))) throw new LostLease();
+    }
+
     public async Task Go()
     {
         try { await UntilItStops(); }
@@ -116,6 +156,7 @@ sealed partial class Run : IDisposable
             // The database is away. The row is as it was; the lease runs out and the operation is taken again.
             Log.Later(log, Row.Kind, Row.Id, attempts, e.Message, Row.RequestId);
         }
+        finally { await lastTold; }
     }
 
     async Task UntilItStops()
@@ -123,13 +164,13 @@ sealed partial class Run : IDisposable
         attempts = Row.Attempts;
         try
         {
-            if (kinds.Find(Row.Kind) is not { } json)
+            if (kinds.Find(Row.Kind) is null)
             {
                 await Stick(new Fault.Misconfigured(
                     $"This program does not know operations of kind {Row.Kind}: start the newer program, then resume it."));
                 return;
             }
-            if (Parse(json) is not { } operation)
+            if (kinds.Read(Row) is not { } operation)
             {
                 await Stick(new Fault.Misconfigured(
                     "This program can't read its arguments: start the program that wrote them, then resume it."));
@@ -211,6 +252,7 @@ sealed partial class Run : IDisposable
             var entries = await Means.Db.Read(tx => tx.Operations.Journal(Row.Id));
             var fault = JsonSerializer.Deserialize(
                 entries.Find(JournalEvent.IsFault)!.Data!, CoreJson.Default.Fault)!;
+            WasCancelled = fault is Fault.Cancelled;
             saga = new Saga(this, entries);
             try { await operation.Run(saga); }
             catch (TurnedRound) { /* the replay has come to where it failed */ }
@@ -245,12 +287,6 @@ sealed partial class Run : IDisposable
             Row.Id, Row.Generation, why, why.Transient ? tx.Now + Backoff.StuckPause : null));
     }
 
-    Operation? Parse(JsonTypeInfo json)
-    {
-        try { return JsonSerializer.Deserialize(Row.Arguments, json) as Operation; }
-        catch (JsonException) { return null; }
-    }
-
     Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(async tx =>
     {
         if (await tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because) && saga?.Untouched is { } step)
@@ -264,7 +300,7 @@ sealed partial class Run : IDisposable
         var asked = time.GetTimestamp();
         var result = await Means.Db.Commit(async tx =>
         {
-            if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease)) throw new LostLease();
+            if (!await tx.Operations.Fence(Row.Id, Row.Generation, Means.Lease, Progress.Now)) throw new LostLease();
             return await work(tx);
         }, name);
         Renewed(asked);

@@ -41,7 +41,13 @@ public sealed class Saga
     public OperationRow Row => run.Row;
 
     /// <summary>Under whose lease drivers work.</summary>
-    public Work Work => new(run.Row.Generation, run.Token, run.StillHeld, run.Row.Id);
+    public Work Work => new(run.Row.Generation, run.Token, run.StillHeld, run.Row.Id, run.Progress);
+
+    /// <summary>
+    /// As <see cref="Work"/>, for an act that puts another content in the place of a volume's: that it comes to do so is written down before. What ends
+    /// before that has left the volume as it was, and this is known then (<see cref="OperationTable.ReplacedNothing"/>).
+    /// </summary>
+    public Work Replacing => Work with { Confirm = run.ComesToReplace };
 
     public Means Means => run.Means;
 
@@ -74,13 +80,14 @@ public sealed class Saga
         new Fault.Misconfigured("This host is not told where backups are kept (backup_driver).")) { NothingDone = true };
 
     /// <summary>An act outside the database. Runs at least once; its undo must not mind that nothing happened.</summary>
-    public Task Step(string name, Func<Task> act, Func<Task>? undo = null) =>
-        Step<bool>(name, async () => { await act(); return true; }, undo);
+    /// <param name="begun">Whether what the undo takes away may be there before anything of the act was done.</param>
+    public Task Step(string name, Func<Task> act, Func<Task>? undo = null, bool begun = false) =>
+        Step<bool>(name, async () => { await act(); return true; }, undo, begun);
 
-    /// <inheritdoc cref="Step(string, Func{Task}, Func{Task}?)"/>
-    public async Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null)
+    /// <inheritdoc cref="Step(string, Func{Task}, Func{Task}?, bool)"/>
+    public async Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null, bool begun = false)
     {
-        if (Known<T>(name, undo is null ? null : () => UndoStep(name, undo), out var known)) return known!;
+        if (Known<T>(name, undo is null ? null : () => UndoStep(name, undo), out var known, begun: begun)) return known!;
         var untouched = Untouched;
         Untouched = null;
         T result;
@@ -152,7 +159,7 @@ public sealed class Saga
     /// <summary>A step that is one transaction with its journal entry inside: exactly once.</summary>
     public async Task<T> Commit<T>(string name, Func<Tx, Task<T>> act, Func<Tx, Task>? undo = null)
     {
-        if (Known<T>(name, undo is null ? null : () => UndoCommit(name, undo), out var known)) return known!;
+        if (Known<T>(name, undo is null ? null : () => UndoCommit(name, undo), out var known, atOnce: true)) return known!;
         Untouched = null; // it is in the journal if it happened
         var result = await Fenced(name, async tx =>
         {
@@ -181,7 +188,7 @@ public sealed class Saga
     public async Task HandTo(string queue, int time = 1)
     {
         var name = time == 1 ? "→" + queue : $"→{queue} {time}";
-        if (Known<long>(name, null, out var handedBy))
+        if (Known<long>(name, null, out var handedBy, atOnce: true))
         {
             first = handedBy == run.Row.Generation - 1;
             return;
@@ -202,7 +209,7 @@ public sealed class Saga
     /// <summary>The last step: settles the status and ends the operation in one transaction.</summary>
     public async Task Finish(Func<Tx, Task> act)
     {
-        if (Known<bool>("finish", null, out _)) return;
+        if (Known<bool>("finish", null, out _, atOnce: true)) return;
         Untouched = null;
         MustKnowAllSteps();
         await Fenced("finish", async tx =>
@@ -216,6 +223,11 @@ public sealed class Saga
     /// <summary>Undoes what the run put on the stack, from the last to the first.</summary>
     internal async Task Unwind()
     {
+        if (Untouched is { } step && !journal.ContainsKey((step, JournalEvent.Undone)))
+        {
+            await Fenced("untouched", tx => tx.Operations.Journal(run.Row.Id, step, JournalEvent.Undone, JournalEvent.Untouched));
+            journal[(step, JournalEvent.Undone)] = JournalEvent.Untouched;
+        }
         while (undos.TryPop(out var top))
         {
             if (journal.ContainsKey((top.Step, JournalEvent.Undone))) continue;
@@ -237,7 +249,9 @@ public sealed class Saga
     IEnumerable<string> UnknownSteps() =>
         journal.Keys.Where(k => (k.Event is JournalEvent.Done or JournalEvent.Failed or JournalEvent.GivenUp) && !named.Contains(k.Step)).Select(k => k.Step);
 
-    bool Known<T>(string name, Func<Task>? undo, out T? result)
+    /// <param name="begun">As of <see cref="Step{T}"/>.</param>
+    /// <param name="atOnce">It is a transaction with its entry inside: not in the journal, it never happened.</param>
+    bool Known<T>(string name, Func<Task>? undo, out T? result, bool begun = false, bool atOnce = false)
     {
         Untouched = null;
         if (!named.Add(name)) throw TwoSteps(name);
@@ -248,8 +262,12 @@ public sealed class Saga
             catch (JsonException) { throw new UnknownStep(name, "with a result that this program can't read"); }
             return true;
         }
-        if (Unwinding) throw new TurnedRound();
-        if (IsFirstAt(name)) Untouched = name;
+        if (Unwinding)
+        {
+            if (run.WasCancelled && !begun && (atOnce || IsFirstAt(name))) Untouched = name;
+            throw new TurnedRound();
+        }
+        if (!begun && IsFirstAt(name)) Untouched = name;
         run.MayGoOn();
         result = default;
         return false;

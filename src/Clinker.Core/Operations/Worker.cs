@@ -59,9 +59,10 @@ public sealed partial class Worker : IDisposable
     public async Task Work(TimeSpan grace, CancellationToken stop)
     {
         using var abandon = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        void Woken(string queue)
+        void Woken(string name)
         {
-            if (queue.Length == 0 || queues.Contains(queue)) Awake();
+            if (name.Length == 0 || queues.Contains(name)) Awake();
+            else if (running.Keys.FirstOrDefault(r => r.LeaseName == name) is { } cancelled) cancelled.Lost();
         }
         means.Db.Woken += Woken;
         var renewing = Renew(abandon.Token);

@@ -5,8 +5,13 @@ using Clinker.Operations;
 
 namespace Clinker.Outside;
 
+/// <summary>How signatures of images are verified.</summary>
+/// <param name="Certificates">Null: there is no key manager, and a signed image is refused.</param>
+public sealed record SignatureSettings(Certificates? Certificates, TimeProvider Time);
+
 /// <summary>From images to volumes, and from volumes to images.</summary>
-public sealed class ImageCopies(Images images, ImageConversion conversion)
+/// <param name="signatures">Null: they are not verified (verify_glance_signatures = disabled).</param>
+public sealed class ImageCopies(Images images, ImageConversion conversion, SignatureSettings? signatures = null)
 {
     const int PieceBytes = 4 * 1024 * 1024;
 
@@ -20,30 +25,45 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
     }
 
+    /// <summary>Whether its signature is verified when it is read; null: that is not done here. One that nobody has signed is taken as it is.</summary>
+    /// <exception cref="FaultException">BadSignature.</exception>
+    public bool? Verifies(Image image) => signatures is null ? null : ImageSignature.Of(image) is not null;
+
+    /// <summary>
+    /// The bytes of an image by name, for whoever keeps them: those that were verified have another than those that were not, or by another certificate.
+    /// </summary>
+    public ImageContent ContentOf(Image image) => image.ContentAs(Verifies(image) == true ? ImageSignature.Of(image) : null);
+
+    async Task<ImageVerifier?> Verifier(Image image, CancellationToken token) => Verifies(image) == true
+        ? await ImageVerifier.For(image.Id, ImageSignature.Of(image)!, signatures!.Certificates, signatures.Time.GetUtcNow(), token)
+        : null;
+
     /// <summary>Writes an image into a volume: its bytes if it is raw, else the disk that is in it.</summary>
     /// <param name="sizeGb">The volume's.</param>
-    public Fill Fill(Image image, int sizeGb) => async (write, token) =>
+    public Fill Fill(Image image, int sizeGb, Progress? progress = null) => async (write, token) =>
     {
         image.Demand(sizeGb);
+        using var verifier = await Verifier(image, token);
+        progress?.Begin(image.SizeBytes!.Value);
         if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
         {
-            await using var download = new ImageDownload(images, image);
-            await Pieces(download.Read, write, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
+            await using var download = new ImageDownload(images, image, verifier);
+            await Pieces(download.Read, write, progress, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
             await download.Verify(token);
         }
         else
         {
-            await conversion.With(image.SizeBytes!.Value, image.Id, scratch => Converted(image, sizeGb, scratch, write, token), token);
+            await conversion.With(image.SizeBytes!.Value, image.Id, scratch => Converted(image, verifier, sizeGb, scratch, write, progress, token), token);
         }
     };
 
-    async Task Converted(Image image, int sizeGb, Scratch scratch, WriteAt write, CancellationToken token)
+    async Task Converted(Image image, ImageVerifier? verifier, int sizeGb, Scratch scratch, WriteAt write, Progress? progress, CancellationToken token)
     {
         var (source, raw, format) = (scratch.File("image"), scratch.File("raw"), ImageFormats.Readable[image.DiskFormat!]);
         await using (var file = New(source))
         {
-            await using var download = new ImageDownload(images, image);
-            await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), token, holes: false);
+            await using var download = new ImageDownload(images, image, verifier);
+            await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), progress, token, holes: false);
             await download.Verify(token);
             var found = DiskImage.Look(DiskBytes.Of(file.SafeFileHandle));
             Demand(image, found);
@@ -51,10 +71,11 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
         }
         var bytes = await conversion.SizeOf(source, format, image.Id, token);
         DemandRoom(bytes);
+        progress?.More(bytes);
         ImageConversion.Demand(scratch, bytes);
         await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
         await using var disk = new FileStream(raw, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
-        await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, token);
+        await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, progress, token);
 
         void DemandRoom(long needed)
         {
@@ -70,9 +91,10 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
     }
 
     /// <summary>Gives an image the content of a volume, in the format that the image has.</summary>
-    public async Task Upload(Content content, string imageId, string format, CancellationToken token)
+    public async Task Upload(Content content, string imageId, string format, Work work)
     {
-        if (format == ImageFormats.Raw) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, stop), token);
+        var (token, progress) = (work.Token, work.Progress);
+        if (format == ImageFormats.Raw) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, progress, stop), token);
         else
         {
             await conversion.With(content.Length, imageId, async scratch =>
@@ -81,7 +103,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
                 await using (var file = New(raw))
                 {
                     file.SetLength(content.Length);
-                    await content.Copy()(async (offset, piece) =>
+                    await content.Copy(progress)(async (offset, piece) =>
                     {
                         file.Position = offset;
                         await file.WriteAsync(piece, token);
@@ -89,14 +111,20 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
                 }
                 await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], imageId, token);
                 await using var image = new FileStream(made, FileMode.Open, FileAccess.Read, FileShare.Read, PieceBytes, useAsync: true);
-                await images.Upload(imageId, image.Length, async (to, stop) => await image.CopyToAsync(to, stop), token);
+                progress?.More(image.Length);
+                await images.Upload(imageId, image.Length, async (to, stop) =>
+                {
+                    var buffer = new byte[PieceBytes];
+                    for (int n; (n = await image.ReadAsync(buffer, stop)) > 0; progress?.Did(n)) await to.WriteAsync(buffer.AsMemory(0, n), stop);
+                }, token);
             }, token);
         }
     }
 
     /// <summary>All of it, holes as zeroes. That it was one moment's is known before its last byte is written.</summary>
-    static async Task WriteAll(Content content, Stream to, CancellationToken token)
+    static async Task WriteAll(Content content, Stream to, Progress? progress, CancellationToken token)
     {
+        progress?.Begin(content.Length);
         var buffer = new byte[PieceBytes];
         long? data = null;
         var clear = true;
@@ -110,13 +138,14 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
             clear = zeroes;
             if (at + piece.Length == content.Length) await content.Close();
             await to.WriteAsync(piece, token);
+            progress?.Did(piece.Length);
         }
     }
 
     /// <summary>Reads, beside what is being written of it, from the first piece to the last.</summary>
     /// <param name="look">Sees the first piece before anything is written.</param>
     /// <param name="holes">Whether pieces of zeroes are left out.</param>
-    static async Task Pieces(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, CancellationToken token,
+    static async Task Pieces(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, Progress? progress, CancellationToken token,
         Action<ReadOnlyMemory<byte>>? look = null, bool holes = true)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
@@ -138,6 +167,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion)
                 throw;
             }
             at += n;
+            progress?.Did(n);
             n = await coming;
         }
         await write(at, ReadOnlyMemory<byte>.Empty);

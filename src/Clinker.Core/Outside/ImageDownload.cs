@@ -18,20 +18,25 @@ sealed class ImageDownload : IAsyncDisposable
     readonly Images images;
     readonly Image image;
     readonly long length;
-    readonly IncrementalHash? hash;
+    readonly ImageVerifier? verifier;
+    readonly IncrementalHash? hash, signed;
     readonly string? expected;
     Stream? stream;
     long at;
     int resumed;
 
-    public ImageDownload(Images images, Image image)
+    /// <param name="verifier">Null: nothing is to be verified.</param>
+    public ImageDownload(Images images, Image image, ImageVerifier? verifier)
     {
+        this.verifier = verifier;
         this.images = images;
         this.image = image;
         length = image.SizeBytes ?? throw Image.Unacceptable(image.Id, "it has no data.");
         (hash, expected) = Known(image.HashAlgorithm) is { } algorithm && !string.IsNullOrEmpty(image.Hash) ? (IncrementalHash.CreateHash(algorithm), image.Hash)
             : !string.IsNullOrEmpty(image.Checksum) ? (IncrementalHash.CreateHash(HashAlgorithmName.MD5), image.Checksum)
             : (null, null); // only data that lies elsewhere and was never read by the image service has neither
+        // One hash for both where they are the same.
+        if (verifier is not null) signed = hash?.AlgorithmName == verifier.Algorithm ? hash : IncrementalHash.CreateHash(verifier.Algorithm);
     }
 
     /// <summary>Reads until the buffer is full or the image at its end; how many bytes.</summary>
@@ -43,6 +48,7 @@ sealed class ImageDownload : IAsyncDisposable
             var most = (int)Math.Min(into.Length - read, length - at);
             var n = await Some(into.Slice(read, most), token);
             hash?.AppendData(into.Span.Slice(read, n));
+            if (signed != hash) signed?.AppendData(into.Span.Slice(read, n));
             read += n;
             at += n;
         }
@@ -50,14 +56,16 @@ sealed class ImageDownload : IAsyncDisposable
     }
 
     /// <summary>To be awaited after the last read.</summary>
-    /// <exception cref="FaultException">Invalid: these are not the bytes that the image service promised.</exception>
+    /// <exception cref="FaultException">Invalid: these are not the bytes that the image service promised; BadSignature.</exception>
     public async ValueTask Verify(CancellationToken token)
     {
         var more = new byte[1];
         if (at < length || (stream is not null && await OrNothing(more, token) != 0))
             throw Image.Unacceptable(image.Id, $"it should have {length} bytes.");
-        if (hash is not null && !Convert.ToHexString(hash.GetHashAndReset()).Equals(expected, StringComparison.OrdinalIgnoreCase))
+        var digest = hash?.GetCurrentHash();
+        if (digest is not null && !Convert.ToHexString(digest).Equals(expected, StringComparison.OrdinalIgnoreCase))
             throw Image.Unacceptable(image.Id, "its checksum is not that of its bytes.");
+        verifier?.Demand(signed == hash ? digest! : signed!.GetCurrentHash());
     }
 
     async ValueTask<int> Some(Memory<byte> into, CancellationToken token)
@@ -117,6 +125,7 @@ sealed class ImageDownload : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         hash?.Dispose();
+        signed?.Dispose();
         await Close();
     }
 }

@@ -61,8 +61,9 @@ public sealed record Image
     public IReadOnlyDictionary<string, string> Properties { get; init; } = Volumes.Volume.EmptyMetadata;
 
     /// <summary>Its bytes by name. An image never changes once it is active; should it all the same, its checksum does too.</summary>
-    public Drivers.ImageContent Content => new(Id, Convert.ToHexStringLower(
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{Id}\n{SizeBytes}\n{DiskFormat}\n{Checksum}\n{HashAlgorithm}\n{Hash}")))[..16]);
+    /// <param name="verified">The signature by which they are verified when they are read; null: by none.</param>
+    public Drivers.ImageContent ContentAs(ImageSignature? verified) => new(Id, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        $"{Id}\n{SizeBytes}\n{DiskFormat}\n{Checksum}\n{HashAlgorithm}\n{Hash}{(verified is null ? "" : $"\n{verified}")}")))[..16]);
 
     public const string Active = "active";
 

@@ -39,6 +39,9 @@ public static class AssistedSnapshot
         saga.Driver.Can.HasFlag(Abilities.SnapshotsAssisted) && !saga.Driver.Can.HasFlag(Abilities.SnapshotsAttached)
         && await Writers.Any(saga, volumeId);
 
+    /// <summary>Whether the compute service may have been asked.</summary>
+    internal static bool HasBegun(IEnumerable<JournalEntry> journal) => journal.Any(e => e is { Step: FileStep, Event: JournalEvent.Done });
+
     /// <summary>Refuses what nobody could help with.</summary>
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
     internal static async Task Demand(Saga saga, string volumeId)

@@ -17,6 +17,9 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     protected internal override About About => new("snapshot", SnapshotId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateSnapshot;
 
+    /// <summary>Not once the compute service may have been asked: what it does is not to be stopped.</summary>
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => !AssistedSnapshot.HasBegun(journal);
+
     /// <summary>Accepts a new snapshot of a volume: its row, its quota and the operation, in one transaction.</summary>
     /// <param name="asked">Without what it has of its volume: that is taken as it is now.</param>
     /// <param name="rule">Whether of a volume in use too.</param>

@@ -88,6 +88,8 @@ public static class Rows
 {
     public static string? Text(this DbDataReader row, int i) => row.IsDBNull(i) ? null : row.GetString(i);
 
+    public static long? NumberOrNull(this DbDataReader row, int i) => row.IsDBNull(i) ? null : row.GetInt64(i);
+
     public static DateTime Time(this DbDataReader row, int i) => Micros.ToTime(row.GetInt64(i));
 
     public static DateTime? TimeOrNull(this DbDataReader row, int i) => row.IsDBNull(i) ? null : row.Time(i);

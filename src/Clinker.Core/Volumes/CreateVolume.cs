@@ -6,6 +6,7 @@ using Clinker.Drivers;
 using Clinker.Groups;
 using Clinker.Messages;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Quotas;
 using Clinker.Scheduling;
 using Clinker.Snapshots;
@@ -28,6 +29,7 @@ public sealed record CreateVolume(
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts a new volume: its row, its quota, the hold on its source and the operation, in one transaction.</summary>
     /// <param name="hints">What is asked of the scheduler: a JSON object.</param>
@@ -99,6 +101,11 @@ public sealed record CreateVolume(
         await saga.Finish(async tx =>
         {
             await tx.Volumes.SetOnDisk(VolumeId, disk!);
+            if (disk!.SignatureVerified is { } verified)
+                await tx.Volumes.SetImageMetadata(VolumeId, new Dictionary<string, string>((await tx.Volumes.Get(VolumeId, @lock: true)).ImageMetadata)
+                {
+                    [ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(verified),
+                });
             await tx.Volumes.Settle(VolumeId, Source is VolumeSource.OfImage ? Downloading : Creating, Available);
             await LetGo(tx, saga.Row);
         });
@@ -187,9 +194,11 @@ public sealed record CreateVolume(
             case VolumeSource.OfImage of:
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 var image = await saga.Images.Look(of.Id, saga.Work.Token);
-                var fill = saga.Images.Fill(image, volume.SizeGb);
-                return Full ? await saga.Driver.CreateFilled(volume, fill, saga.Work)
-                    : await saga.Driver.CreateOfImage(volume, image.Content, fill, saga.Work);
+                var fill = saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress);
+                var verified = saga.Images.Verifies(image);
+                var disk = Full ? await saga.Driver.CreateFilled(volume, fill, saga.Work)
+                    : await saga.Driver.CreateOfImage(volume, saga.Images.ContentOf(image), fill, saga.Work);
+                return disk with { SignatureVerified = verified };
             case VolumeSource.OfBackup of:
                 saga.Driver.Demand(Abilities.Content, "fill volumes");
                 return await saga.Driver.CreateFilled(volume, await BackupCopy.Restore(saga, of.Id), saga.Work);

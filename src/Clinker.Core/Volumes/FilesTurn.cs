@@ -11,7 +11,7 @@ namespace Clinker.Volumes;
 /// </summary>
 static class FilesTurn
 {
-    const string Step = "files";
+    internal const string Step = "files";
     /// <summary>What is about a volume and leaves its files as they are.</summary>
     static readonly string[] Readers = [.. Turns.Kinds, nameof(UploadVolume)];
 

@@ -12,6 +12,7 @@ public sealed record FlattenVolume(string VolumeId) : Operation
 {
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.FlattenVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <exception cref="FaultException">NotFound; Invalid: its state forbids it, or something is under way with it.</exception>
     public static async Task Accept(Tx tx, string volumeId, string operationId, string? requestId)

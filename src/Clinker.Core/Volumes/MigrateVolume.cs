@@ -15,6 +15,7 @@ public sealed record MigrateVolume(string VolumeId, string To, string FileId, bo
 {
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.MigrateVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: the statuses and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">

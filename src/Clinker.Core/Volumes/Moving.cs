@@ -49,7 +49,7 @@ static class Moving
         saga.Driver.Demand(Abilities.Content, what);
         await Writers.DemandNone(saga, volume.Id, what);
         await using var content = await source.Read(volume with { Status = VolumeStatus.Available, AttachStatus = AttachStatus.Detached }, saga.Work);
-        return await saga.Driver.CreateFilled(to, content.Copy(), saga.Work);
+        return await saga.Driver.CreateFilled(to, content.Copy(saga.Work.Progress), saga.Work);
 
         static FaultException Cannot(string why) => new(new Fault.DriverFailed(what, why)) { NothingDone = true };
     }

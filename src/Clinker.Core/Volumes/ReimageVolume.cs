@@ -3,6 +3,7 @@ using Clinker.Attachments;
 using Clinker.Drivers;
 using Clinker.Messages;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Scheduling;
 using Clinker.Store;
 using static Clinker.Volumes.VolumeStatus;
@@ -16,6 +17,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.ReimageVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: the status and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">
@@ -47,8 +49,11 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
                 var image = await saga.Images.Look(ImageId, saga.Work.Token);
-                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb), saga.Work);
-                return image.Words();
+                var verified = saga.Images.Verifies(image);
+                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
+                var words = image.Words();
+                if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
+                return words;
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         await saga.Finish(async tx =>
@@ -60,10 +65,10 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         });
     }
 
-    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was done.</summary>
+    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was put in its place yet.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        if (await tx.Operations.WasUntouched(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
+        if (await tx.Operations.ReplacedNothing(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
         else await tx.Volumes.Settle(VolumeId, Downloading, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ReimageVolume, fault);
         await Turns.Next(tx, row, VolumeId);

@@ -19,6 +19,7 @@ public sealed record RetypeVolume(string VolumeId, string TypeId, bool MayMove, 
 {
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RetypeVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: the status, the quota of the new type and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">

@@ -17,6 +17,7 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RevertVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: both statuses and the operation, in one transaction.</summary>
     /// <param name="snapshotId">As it was asked for; null for none.</param>
@@ -58,16 +59,16 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
             {
                 saga.Driver.Demand(Abilities.Revert, "revert volumes to snapshots");
                 await Writers.DemandNone(saga, VolumeId, "revert the volume");
-                await saga.Driver.RevertTo(volume, snapshot, saga.Work);
+                await saga.Driver.RevertTo(volume, snapshot, saga.Replacing);
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         await saga.Finish(tx => Settle(tx, saga.Row, Available));
     }
 
-    /// <summary>What is in the volume then, the one content or the other, is for its owner to find out; unless nothing was done.</summary>
+    /// <summary>What is in the volume then, the one content or the other, is for its owner to find out; unless nothing was put in its place yet.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await Settle(tx, row, await tx.Operations.WasUntouched(row.Id, OnStorage) ? Available : Error);
+        await Settle(tx, row, await tx.Operations.ReplacedNothing(row.Id, OnStorage) ? Available : Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.RevertVolume, fault);
     }
 

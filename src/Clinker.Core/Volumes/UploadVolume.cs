@@ -26,6 +26,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.UploadVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     /// <summary>Accepts it: the status and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">NotFound; Invalid: its state forbids it.</exception>
@@ -52,7 +53,8 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         // Before anything else, so that whatever fails takes the record with it.
         await saga.Step("record",
             async () => { await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token); },
-            undo: () => Forget(saga));
+            undo: () => Forget(saga),
+            begun: true);
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
@@ -82,7 +84,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         await using (var content = moment is null
             ? await saga.Driver.Read(volume with { AttachStatus = AttachStatus.Detached }, saga.Work)
             : await saga.Driver.Read(volume, moment, saga.Work))
-            await saga.Images.Upload(content, ImageId, DiskFormat, token);
+            await saga.Images.Upload(content, ImageId, DiskFormat, saga.Work);
         record = await images.Get(ImageId, token: null, token);
         if (record.Status != Image.Active) throw Image.Unacceptable(ImageId, $"it is {record.Status} after its upload.");
     }

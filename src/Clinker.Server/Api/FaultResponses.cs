@@ -19,6 +19,7 @@ static class FaultResponses
         Fault.Forbidden => 403,
         Fault.OverQuota => 413,
         Fault.NoValidBackend => 400,
+        Fault.BadSignature => 400,
         Fault.NoBackupService => 503,
         Fault.Unavailable => 503,
         Fault.Misconfigured => 500,

@@ -1,4 +1,5 @@
 using System.Net;
+using Clinker.Server.Outside;
 using Clinker.Server.Policies;
 using Clinker.Server.Users;
 
@@ -154,11 +155,14 @@ static class Loading
     static ImageSettings Images(Reading from)
     {
         var (servers, retries, timeout) = (from.Get(Options.GlanceServers), from.Get(Options.GlanceRetries), from.Get(Options.GlanceTimeout));
+        var keys = new BarbicanSettings(from.Get(Options.BarbicanEndpoint),
+            new("key-manager", from.Get(Options.BarbicanInterface)!, from.Get(Options.BarbicanRegion)));
         return new(
             servers is { Count: > 0 } ? new([.. servers.Select(WithoutVersion)], retries, timeout) : null,
             new(from.Get(Options.ConversionDir)!, from.Get(Options.ConversionDisabled), from.Get(Options.ConversionCpu),
                 from.Get(Options.ConversionMemory) * (1L << 30)) { VmdkTypes = from.Get(Options.VmdkTypes) ?? [] },
-            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload));
+            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload),
+            from.Get(Options.VerifySignatures) == "enabled" ? keys with { Endpoint = keys.Endpoint is { } at ? new(at.OriginalString.TrimEnd('/') + "/") : null } : null);
     }
 
     /// <summary><c>http://host:9292</c>, <c>…/image/</c> and <c>…/v2</c> all lead to the second API.</summary>

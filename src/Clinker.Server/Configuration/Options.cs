@@ -287,6 +287,18 @@ static class Options
     public static readonly Option<TimeSpan> GlanceTimeout = Add(Default, "glance_request_timeout", Kinds.Seconds(1), "30",
         "How long Glance may take to begin an answer. Cinder's default is that of its library, ten minutes.");
 
+    public static readonly Option<string> VerifySignatures = Add(Default, "verify_glance_signatures", Kinds.Choice("disabled", "enabled"), "enabled",
+        "Whether an image that is signed becomes a volume only if its signature can be verified. One that nobody has signed is taken either way.");
+
+    public static readonly Option<Uri> BarbicanEndpoint = Add(Sections.Barbican, "barbican_endpoint", Kinds.Url, null,
+        "The key manager, where certificates of images are kept.", defaultMeans: "as Keystone's catalogue says");
+
+    public static readonly Option<string> BarbicanInterface = Add(Sections.Barbican, "barbican_endpoint_type", Kinds.Choice("public", "internal", "admin"), "public",
+        "Which of its endpoints in the catalogue is asked.");
+
+    public static readonly Option<string> BarbicanRegion = Add(Sections.Barbican, "barbican_region_name", Kinds.Filled, null,
+        "The region whose key manager is asked.", defaultMeans: "any");
+
     public static readonly Option<IReadOnlyList<string>> GlanceCoreProperties = Add(Default, "glance_core_properties", Kinds.List,
         "checksum,container_format,disk_format,image_name,image_id,min_disk,min_ram,name,size",
         "What is not passed on, of what is known of a volume's image, to an image that is made of the volume.");

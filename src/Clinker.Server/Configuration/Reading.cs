@@ -167,6 +167,7 @@ static class Sections
     public const string Middleware = "oslo_middleware";
     public const string Keystone = "keystone_authtoken";
     public const string Nova = "nova";
+    public const string Barbican = "barbican";
     public const string Policy = "oslo_policy";
     public const string Audit = "audit";
     public const string Ssl = "ssl";
@@ -175,5 +176,5 @@ static class Sections
     public const string Clinker = "clinker";
 
     public static bool Known(string section) =>
-        section is Default or BackendDefaults or Database or Middleware or Keystone or Nova or Policy or Audit or Ssl or Cors or Clinker;
+        section is Default or BackendDefaults or Database or Middleware or Keystone or Nova or Barbican or Policy or Audit or Ssl or Cors or Clinker;
 }

@@ -99,6 +99,7 @@ static class PolicyDefaults
         "backup:backup-import",
         "backup:backup_project_attribute",
         "backup:export-import",
+        "clinker:operations:cancel",
         "clinker:operations:get",
         "clinker:operations:get_all",
         "clinker:operations:resume",

@@ -23,6 +23,7 @@ static class Operations
         api.Get("operation_list", "/operations", List, rule: "clinker:operations:get_all", query: Parameters.List(Filterable));
         api.Get("operation_show", "/operations/{id}", Show, rule: "clinker:operations:get");
         api.Action("operation_resume", "/operations/{id}", "os-resume", Resume, rule: "clinker:operations:resume");
+        api.Action("operation_cancel", "/operations/{id}", "os-cancel", Cancel, rule: "clinker:operations:cancel");
     }
 
     /// <summary>Those of all projects, or of the one asked for.</summary>
@@ -44,6 +45,8 @@ static class Operations
         var operation = await tx.Operations.Get(id) ?? throw Missing(id);
         throw new Fault.Conflict($"Operation {id} is {operation.Status}: only one that is stuck can be resumed.").Thrown();
     });
+
+    static Task Cancel(Call call, string id) => call.Db.Commit(tx => tx.Operations.Cancel(id, CoreJson.Kinds));
 
     static FaultException Missing(string id) => new Fault.NotFound("Operation", id).Thrown();
 }

@@ -66,7 +66,8 @@ static class VolumeImages
 
     /// <summary>What is known of the volume's image beyond what each image has by itself; not what was signed, since that is another.</summary>
     static Dictionary<string, string> PassedOn(Call call, Volume volume) => volume.ImageMetadata
-        .Where(w => !call.Settings.ImageCoreProperties.Contains(w.Key) && !w.Key.StartsWith("img_signature", StringComparison.Ordinal)).ToDictionary();
+        .Where(w => !call.Settings.ImageCoreProperties.Contains(w.Key) && !w.Key.StartsWith("img_signature", StringComparison.Ordinal)
+            && w.Key != ImageSignature.VerifiedKey).ToDictionary();
 
     static async Task Reimage(Call call, string id, Reimaging want)
     {

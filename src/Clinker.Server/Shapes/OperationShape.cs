@@ -19,6 +19,8 @@ abstract record OperationInFull
         Attempts = row.Attempts;
         NextTryAt = row.Owner is null && row.RunAfter < OperationTable.Never && IsToBeTried(row.Status) ? row.RunAfter : null;
         Fault = Words(row.Fault);
+        BytesDone = row.BytesDone;
+        BytesTotal = row.BytesTotal;
         ProjectId = row.ProjectId;
         RequestId = row.RequestId;
         CreatedAt = row.CreatedAt;
@@ -40,6 +42,10 @@ abstract record OperationInFull
     public DateTime? NextTryAt { get; }
     /// <summary>What went wrong last, also when it has passed.</summary>
     public string? Fault { get; }
+    /// <summary>How far work that moves data is, once a second; null: it has moved none. It stays after the end.</summary>
+    public long? BytesDone { get; }
+    /// <summary>Of how many: holes not counted where it is known without reading what they are.</summary>
+    public long? BytesTotal { get; }
     public string? ProjectId { get; }
     public string? RequestId { get; }
     public DateTime CreatedAt { get; }

@@ -76,9 +76,48 @@ public sealed class OperationRouteTests
             (await api.Get($"operations/{id}", token: owner), "get"),
             (await api.Get("operations/none", token: owner), "get"),
             (await api.Post($"operations/{id}/action", """{"os-resume": null}""", token: owner), "resume"),
+            (await api.Post($"operations/{id}/action", """{"os-cancel": null}""", token: owner), "cancel"),
         ])
             Assert.Equal((403, "forbidden", $"Policy doesn't allow clinker:operations:{rule} to be performed."), (answer.Status, answer.Fault, answer.Message));
         Assert.Equal("stuck", Text(Operation(await api.Get($"operations/{id}", token: $"a:{RunningApi.Project}:admin")), "status"));
+    }
+
+    [Fact]
+    public async Task What_is_cancelled_says_why_and_can_not_be_cancelled_again()
+    {
+        await using var api = await RunningApi.Start();
+        var volume = await api.Volume();
+        var id = Text((await api.Get($"operations?resource_uuid={volume}")).Json.GetProperty("operations")[0], "id")!;
+        Assert.Equal(202, (await Cancel(api, id)).Status);
+        var seen = Operation(await api.Get($"operations/{id}"));
+        Assert.Equal(("unwinding", "It was cancelled by an administrator."), (Text(seen, "status"), Text(seen, "fault")));
+        Assert.Equal([" fault It was cancelled by an administrator."],
+            seen.GetProperty("journal").EnumerateArray().Select(e => $"{Text(e, "step")} {Text(e, "event")} {Text(e, "fault")}"));
+        var again = await Cancel(api, id);
+        Assert.Equal((409, "conflictingRequest", $"Operation {id} is unwinding: only one that is queued or running can be cancelled."),
+            (again.Status, again.Fault, again.Message));
+        Assert.Equal(404, (await Cancel(api, "none")).Status);
+
+        var made = await api.Made();
+        Assert.Equal(202, (await api.Delete($"volumes/{made}")).Status);
+        id = Text((await api.Get($"operations?kind=DeleteVolume&resource_uuid={made}")).Json.GetProperty("operations")[0], "id")!;
+        var refused = await Cancel(api, id);
+        Assert.Equal((409, $"Operation {id} can't be cancelled: a DeleteVolume that has come so far can't be taken back. Wait for its end."),
+            (refused.Status, refused.Message));
+        Assert.Equal("queued", Text(Operation(await api.Get($"operations/{id}")), "status"));
+    }
+
+    [Fact]
+    public async Task How_far_the_data_is_is_told()
+    {
+        await using var api = await RunningApi.Start();
+        await api.Volume();
+        var row = (await api.Db.Commit(tx => tx.Operations.Claim([Queues.Scheduler], "h1/7/abc", Lease, 1))).Single();
+        Assert.Equal("null", Operation(await api.Get($"operations/{row.Id}")).GetProperty("bytes_done").GetRawText());
+        await api.Db.Commit(tx => tx.Operations.NoteMoved(row.Id, row.Generation - 1, (1, 2))); // a lease of before
+        await api.Db.Commit(tx => tx.Operations.NoteMoved(row.Id, row.Generation, (4096, 1L << 40)));
+        var seen = Operation(await api.Get($"operations/{row.Id}"));
+        Assert.Equal((4096, 1L << 40), (seen.GetProperty("bytes_done").GetInt64(), seen.GetProperty("bytes_total").GetInt64()));
     }
 
     [Fact]
@@ -105,6 +144,8 @@ public sealed class OperationRouteTests
         Assert.False((await api.Get($"operations?id={stuck}")).Json.GetProperty("operations")[0].TryGetProperty("journal", out _));
         static IEnumerable<string?> Volumes(Answered answer) => answer.Json.GetProperty("operations").EnumerateArray().Select(o => Text(o, "resource_uuid"));
     }
+
+    static Task<Answered> Cancel(RunningApi api, string id) => api.Post($"operations/{id}/action", """{"os-cancel": null}""");
 
     static Task<Answered> Resume(RunningApi api, string id) => api.Post($"operations/{id}/action", """{"os-resume": null}""");
 

@@ -71,6 +71,29 @@ public sealed class OperationTests : IAsyncLifetime
         Assert.EndsWith("2 of 2 operations failed to resume.\n", run.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_moves_data_is_listed_with_how_far_it_is()
+    {
+        await api.Db.Commit(async tx =>
+        {
+            var row = (await tx.Operations.Claim([Queues.Scheduler], "me", TimeSpan.FromSeconds(30), 1)).Single();
+            await tx.Operations.NoteMoved(row.Id, row.Generation, (1L << 30, 3L << 30));
+        });
+        Assert.Equal("running 33\nstuck None\n", await Said("operation", "list", "-f", "value", "-c", "Status", "-c", "Progress"));
+        Assert.Contains(" 33 % |", await Said("operation", "list"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_cancelled_is_taken_back()
+    {
+        var operation = (string)JsonNode.Parse(await Said("operation", "list", "--resource", other, "-f", "json"))![0]!["ID"]!;
+        Assert.Equal("", await Said("operation", "cancel", operation));
+        Assert.Equal("It was cancelled by an administrator.\nunwinding\n", await Said("operation", "show", operation, "-f", "value", "-c", "status", "-c", "fault"));
+        Assert.Equal(1, await run.Clinker("operation", "cancel", operation, id));
+        Assert.Contains($"Operation {operation} is unwinding: only one that is queued or running can be cancelled. (HTTP 409)", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"Operation {id} is stuck: only one that is queued or running can be cancelled. (HTTP 409)", run.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Ends the resumed operation while the command waits.</summary>
     async Task<int> Resumed(Func<OperationRow, Task> end)
     {

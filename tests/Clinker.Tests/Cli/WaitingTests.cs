@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Clinker.Cli;
 using Clinker.Cli.Commands;
+using Clinker.Cli.Output;
 using Xunit;
 
 namespace Clinker.Tests.Cli;
@@ -36,6 +37,38 @@ public sealed class WaitingTests : IDisposable
     {
         Assert.Null(await Wait(["deleting", null], s => s is null, terminal: true));
         Assert.Matches(@"\A\rvolume v: deleting \(0\.\d s\)\rvolume v: gone \(0\.\d s\) *\n\z", run.Error);
+    }
+
+    /// <summary>Waits for something that moves four GiB, one at each look.</summary>
+    async Task WaitForCopy(bool terminal, string format)
+    {
+        var command = new Command("create");
+        var output = OutputOptions.ForDetail(command, run.Terminal);
+        var waiting = new Waiting(command, run.Terminal with { ErrorIsTerminal = terminal }) { Output = output };
+        var at = 0L;
+        await waiting.Until(command.Parse(["--wait", "-f", format]), "operation o", () => Task.FromResult<JsonObject?>(new()
+        {
+            ["status"] = at == 2 ? "done" : "running", ["bytes_done"] = at++ << 30, ["bytes_total"] = 4L << 30,
+        }), s => s == "done", CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task How_far_it_is_moves_on_a_terminal()
+    {
+        await WaitForCopy(terminal: true, "table");
+        Assert.Matches(@"\A\roperation o: running 0 % of 4\.0 GiB \(0\.\d s\)\roperation o: running 25 % of 4\.0 GiB \(0\.\d s\) *\roperation o: done \(0\.\d s\) *\n\z", run.Error);
+    }
+
+    [Fact]
+    public async Task Programs_that_take_json_are_told_so_too()
+    {
+        await WaitForCopy(terminal: false, "json");
+        Assert.Equal("""
+            {"waiting_for":"operation o","status":"running","bytes_done":0,"bytes_total":4294967296}
+            {"waiting_for":"operation o","status":"running","bytes_done":1073741824,"bytes_total":4294967296}
+            {"waiting_for":"operation o","status":"done","bytes_done":null,"bytes_total":null}
+
+            """, run.Error);
     }
 
     [Fact]

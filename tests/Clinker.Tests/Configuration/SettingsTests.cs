@@ -193,11 +193,11 @@ public sealed class SettingsTests
     public void Notes_once_what_it_ignores()
     {
         using var given = new Given();
-        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[barbican]\npassword = sesame\nauth_endpoint = x\n[default]\ndebug = true\n");
+        var first = given.Write("first.conf", HowTo + "rpc_backend = rabbit\nlvm_type = thin\n[placement]\npassword = sesame\nauth_endpoint = x\n[default]\ndebug = true\n");
         var second = given.Write("second.conf", "[DATABASE]\nmax_retries = 3\n[nfs1]\nvolume_driver = x\n");
         var note = Assert.Single(given.Settings("--config-file", first, "--config-file", second).Notes);
         Assert.Equal(
-            $"ignored, since there is no such option here: {first}:7 [barbican], {first}:10 [default] (not [DEFAULT]), "
+            $"ignored, since there is no such option here: {first}:7 [placement], {first}:10 [default] (not [DEFAULT]), "
             + $"{first}:5 rpc_backend, {first}:6 lvm_type, {second}:3 [nfs1], {second}:2 [DATABASE] max_retries", note);
     }
 

@@ -205,7 +205,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await glance.Create(new(id, "made", format, "bare", null, null, Volume.EmptyMetadata), null, Go);
         using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content);
-        await new ImageCopies(glance, conversion).Upload(from, id, format, Go);
+        await new ImageCopies(glance, conversion).Upload(from, id, format, new Work(1, Go));
         Assert.True(from.Closed);
         await File.WriteAllBytesAsync(In("made"), fake.Data[id]);
         await QemuImg("convert", "-f", name, "-O", "raw", In("made"), In("back"));
@@ -221,7 +221,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await glance.Create(new(id, "made", "raw", "bare", null, null, Volume.EmptyMetadata), null, Go);
         using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content) { Torn = true };
-        var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", Go))).Fault;
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", new Work(1, Go)))).Fault;
         Assert.IsType<Fault.DriverFailed>(fault);
         while ((string?)fake.Images[id]["status"] == "saving") await Task.Delay(1);
         Assert.Equal("queued", (string?)fake.Images[id]["status"]);
