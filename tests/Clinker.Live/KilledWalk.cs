@@ -150,7 +150,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
             case < 12 when disks.Count < MostVolumes: await Clone(disk); break;
             case < 14 when disks.Count < MostVolumes && disk.Snapshots.Count > 0: await CloneSnapshot(disk); break;
             case < 15 when disk.SizeGb < MaxGb: await Extend(disk); break;
-            case < 16 when disk.Snapshots.Count > 0 && disk.Snapshots[^1].SizeGb == disk.SizeGb: await Revert(disk); break;
+            case < 16 when disk.Snapshots.Exists(s => s.SizeGb == disk.SizeGb): await Revert(disk); break;
             case < 17: await Flatten(disk); break;
             case < 19 when disk.Snapshots.Count == 0: await Migrate(disk); break;
             case < 20 when backups.Count < MostBackups: await BackUp(disk); break;
@@ -209,8 +209,8 @@ public sealed class KilledWalk(ITestOutputHelper output)
 
     async Task Revert(Disk disk)
     {
-        var snapshot = disk.Snapshots[^1];
-        if (await Act($"revert {Short(disk.Id)} to {Short(snapshot.Id)}", disk, "revert", new { snapshot_id = snapshot.Id }))
+        var snapshot = Pick(disk.Snapshots.FindAll(s => s.SizeGb == disk.SizeGb));
+        if (await Act($"revert {Short(disk.Id)} to {Short(snapshot.Id)}", disk, "revert", new { snapshot_id = snapshot.Id, earlier = true }))
             disk.Content = snapshot.Content;
     }
 

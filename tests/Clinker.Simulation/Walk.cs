@@ -237,8 +237,7 @@ public sealed class Walk(ITestOutputHelper output)
         async Task Revert()
         {
             if (Pick(snapshots) is not { } some || volumes.Find(v => v.Id == some.VolumeId) is not { } volume) return;
-            if (await world.Db.Read(tx => tx.Snapshots.Of(volume.Id)) is not [var newest, ..]) return;
-            await Try("revert", volume, v => world.Revert(v, newest));
+            if (Pick(await world.Db.Read(tx => tx.Snapshots.Of(volume.Id))) is { } to) await Try("revert", volume, v => world.Revert(v, to));
         }
 
         /// <summary>Asks for something about one of those that there are, or were.</summary>

@@ -80,7 +80,7 @@ sealed partial class World
     public Task Revert(Volume volume, Snapshot to)
     {
         Later();
-        return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, ids.New(), "req-6"));
+        return Db.Commit(tx => RevertVolume.Accept(tx, volume.Id, to.Id, earlier: true, ids.New(), "req-6"));
     }
 
     public Task Flatten(Volume volume)

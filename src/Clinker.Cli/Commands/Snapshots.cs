@@ -46,11 +46,15 @@ internal static class Snapshots
     public static Command Revert(Session session) => session.Command("revert", "Revert a volume to a snapshot", command =>
     {
         var which = Opt.One("snapshot", "Snapshot to restore (name or ID): the last one of its volume");
+        var earlier = Opt.Flag("--earlier", "Also to one that is not the last: its data is copied, and the later ones stay");
         command.Add(which);
+        command.Add(earlier);
         return async (parse, api, token) =>
         {
             var snapshot = await Noun.Find(api, parse.GetRequiredValue(which), token);
-            await api.Act($"volumes/{(string?)snapshot["volume_id"]}", "revert", new JsonObject { ["snapshot_id"] = (string?)snapshot["id"] }, token);
+            var body = new JsonObject { ["snapshot_id"] = (string?)snapshot["id"] };
+            if (parse.GetValue(earlier)) body["earlier"] = true;
+            await api.Act($"volumes/{(string?)snapshot["volume_id"]}", "revert", body, token);
         };
     });
 

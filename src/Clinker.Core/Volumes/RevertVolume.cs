@@ -10,10 +10,10 @@ using static Clinker.Volumes.VolumeStatus;
 
 namespace Clinker.Volumes;
 
-/// <summary>Gives a volume the content of its newest snapshot again.</summary>
+/// <summary>Gives a volume the content of a snapshot of it again: of the newest, or at somebody's word of an earlier one. All snapshots stay what they are.</summary>
 public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operation
 {
-    const string OnStorage = "revert";
+    const string OnStorage = "revert", Latest = "latest ";
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.RevertVolume;
@@ -21,32 +21,36 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
 
     /// <summary>Accepts it: both statuses and the operation, in one transaction.</summary>
     /// <param name="snapshotId">As it was asked for; null for none.</param>
+    /// <param name="earlier">Whether it may be another than the newest: Cinder refuses those.</param>
     /// <exception cref="FaultException">
     /// NotFound; Invalid: not the newest snapshot, or of another size; Conflict: a state forbids it, or something is being made
     /// from one of them.
     /// </exception>
-    public static async Task Accept(Tx tx, string volumeId, string? snapshotId, string operationId, string? requestId)
+    public static async Task Accept(Tx tx, string volumeId, string? snapshotId, bool earlier, string operationId, string? requestId)
     {
         var now = await tx.Volumes.Get(volumeId, @lock: true); // from here on no snapshot of it is begun
         // A former owner may have kept some: what is in them is no business of this one.
-        var newest = (await tx.Snapshots.Of(volumeId)).Find(s => s.ProjectId == now.ProjectId)
-            ?? throw new Fault.Invalid($"Volume {volumeId} doesn't have any snapshots.").Thrown();
-        if (snapshotId != newest.Id)
+        var its = (await tx.Snapshots.Of(volumeId)).FindAll(s => s.ProjectId == now.ProjectId);
+        if (its.Count == 0) throw new Fault.Invalid($"Volume {volumeId} doesn't have any snapshots.").Thrown();
+        var to = its.Find(s => s.Id == snapshotId);
+        if (to is null || (to != its[0] && !earlier))
             throw new Fault.Invalid(
-                $"Specified snapshot {snapshotId ?? "None"} is None or not the latest one of volume {volumeId}.").Thrown();
-        if (now.SizeGb != newest.SizeGb)
-            throw new Fault.Invalid($"Can't revert volume {volumeId} to its latest snapshot {newest.Id}. The volume size must be equal "
+                $"Specified snapshot {snapshotId ?? "None"} is None or not {(earlier ? "one" : "the latest one")} of volume {volumeId}.").Thrown();
+        if (now.SizeGb != to.SizeGb)
+            throw new Fault.Invalid($"Can't revert volume {volumeId} to its {(to == its[0] ? Latest : "")}snapshot {to.Id}. The volume size must be equal "
                 + "to the snapshot size.").Thrown();
-        var (rule, ruleOfSnapshot) = (VolumeRules.Revert.With(newest.Id), SnapshotRules.RevertTo.With(volumeId));
+        var (rule, ruleOfSnapshot) = (Said(VolumeRules.Revert.With(to.Id)), Said(SnapshotRules.RevertTo.With(volumeId)));
         var volume = await tx.Volumes.Move(volumeId, rule);
-        await tx.Snapshots.Move(newest.Id, ruleOfSnapshot);
-        About about = new("volume", volumeId), aboutSnapshot = new("snapshot", newest.Id);
+        await tx.Snapshots.Move(to.Id, ruleOfSnapshot);
+        About about = new("volume", volumeId), aboutSnapshot = new("snapshot", to.Id);
         if (await tx.Operations.Held(about) || await tx.Operations.Held(aboutSnapshot))
             throw new Fault.Conflict($"Volume {volumeId} can't be reverted while something is made from it or its snapshot.").Thrown();
         if (volume.Host is null || await tx.Operations.AnyLive(about)) throw rule.Refused(volumeId, now.Status);
-        if (await tx.Operations.AnyLive(aboutSnapshot)) throw ruleOfSnapshot.Refused(newest.Id, newest.Status);
-        await tx.Operations.Start(operationId, new RevertVolume(volumeId, newest.Id), PoolName.Parse(volume.Host).Queue,
+        if (await tx.Operations.AnyLive(aboutSnapshot)) throw ruleOfSnapshot.Refused(to.Id, to.Status);
+        await tx.Operations.Start(operationId, new RevertVolume(volumeId, to.Id), PoolName.Parse(volume.Host).Queue,
             volume.ProjectId, requestId, holding: aboutSnapshot);
+
+        Rule Said(Rule rule) => to == its[0] ? rule : rule with { Refusal = rule.Refusal.Replace(Latest, "", StringComparison.Ordinal) };
     }
 
     public override async Task Run(Saga saga)

@@ -15,8 +15,10 @@ static class VolumeGrowth
     static readonly Form<bool> Completion = new(
         Must.Object(Must.Optional("error", Must.FlagOrNull)), body => body.Flag("error") ?? false);
 
-    static readonly Form<string?> SnapshotId = new(
-        Must.Object(Must.Optional("snapshot_id", Must.Text(max: int.MaxValue, orNull: true))).Open(), body => body.Text("snapshot_id"));
+    /// <summary>Ours is <c>earlier</c>: any snapshot of the volume, not the latest only.</summary>
+    static readonly Form<(string? Id, bool Earlier)> Snapshot = new(
+        Must.Object(Must.Optional("snapshot_id", Must.Text(max: int.MaxValue, orNull: true)), Must.Optional("earlier", Must.Flag)).Open(),
+        body => (body.Text("snapshot_id"), body.Flag("earlier") ?? false));
 
     public static void Map(RouteTable api)
     {
@@ -24,7 +26,7 @@ static class VolumeGrowth
         // Not before 3.71: that older versions know it upstream is an oversight there.
         api.Action("volume_extend_completion", "/volumes/{id}", "os-extend_volume_completion", Completion, Complete,
             rule: Row(CompletionRule), since: 71);
-        api.Action("volume_revert", "/volumes/{id}", "revert", SnapshotId, Revert, rule: Row("volume:revert_to_snapshot"), since: 40);
+        api.Action("volume_revert", "/volumes/{id}", "revert", Snapshot, Revert, rule: Row("volume:revert_to_snapshot"), since: 40);
         api.Action("volume_flatten", "/volumes/{id}", "os-flatten", Flatten, rule: Row("clinker:volume:flatten")); // ours
     }
 
@@ -66,14 +68,14 @@ static class VolumeGrowth
         });
     }
 
-    static async Task Revert(Call call, string id, string? snapshotId)
+    static async Task Revert(Call call, string id, (string? Id, bool Earlier) snapshot)
     {
         var operation = call.Ids.New();
         await call.Db.Commit(async tx =>
         {
             var volume = await Volumes.Visible(tx, call, id, @lock: true);
             call.Demand("volume:revert_to_snapshot", volume.ProjectId, volume.UserId);
-            await RevertVolume.Accept(tx, id, snapshotId, operation, call.RequestId);
+            await RevertVolume.Accept(tx, id, snapshot.Id, snapshot.Earlier, operation, call.RequestId);
         });
     }
 }

@@ -114,6 +114,10 @@ public sealed class VolumeChangeTests
         Assert.Equal((400, $"Specified snapshot {snapshots[0]} is None or not the latest one of volume {id}."), await Revert(id, $"\"{snapshots[0]}\""));
         Assert.Equal((400, $"Specified snapshot None is None or not the latest one of volume {id}."), await Revert(id, "null"));
         Assert.Equal((404, "The resource could not be found."), await Revert(id, $"\"{snapshots[1]}\"", "3.39"));
+        var (_, others) = await api.WithSnapshots(1);
+        Assert.Equal((400, $"Specified snapshot {others[0]} is None or not one of volume {id}."), await Revert(id, $"\"{others[0]}\", \"earlier\": true"));
+        Assert.Equal((202, ""), await Revert(id, $"\"{snapshots[0]}\", \"earlier\": true")); // ours
+        await api.Available(id);
         await api.Db.Commit(tx => tx.Volumes.SetSize(id, 2));
         Assert.Equal((400, $"Can't revert volume {id} to its latest snapshot {snapshots[1]}. The volume size must be equal to the snapshot size."),
             await Revert(id, $"\"{snapshots[1]}\""));
