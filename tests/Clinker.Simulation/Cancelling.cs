@@ -134,6 +134,23 @@ public sealed class Cancelling(ITestOutputHelper output)
         await world.Hold("cancelled");
     }
 
+    /// <summary>The request makes the image's record after that, as it does not know of it.</summary>
+    [Fact]
+    public async Task An_upload_that_is_cancelled_before_there_is_a_record_leaves_none()
+    {
+        await using var world = await World.New(separate: false);
+        var volume = (await Story.Of("Upload").Before(world)).Volume!;
+        await world.Upload(volume, recorded: false);
+        var asked = await world.OperationOf(volume);
+        await Cancel(world, asked.Id);
+        await world.RunUntilQuiet(atMost: TimeSpan.Zero);
+        Assert.Equal("uploading", await world.StatusOf(volume)); // the request may still be at it
+        await world.Record(((UploadVolume)CoreJson.Kinds.Read(asked)!).ImageId, asked.Id);
+        await world.RunUntilQuiet(atMost: TimeSpan.Zero);
+        Assert.Equal("available 1 old", await world.Outcome());
+        await world.Hold("upload");
+    }
+
     /// <summary>What never was at the storage needs no storage to be taken back.</summary>
     [Fact]
     public async Task What_waits_for_a_backend_that_is_down_ends_at_once()
@@ -192,6 +209,31 @@ public sealed class Cancelling(ITestOutputHelper output)
         await Assert.ThrowsAsync<FaultException>(() => world.Db.Commit(tx => tx.Operations.Cancel(asked.Id, CoreJson.Kinds)));
         await world.RunUntilQuiet();
         Assert.Equal(story.Ends[0], await world.Outcome());
+    }
+
+    [Fact]
+    public async Task How_far_it_is_is_written_down_once_a_second_and_not_after_the_lease()
+    {
+        await using var world = await World.NewThreaded();
+        await using var a = Working.StartHeld(world, "a");
+        var volume = await world.Create();
+        await a.Held!.Begun.WaitAsync(Patience.Limit);
+        var progress = a.Held.Work.Progress!;
+        progress.Begin(1000);
+        progress.Did(100);
+        Assert.Null((await world.OperationOf(volume)).BytesTotal); // not even a second is over
+        world.Time.Advance(TimeSpan.FromSeconds(1));
+        progress.Did(10);
+        await Patience.Until("it is told", async () => (await world.OperationOf(volume)).BytesDone == 110);
+        progress.Did(10);
+        a.Held.LetGo(); // the rest goes with the journal
+        await Patience.Until("the volume is available", async () => await world.StatusOf(volume) == "available");
+        var row = await world.OperationOf(volume);
+        Assert.Equal((120, 1000), (row.BytesDone, row.BytesTotal));
+        world.Time.Advance(TimeSpan.FromSeconds(2));
+        progress.Did(500);
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.Equal(120, (await world.OperationOf(volume)).BytesDone);
     }
 
     [Fact]

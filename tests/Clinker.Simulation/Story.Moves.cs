@@ -1,3 +1,5 @@
+using Clinker.Operations;
+
 namespace Clinker.Simulation;
 
 // Volumes that go into another pool, or get another type.
@@ -14,6 +16,18 @@ sealed partial record Story
         AMigration,
         ThatFails(AMigration, "create filled: publish", "available 1 old error"),
         AMigration with { Name = "MigrateAcross", Before = AVolumeAndABackend, Accept = (w, s) => w.Migrate(s.Volume!, World.Second, locks: true) },
+        AMigration with
+        {
+            Name = "MigrateCancelled",
+            Accept = async (w, s) =>
+            {
+                await AMigration.Accept(w, s);
+                await w.RunOnly(Queues.Scheduler);
+                var id = (await w.OperationOf(s.Volume!)).Id;
+                await w.Db.Commit(tx => tx.Operations.Cancel(id, CoreJson.Kinds));
+            },
+            Ends = ["available 1 old error"],
+        },
         AMigration with
         {
             Name = "MigrateToNowhere",

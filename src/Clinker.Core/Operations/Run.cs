@@ -71,6 +71,7 @@ sealed partial class Run : IDisposable
 
     Saga? saga;
     int attempts = -1;
+    volatile bool cancelled;
     long told;
     int telling;
     Task lastTold = Task.CompletedTask;
@@ -98,6 +99,13 @@ sealed partial class Run : IDisposable
     {
         try { LeaseEnd.Cancel(); }
         catch (ObjectDisposedException) { /* the run has ended meanwhile */ }
+    }
+
+    /// <summary>It was cancelled: the lease is nobody's now.</summary>
+    public void Cancelled()
+    {
+        cancelled = true;
+        Lost();
     }
 
     public void Progressed() => attempts = 0;
@@ -212,14 +220,20 @@ sealed partial class Run : IDisposable
         }
         catch (UnknownStep e) { await Stick(new Fault.Misconfigured(e.Message)); }
         catch (HandedOver) { /* the row says who goes on */ }
-        catch (LostLease) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, null); }
+        catch (LostLease) { LeaseIsLost(null); }
         catch (Stopping) { await PutBack(TimeSpan.Zero, attempts, null); }
-        catch (Exception e) when (IsLost) { Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, e); }
+        catch (Exception e) when (IsLost) { LeaseIsLost(e); }
         catch (Exception e) when (Token.IsCancellationRequested)
         {
             Log.BrokenOff(log, Row.Kind, Row.Id, Row.RequestId, e);
             await PutBack(TimeSpan.Zero, attempts, null);
         }
+    }
+
+    void LeaseIsLost(Exception? e)
+    {
+        if (cancelled) Log.Cancelled(log, Row.Kind, Row.Id, Row.RequestId);
+        else Log.Lost(log, Row.Kind, Row.Id, Row.Generation, Row.RequestId, e);
     }
 
     /// <summary>
@@ -341,6 +355,9 @@ sealed partial class Run : IDisposable
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Kind} {Operation}: lease {Generation} lost, another worker goes on [{Request}]")]
         public static partial void Lost(ILogger log, string kind, string operation, long generation, string? request, Exception? e);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Operation} is cancelled, and undone by whoever takes it next [{Request}]")]
+        public static partial void Cancelled(ILogger log, string kind, string operation, string? request);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "{Kind} {Operation} is broken off, since the daemon stops [{Request}]")]
         public static partial void BrokenOff(ILogger log, string kind, string operation, string? request, Exception e);

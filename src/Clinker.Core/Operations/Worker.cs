@@ -62,7 +62,7 @@ public sealed partial class Worker : IDisposable
         void Woken(string name)
         {
             if (name.Length == 0 || queues.Contains(name)) Awake();
-            else if (running.Keys.FirstOrDefault(r => r.LeaseName == name) is { } cancelled) cancelled.Lost();
+            else if (running.Keys.FirstOrDefault(r => r.LeaseName == name) is { } run) run.Cancelled();
         }
         means.Db.Woken += Woken;
         var renewing = Renew(abandon.Token);

@@ -236,6 +236,48 @@ public abstract partial class StoreContract
     Task<bool> Resume(string id) => Db.Commit(tx => tx.Operations.Resume(id));
 
     [Fact]
+    public async Task Cancelling_takes_the_lease_and_turns_round_what_may_be_taken_back()
+    {
+        var woken = new ConcurrentQueue<string>();
+        Db.Woken += woken.Enqueue;
+        Task Cancel(string id) => Db.Commit(tx => tx.Operations.Cancel(id, CoreJson.Kinds));
+        async Task<string> Refused(string id) => Assert.IsType<Fault.Conflict>((await Assert.ThrowsAsync<FaultException>(() => Cancel(id))).Fault).Message;
+
+        var held = await Claimed();
+        await Db.Commit(tx => tx.Operations.NoteMoved(held.Id, held.Generation, (5, 10)));
+        await Cancel(held.Id);
+        Assert.False(await Fence(held));
+        Assert.False(await Db.Commit(tx => tx.Operations.ComesToReplace(held.Id, held.Generation)));
+        Assert.False(await Db.Read(tx => tx.Operations.Holds(held.Id, held.Generation)));
+        await Db.Commit(tx => tx.Operations.NoteMoved(held.Id, held.Generation, (6, 10)));
+        for (var wait = 0; wait < 1000 && !woken.Contains($"lease {held.Generation} of {held.Id}"); wait++) await Task.Delay(5);
+        Assert.Contains($"lease {held.Generation} of {held.Id}", woken);
+        var row = (await Operation(held.Id))!;
+        Assert.Equal((Unwinding, null, 5L, 10L), (row.Status, row.Owner, row.BytesDone, row.BytesTotal));
+        Assert.Contains($"Operation {held.Id} is unwinding", await Refused(held.Id), StringComparison.Ordinal);
+        var again = Assert.Single(await Claim("another"));
+        Assert.Equal((held.Id, Unwinding, held.Generation + 2), (again.Id, again.Status, again.Generation));
+        Assert.True(await Db.Commit(tx => tx.Operations.End(again.Id, again.Generation, Failed, new Fault.Cancelled())));
+        Assert.Contains($"Operation {held.Id} is failed", await Refused(held.Id), StringComparison.Ordinal);
+
+        // Of one that nobody has had, all that a first lease knows stays so.
+        var waiting = await Started();
+        await Cancel(waiting.Id);
+        Assert.Equal((waiting.Id, 1L), (await Claim("me")) is [var first] ? (first.Id, first.Generation) : default);
+
+        // What comes first wins: the other changes nothing.
+        var racing = new List<OperationRow>();
+        for (var i = 0; i < 20; i++) racing.Add(await Claimed());
+        foreach (var each in racing)
+        {
+            var end = Db.Commit(async tx => await tx.Operations.Fence(each.Id, each.Generation, Lease) && await tx.Operations.End(each.Id, each.Generation, Done, null));
+            var cancel = Cancel(each.Id).ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default);
+            Assert.NotEqual(await end, await cancel);
+            Assert.Equal(await end ? Done : Unwinding, (await Operation(each.Id))!.Status);
+        }
+    }
+
+    [Fact]
     public async Task Unwinding_goes_on_after_every_interruption_until_it_ends()
     {
         var row = await Claimed();

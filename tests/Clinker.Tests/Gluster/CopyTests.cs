@@ -251,6 +251,31 @@ public sealed class CopyTests : IAsyncLifetime
         Assert.Equal("it is a qcow2 image that needs other files", (await thin.Inspect("dir", "found", Token))?.WhyNot);
     }
 
+    /// <summary>What a volume never held is not counted; what is written out in full is.</summary>
+    [Fact]
+    public async Task A_copy_says_how_far_it_is()
+    {
+        Fill(0, 20 * Mib);
+        Fill(500 * Mib, 12 * Mib);
+        var (copy, dense) = (NewVolume(), NewVolume());
+        await using (var content = await thin.Read(volume, Work))
+            await Told(p => thin.CreateFilled(copy, content.Copy(p), Work), 32 * Mib, 33 * Mib);
+        await Told(p => thick.CreateFromVolume(dense, volume, Work with { Progress = p }), 32 * Mib, Gib);
+        Same(PathOf(volume), PathOf(copy), Gib);
+
+        static async Task Told(Func<Progress, Task> act, long least, long most)
+        {
+            var told = new List<(long Done, long Total)>();
+            Progress? progress = null;
+            await act(progress = new(() => told.Add(progress!.Now!.Value)));
+            Assert.InRange(told[0].Total, least, most);
+            Assert.All(told, t => Assert.Equal(told[0].Total, t.Total));
+            Assert.Equal(told.Select(t => t.Done).Order(), told.Select(t => t.Done));
+            Assert.Equal((0, told[0].Total), (told[0].Done, told[^1].Done));
+            Assert.True(told.Count > 4, $"told {told.Count} times");
+        }
+    }
+
     [Fact]
     public async Task Nothing_is_reverted_under_who_has_it_open()
     {
