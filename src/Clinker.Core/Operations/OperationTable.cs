@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Clinker.Store;
-using Clinker.Volumes;
 
 namespace Clinker.Operations;
 
@@ -152,7 +151,7 @@ public readonly struct OperationTable(Tx tx)
     /// </summary>
     public async Task<bool> WasUntouched(string id, string step) => 0 < await tx.Number($"""
         select count(*) from journal
-        where operation = {id} and (step = {step} or step = {FilesTurn.Step} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
+        where operation = {id} and (step = {step} or step = {Saga.TurnStep} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
         """);
 
     /// <summary>Notes that an operation comes to put another content in the place of a volume's; false when the lease was lost.</summary>

@@ -22,6 +22,9 @@ namespace Clinker.Operations;
 /// </summary>
 public sealed class Saga
 {
+    /// <summary>The step in which an operation waits for its turn at what others change too; nothing is done in it.</summary>
+    internal const string TurnStep = "files";
+
     readonly Run run;
     readonly Dictionary<(string Step, string Event), string?> journal;
     readonly HashSet<string> named = [];
