@@ -21,6 +21,7 @@ public sealed class OldJournals
     static readonly string[] Stories =
     [
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails", "Assist", "AssistRefused", "AssistThatFails", "AssistThatIsNotNoted",
+        "Merge", "MergeRefused", "MergeThatFails",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Flatten", "FlattenThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",

@@ -75,6 +75,18 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task DropSnapshot(Volume volume, Snapshot snapshot, Work work) => Task.CompletedTask;
 
     /// <summary>
+    /// Begins to put two files of a volume together that one virtual machine has open: says which, where nobody needs them apart any more, and
+    /// notes, durable on return, that one of them goes then. Its hypervisor does that now, later or never, and the volume holds the same all the
+    /// time. Nobody may read the volume or its snapshots meanwhile.
+    /// </summary>
+    /// <returns>Null: there is nothing to put together.</returns>
+    public virtual Task<Merge?> BeginMerge(Volume volume, Work work) => Task.FromResult<Merge?>(null);
+
+    /// <summary>Sees what came of <see cref="BeginMerge"/>: the file that was to go is removed if the volume does not stand on it any more, and only then.</summary>
+    /// <param name="mayCome">Whether the hypervisor may still do it: then it stays noted, and whoever deletes a snapshot or the volume later sees to it.</param>
+    public virtual Task EndMerge(Volume volume, bool mayCome, Work work) => Task.CompletedTask;
+
+    /// <summary>
     /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
     /// <see cref="Create"/>. It may lie in another pool of the backend than its origin.
     /// </summary>
@@ -287,6 +299,9 @@ public sealed record ConnectionInfo(string Type, string Data, string? MountPoint
 /// <param name="ProviderLocation">The share, exactly as the shares file writes it; null where a backend has none.</param>
 /// <param name="Format">raw or qcow2: recorded, never guessed from the file later.</param>
 public sealed record VolumeOnDisk(string? ProviderLocation, string Format);
+
+/// <summary>Two files of a volume that are to be one: what is in the one is written into the other, on which it stands.</summary>
+public sealed record Merge(string File, string Into);
 
 /// <summary>The bytes of an image, by name.</summary>
 /// <param name="ImageId">A UUID.</param>

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
 using Clinker.Operations;
 using Clinker.Outside;
 using Clinker.Server.Configuration;
@@ -14,33 +16,55 @@ namespace Clinker.Server.Outside;
 sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger log) : Compute, IDisposable
 {
     const int MaxConnections = 16, MostWords = 300;
-    const string Path = "os-assisted-volume-snapshots", Verb = "take snapshots of volumes in use";
+    const string Path = "os-assisted-volume-snapshots", TakeVerb = "take snapshots of volumes in use", MergeVerb = "put files of volumes in use together";
 
     readonly Keystone keystone = new(settings, time, log);
     readonly HttpClient http = Connections.Client(MaxConnections, handler => Connections.Trust(handler, settings));
 
-    public override async Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop)
-    {
-        try { await Ask(volumeId, snapshotId, newFile, stop); }
-        catch (FaultException e) when (!e.NothingDone)
+    public override Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop) =>
+        Heard($"snapshot {snapshotId}", TakeVerb, () => new(HttpMethod.Post, Path)
         {
-            Log.MayHaveHeard(log, snapshotId, e.Message);
+            Content = Json(new NovaJson.Create(new(volumeId, new(snapshotId, "qcow2", newFile))), NovaJsonContext.Default.Create),
+        }, stop);
+
+    public override async Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop)
+    {
+        var info = JsonSerializer.Serialize(new NovaJson.DeleteInfo(volumeId, "qcow2", what.File, what.Into), NovaJsonContext.Default.DeleteInfo);
+        var path = $"{Path}/{snapshotId}?delete_info={Uri.EscapeDataString(info)}";
+        try { await Heard($"the merge of {what.File}", MergeVerb, () => new(HttpMethod.Delete, path), stop); }
+        catch (FaultException e) when (e.NothingDone)
+        {
+            Log.NotMerged(log, what.File, what.Into, e.Message);
             throw;
         }
     }
 
-    async Task Ask(string volumeId, string snapshotId, string newFile, CancellationToken stop)
+    static ByteArrayContent Json<T>(T body, JsonTypeInfo<T> form) =>
+        new(JsonSerializer.SerializeToUtf8Bytes(body, form)) { Headers = { ContentType = new("application/json") } };
+
+    /// <param name="what">For the log, where it is not certain.</param>
+    /// <param name="verb">For the words of a fault.</param>
+    /// <param name="ask">The request, with a path below the endpoint. Made anew where a token was not good any more.</param>
+    async Task Heard(string what, string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(
-            new NovaJson.Create(new(volumeId, new(snapshotId, "qcow2", newFile))), NovaJsonContext.Default.Create);
+        try { await Ask(verb, ask, stop); }
+        catch (FaultException e) when (!e.NothingDone)
+        {
+            Log.MayHaveHeard(log, what, e.Message);
+            throw;
+        }
+    }
+
+    async Task Ask(string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
+    {
         for (string? refused = null; ;)
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(settings.Deadline);
             var (token, at) = await Signed(refused, limit.Token, stop);
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(at, Path));
+            using var request = ask();
+            request.RequestUri = new Uri(at, request.RequestUri!);
             request.Headers.TryAddWithoutValidation("X-Auth-Token", token);
-            request.Content = new ByteArrayContent(body) { Headers = { ContentType = new("application/json") } };
             HttpResponseMessage answer;
             try { answer = await http.SendAsync(request, limit.Token); }
             catch (OperationCanceledException e) when (!stop.IsCancellationRequested)
@@ -59,7 +83,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             {
                 if (answer.IsSuccessStatusCode) return;
                 if (answer.StatusCode == HttpStatusCode.Unauthorized && refused is null) refused = token;
-                else throw await Refused(answer, at, stop);
+                else throw await Refused(verb, answer, at, stop);
             }
         }
     }
@@ -83,7 +107,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
     /// <summary>
     /// Nova's API hands the work to a host and answers: with 4xx it has not, with 5xx it may have (a message bus that does not answer in time).
     /// </summary>
-    static async Task<FaultException> Refused(HttpResponseMessage answer, Uri at, CancellationToken stop)
+    static async Task<FaultException> Refused(string verb, HttpResponseMessage answer, Uri at, CancellationToken stop)
     {
         var status = (int)answer.StatusCode;
         if (status >= 500) return Away($"it answered {status}: {await Reason(answer, stop)}").Thrown();
@@ -94,7 +118,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             404 when !answer.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.Ordinal) ?? true =>
                 new Fault.Misconfigured($"There is no {Path} at {at}: is that Nova?"),
             408 or 413 or 429 => Away($"it answered {status}: {await Reason(answer, stop)}"),
-            _ => new Fault.DriverFailed(Verb, $"the compute service answered {status}: {await Reason(answer, stop)}"),
+            _ => new Fault.DriverFailed(verb, $"the compute service answered {status}: {await Reason(answer, stop)}"),
         };
         return new(fault) { NothingDone = true };
     }
@@ -128,8 +152,11 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
 
     static partial class Log
     {
-        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova may have been heard, and its word is waited for, of snapshot {Snapshot}: {Why}")]
-        public static partial void MayHaveHeard(ILogger log, string snapshot, string why);
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova may have been heard, and its word is waited for, of {What}: {Why}")]
+        public static partial void MayHaveHeard(ILogger log, string what, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova does not put {File} into {Into}, so both stay for now: {Why}")]
+        public static partial void NotMerged(ILogger log, string file, string into, string why);
     }
 }
 
@@ -141,9 +168,12 @@ static class NovaJson
     public sealed record Assisted(string VolumeId, CreateInfo CreateInfo);
 
     public sealed record CreateInfo(string SnapshotId, string Type, string NewFile);
+
+    public sealed record DeleteInfo(string VolumeId, string Type, string FileToMerge, string MergeTargetFile);
 }
 
 /// <summary>How it is written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(NovaJson.Create))]
+[JsonSerializable(typeof(NovaJson.DeleteInfo))]
 sealed partial class NovaJsonContext : JsonSerializerContext;

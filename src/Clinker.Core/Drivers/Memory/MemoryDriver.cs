@@ -47,6 +47,7 @@ public sealed partial class MemoryDriver(
     {
         if (volume.Pool is null) return; // never placed, so never made
         await Delete(Reach(volume), VolumeFile(volume), work, "delete");
+        Files.TryRemove((Reach(volume), Going(volume)), out _);
     }
 
     public override async Task Extend(Volume volume, int sizeGb, Work work)
@@ -69,7 +70,9 @@ public sealed partial class MemoryDriver(
     {
         if (volume.Pool is null) return;
         await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");
-        if (quiet && !shares.IsWrittenTo(volume.Id)) Files.TryRemove((Reach(volume), Coming(snapshot)), out _);
+        if (!quiet || shares.IsWrittenTo(volume.Id)) return;
+        Files.TryRemove((Reach(volume), Coming(snapshot)), out _);
+        Files.TryRemove((Reach(volume), Going(volume)), out _);
     }
 
     // The snapshot is there as soon as somebody has gone over, under another name.
@@ -104,6 +107,28 @@ public sealed partial class MemoryDriver(
         await Touch("drop snapshot");
         if (Files.GetValueOrDefault(key) == MemoryShares.NotOver) Files.TryRemove(key, out _);
     }
+
+    // What a snapshot leaves apart is a file of no content here: there until it is put together with another.
+    public override async Task<Merge?> BeginMerge(Volume volume, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("begin merge");
+        Files.TryAdd(key, MemoryShares.NotOver);
+        return new(Going(volume), VolumeFile(volume));
+    }
+
+    public override async Task EndMerge(Volume volume, bool mayCome, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("end merge");
+        if (!mayCome || Files.GetValueOrDefault(key) == MemoryShares.Merged) Files.TryRemove(key, out _);
+    }
+
+    static string Going(Volume volume) => MemoryShares.GoingHead + Id(volume.FileId, "volume");
 
     static string Coming(Snapshot snapshot) => MemoryShares.ComingHead + Id(snapshot.Id, "snapshot");
 
