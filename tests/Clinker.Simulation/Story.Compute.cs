@@ -29,7 +29,8 @@ sealed partial record Story
         Merged("MergeThatIsNotSeen", Helps.Well, Apart, Deleted) with { FailsForGood = "end merge" },
         new("MergeAndDetach", world => ASnapshotInUse(world, Helps.Late), async (w, s) => { await w.Delete(s.Snapshot!); await w.Detach(s.Attachment!); },
             "available 1 new; a file more", "available 1 new", "in-use 1 new", "in-use 1 new; a file more", "available 1 new; error_deleting 1",
-            "in-use 1 new; error_deleting 1", "available 1 new; error_deleting 1 old", "in-use 1 new; error_deleting 1 old") { MayBeUnknown = true },
+            "in-use 1 new; error_deleting 1", "available 1 new; error_deleting 1 old", "in-use 1 new; error_deleting 1 old",
+            "available 1 new; error_deleting 1; a file more", "in-use 1 new; error_deleting 1; a file more") { MayBeUnknown = true },
     ];
 
     const string Deleted = "in-use 1 new", Apart = "in-use 1 new; a file more";
