@@ -188,5 +188,92 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
         Assert.Equal("available", await Settled(snapshot));
     }
 
+    /// <summary>Three snapshots in four files, and the guest writing to the topmost.</summary>
+    async Task<string[]> Three()
+    {
+        fake.Answers = GoesOver;
+        var taken = new string[3];
+        for (var i = 0; i < taken.Length; i++)
+        {
+            taken[i] = await Taken();
+            Assert.Equal("available", await Settled(taken[i]));
+            for (var n = 0; n < 10; n++) await guest.Write();
+        }
+        return taken;
+    }
+
+    int Files => Directory.GetFiles(root, $"volume-{volume}*").Length - 1; // but the .info
+
+    async Task<(int, string)?> PutsTogether(string snapshot, JsonNode asked)
+    {
+        Assert.Equal((volume, "qcow2"), ((string)asked["volume_id"]!, (string)asked["type"]!));
+        await guest.Write();
+        await guest.PutTogether((string)asked["file_to_merge"]!, (string)asked["merge_target_file"]!);
+        Assert.Equal(202, (await Says(snapshot, "deleting")).Status);
+        return (204, "");
+    }
+
+    async Task Gone(string snapshot, bool late = false)
+    {
+        Assert.Equal(202, (await api.Delete($"snapshots/{snapshot}")).Status);
+        Assert.Equal("gone", late ? await SettledAtLast(snapshot) : await Settled(snapshot));
+        await guest.Write();
+        await guest.Check();
+    }
+
+    [Fact]
+    public async Task One_that_is_deleted_while_the_guest_runs_leaves_no_file()
+    {
+        var taken = await Three();
+        fake.Merges = PutsTogether;
+        var told = await Told();
+        foreach (var snapshot in taken[..2]) await Gone(snapshot);
+        Assert.Equal((2, told, told), (Files, await Told(), Info("active")));
+        Assert.Null(Info(taken[0]));
+        await Gone(taken[2]); // the file that is written to takes up nothing
+        Assert.Equal((2, 2), (Files, fake.Asked.Count(a => a.Path.EndsWith(taken[0], StringComparison.Ordinal) || a.Path.EndsWith(taken[1], StringComparison.Ordinal))));
+    }
+
+    [Theory, InlineData("says no"), InlineData("fails"), InlineData("lies"), InlineData("is silent"), InlineData("is away")]
+    public async Task Whatever_Nova_makes_of_it_the_snapshot_goes_and_the_files_hold_what_they_held(string nova)
+    {
+        var taken = await Three();
+        fake.Merges = async (snapshot, _) =>
+        {
+            if (nova == "says no") return (400, """{"badRequest": {"code": 400, "message": "not now, please"}}""");
+            if (nova == "is away") return (503, "");
+            if (nova is "fails" or "lies")
+            {
+                var member = $"u:{RunningApi.Project}:member";
+                Assert.Equal(409, (await Says(snapshot, "error_deleting", token: member)).Status);
+                Assert.Equal(202, (await Says(snapshot, "deleting", "40%")).Status);
+                Assert.Equal(202, (await Says(snapshot, nova == "fails" ? "error_deleting" : "deleting")).Status);
+            }
+            return (204, "");
+        };
+        await Gone(taken[0], late: nova is "is silent" or "is away");
+        Assert.Equal(4, Files);
+        Assert.Equal(nova == "says no" ? null : $"volume-{volume}.{taken[0]}", Info("clinker:going"));
+        fake.Merges = PutsTogether; // and the next time
+        await Gone(taken[1]);
+        Assert.Equal(3, Files);
+    }
+
+    [Fact]
+    public async Task A_guest_that_is_gone_is_not_waited_for()
+    {
+        var taken = await Three();
+        fake.Merges = (_, _) => Task.FromResult<(int, string)?>((204, ""));
+        Assert.Equal(202, (await api.Delete($"snapshots/{taken[0]}")).Status);
+        while (fake.Asked.All(a => !a.Path.EndsWith(taken[0], StringComparison.Ordinal))) await Task.Delay(10);
+        await guest.DisposeAsync();
+        var from = api.Time.GetUtcNow();
+        var detach = api.Delete($"attachments/{attachment}", Newest);
+        await Passing(api, detach);
+        Assert.Equal(200, (await detach).Status);
+        Assert.Equal("gone", await SettledAtLast(taken[0]));
+        Assert.True(api.Time.GetUtcNow() - from < TimeSpan.FromMinutes(5));
+    }
+
     async Task<string> Message() => (await api.Get("messages", "3.71")).Json.GetProperty("messages").EnumerateArray().First().GetProperty("user_message").GetString()!;
 }

@@ -23,6 +23,31 @@ public sealed class NovaTests : IAsyncDisposable
         return null;
     }
 
+    async Task<FaultException?> Merge()
+    {
+        using var nova = new Nova(fake.Settings(), TimeProvider.System, lines);
+        try { await nova.Merge(V, S, new($"volume-{V}.{S}", $"volume-{V}"), TestContext.Current.CancellationToken); }
+        catch (FaultException e) { return e; }
+        return null;
+    }
+
+    [Fact]
+    public async Task To_put_files_together_is_asked_as_the_delete_of_the_snapshot()
+    {
+        Assert.Null(await Merge());
+        var (path, info) = Assert.Single(fake.Asked);
+        Assert.Equal($"/public/one/v2.1/os-assisted-volume-snapshots/{S}", path);
+        Assert.Equal($$"""{"volume_id":"{{V}}","type":"qcow2","file_to_merge":"volume-{{V}}.{{S}}","merge_target_file":"volume-{{V}}"}""", info.ToJsonString());
+    }
+
+    [Theory, InlineData(400, true), InlineData(404, true), InlineData(503, false)]
+    public async Task Why_files_are_not_put_together_is_in_the_log(int status, bool certain)
+    {
+        fake.Merges = (_, _) => Task.FromResult<(int, string)?>((status, """{"badRequest": {"code": 400, "message": "the instance is stopped"}}"""));
+        Assert.Equal(certain, (await Merge())!.NothingDone);
+        Assert.Contains(lines.All, l => l.Contains($"volume-{V}.{S}", StringComparison.Ordinal) && l.Contains("the instance is stopped", StringComparison.Ordinal));
+    }
+
     void Says(int status, string body = "{}") => fake.Answers = _ => Task.FromResult<(int, string)?>((status, body));
 
     [Theory]
