@@ -16,7 +16,7 @@ public abstract partial class FileDriver
     private protected virtual bool AllReflink => false;
 
     public sealed override Abilities Can =>
-        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage
+        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage | Abilities.ExtendAssisted
         | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0)
         | (options is { CloneMode: CloneMode.Thin, Provisioning: Provisioning.Thin } ? Abilities.SnapshotsAssisted : 0);
 

@@ -95,6 +95,9 @@ sealed class Guest : IAsyncDisposable
         Task<string> Under(string image) => Said("info", "-f", "qcow2", Path.Combine(folder, image), "backing file: ");
     });
 
+    /// <summary>Makes the disk that it has open larger, as QEMU's block_resize does.</summary>
+    public Task Resize(long bytes) => InTurn(async () => Assert.DoesNotContain("fail", await Do($"truncate {bytes}"), StringComparison.OrdinalIgnoreCase));
+
     static async Task<string> Tool(params string[] words)
     {
         var result = await Processes.Run("qemu-img", words, Patience);

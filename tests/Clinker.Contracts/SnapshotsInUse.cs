@@ -359,6 +359,47 @@ public abstract class SnapshotsInUse : IAsyncLifetime
         Assert.Null(await driver.BeginMerge(volume, Work));
     }
 
+    const long Gib = 1L << 30;
+
+    [Fact]
+    public async Task A_raw_file_grows_beside_the_guest()
+    {
+        Assert.True(driver.Can.HasFlag(Abilities.ExtendAssisted));
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+        await guest.Resize(2 * Gib); // it is told; for the file that is nothing new
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+    }
+
+    [Fact]
+    public async Task An_image_that_the_guest_has_open_only_the_guest_makes_larger()
+    {
+        var (snapshot, content) = await Taken();
+        Assert.False(await driver.ExtendInUse(volume, 2, Work));
+        await guest.Check();
+        await guest.Resize(2 * Gib);
+        await guest.Write();
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        volume = volume with { SizeGb = 2 };
+        Assert.Equal(Path.GetFileName(guest.File), await Connected());
+        await guest.Check();
+        await Detach();
+        await driver.DeleteSnapshot(volume, snapshot, Work);
+        await Holds(volume, guest.Content);
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+        Assert.NotEmpty(content);
+    }
+
+    [Fact]
+    public async Task Nothing_grows_while_it_is_not_known_where_the_guest_writes()
+    {
+        await driver.BeginSnapshot(volume, NewSnapshot(), Work);
+        Assert.True((await Assert.ThrowsAsync<Operations.FaultException>(() => driver.ExtendInUse(volume, 2, Work))).NothingDone);
+    }
+
     [Fact]
     public async Task A_chain_gets_no_longer_than_it_may()
     {

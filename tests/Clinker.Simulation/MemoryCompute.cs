@@ -2,6 +2,7 @@ using Clinker.Drivers;
 using Clinker.Operations;
 using Clinker.Outside;
 using Clinker.Snapshots;
+using Clinker.Volumes;
 
 namespace Clinker.Simulation;
 
@@ -32,10 +33,15 @@ sealed class Hypervisor(World world)
     readonly List<(string Volume, string Snapshot)> asked = [];
     readonly HashSet<string> merged = [];
     readonly Queue<Turn> turns = [];
+    readonly List<(ServerEvent What, bool Well)> told = [];
     int unreachable = 3;
 
-    /// <param name="Merges">Whether files are to be put together; else the virtual machine is to go over.</param>
-    readonly record struct Turn(string Volume, string Snapshot, bool Merges);
+    enum Act { GoOver, Merge, Extend }
+
+    readonly record struct Turn(string Volume, string Snapshot, Act Act);
+
+    /// <summary>What servers were told of volumes.</summary>
+    public IReadOnlyList<(ServerEvent What, bool Well)> Told => told;
 
     public Helps Helps { get; set; }
 
@@ -55,9 +61,17 @@ sealed class Hypervisor(World world)
         {
             var well = Helps == Helps.Falsely || (Helps != Helps.Badly && await Do(turn));
             if (Helps == Helps.Silently) continue;
-            await world.Db.Commit(tx => turn.Merges ? AssistedMerge.Tell(tx, turn.Snapshot, well) : AssistedSnapshot.Tell(tx, turn.Snapshot, well));
+            await world.Db.Commit(tx => turn.Act switch
+            {
+                Act.GoOver => AssistedSnapshot.Tell(tx, turn.Snapshot, well),
+                Act.Merge => AssistedMerge.Tell(tx, turn.Snapshot, well),
+                _ => AssistedExtend.Tell(tx, turn.Volume, well),
+            });
         }
     }
+
+    /// <summary>It has put the files of a volume together before: asked again it says no.</summary>
+    public void HasMerged(string fileId) => merged.Add(fileId);
 
     /// <summary>When nothing else is under way any more.</summary>
     public async Task WorkLate()
@@ -68,12 +82,17 @@ sealed class Hypervisor(World world)
     /// <summary>False when it can't: when the virtual machine has not got the volume any more, or what is to be put together is so.</summary>
     async Task<bool> Do(Turn turn)
     {
-        var file = await world.Db.Read(async tx => await tx.Attachments.Any(turn.Volume) ? (await tx.Volumes.Find(turn.Volume))?.FileId : null);
-        if (file is null) return false;
-        if (turn.Merges)
+        var volume = await world.Db.Read(async tx => await tx.Attachments.Any(turn.Volume) ? await tx.Volumes.Find(turn.Volume) : null);
+        if (volume?.FileId is not { } file) return false;
+        if (turn.Act == Act.Extend)
+        {
+            world.Shares.Resize(file, volume.SizeGb); // as large as it is said to be now
+            return true;
+        }
+        if (turn.Act == Act.Merge)
         {
             if (world.Shares.PutTogether(file)) return merged.Add(file) || true;
-            if (!merged.Contains(file)) Wrong ??= $"volume {turn.Volume} stands on a file that is away";
+            if (!merged.Contains(file) && !world.Shares.Going.Contains(file)) Wrong ??= $"volume {turn.Volume} stands on a file that is away";
             return false;
         }
         if (!world.Shares.GoOver(file, turn.Snapshot)) Wrong ??= $"the virtual machine goes over to the file of snapshot {turn.Snapshot}, and it is away";
@@ -87,11 +106,17 @@ sealed class Hypervisor(World world)
         {
             if (its.asked.Contains((volumeId, snapshotId))) its.Wrong ??= $"asked twice for snapshot {snapshotId}";
             its.asked.Add((volumeId, snapshotId));
-            its.turns.Enqueue(new(volumeId, snapshotId, Merges: false));
+            its.turns.Enqueue(new(volumeId, snapshotId, Act.GoOver));
         });
 
         public override Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop) =>
-            Ask(() => its.turns.Enqueue(new(volumeId, snapshotId, Merges: true)));
+            Ask(() => its.turns.Enqueue(new(volumeId, snapshotId, Act.Merge)));
+
+        public override Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop) => Ask(() =>
+        {
+            its.told.Add((what, well));
+            if (what == ServerEvent.VolumeExtended) its.turns.Enqueue(new(volumeId, "", Act.Extend));
+        });
 
         async Task Ask(Action hear)
         {

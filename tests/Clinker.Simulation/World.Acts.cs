@@ -31,11 +31,11 @@ sealed partial class World
             tx, volume.Id, VolumeRules.DeleteCascade, SnapshotRules.DeleteWithVolume, others: true, ids.New(), "req-2"));
     }
 
-    public Task Extend(Volume volume, int toGb, QuotaLimits? limits = null)
+    public Task Extend(Volume volume, int toGb, QuotaLimits? limits = null, Rule? rule = null)
     {
         Later();
         return Db.Commit(tx => ExtendVolume.Accept(
-            tx, volume.Id, toGb, VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
+            tx, volume.Id, toGb, rule ?? VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
     }
 
     /// <summary>A host asks for a volume without an attachment, as os-initialize_connection does.</summary>

@@ -48,6 +48,13 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task Extend(Volume volume, int sizeGb, Work work) => throw CanNot("extend volumes");
 
     /// <summary>
+    /// The same of a volume that a virtual machine has open, as far as that can be done beside it. What it has open as an image only its
+    /// hypervisor makes larger.
+    /// </summary>
+    /// <returns>Whether the volume is that large now.</returns>
+    public virtual Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work) => throw CanNot("extend volumes in use");
+
+    /// <summary>
     /// Ensures a snapshot: the volume's content at one moment of this call, durable on return. Repeated by another lease while it
     /// is not published, it may be the content of a later moment.
     /// </summary>
@@ -282,6 +289,8 @@ public enum Abilities
     Manage = 512,
     /// <summary>Also while a virtual machine has the volume, if the compute service helps.</summary>
     SnapshotsAssisted = 1024,
+    /// <summary>A volume grows also while a virtual machine has it, if the compute service helps.</summary>
+    ExtendAssisted = 2048,
 }
 
 /// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>

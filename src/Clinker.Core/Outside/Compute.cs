@@ -25,4 +25,21 @@ public abstract class Compute
     /// <param name="snapshotId">What its word is said of.</param>
     /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
     public abstract Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop);
+
+    /// <summary>
+    /// Tells servers what has become of a volume of theirs: os-server-external-events
+    /// (https://docs.openstack.org/api-ref/compute/#create-external-events-os-server-external-events). May be said again.
+    /// </summary>
+    /// <param name="well">Whether it ended well.</param>
+    /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
+    public abstract Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop);
+}
+
+/// <summary>What may become of a volume that a server has.</summary>
+public enum ServerEvent
+{
+    /// <summary>It is larger, or to be: the server is to make its disk as large as the volume is said to be now.</summary>
+    VolumeExtended,
+    /// <summary>It holds another image.</summary>
+    VolumeReimaged,
 }

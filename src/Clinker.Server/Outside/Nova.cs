@@ -39,15 +39,43 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         }
     }
 
+    public override async Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop)
+    {
+        var (name, version) = what == ServerEvent.VolumeExtended ? ("volume-extended", "2.51") : ("volume-reimaged", "2.93");
+        var events = servers.Select(s => new NovaJson.Event(name, s, volumeId, well ? "completed" : "failed")).ToList();
+        const string verb = "tell servers what became of a volume";
+        var answer = await Heard($"the event {name} of volume {volumeId}", verb, () => new(HttpMethod.Post, "os-server-external-events")
+        {
+            Headers = { { "OpenStack-API-Version", $"compute {version}" } },
+            Content = Json(new NovaJson.Events(events), NovaJsonContext.Default.Events),
+        }, stop);
+        if (WhyNotTaken(answer) is { } why) throw new FaultException(new Fault.DriverFailed(verb, $"the compute service does not take {name} of volume {volumeId}: {why}.")) { NothingDone = true };
+    }
+
+    /// <summary>What an answer says of the events if it took none (nova/api/openstack/compute/server_external_events.py): each has a code of its own.</summary>
+    static string? WhyNotTaken(string answer)
+    {
+        try
+        {
+            var codes = JsonSerializer.Deserialize(answer, NovaJsonContext.Default.Taken)?.Events?.Select(e => e.Code).ToList() ?? [];
+            return codes.Contains(200) ? null
+                : codes.Contains(404) ? "it knows no such server"
+                : codes.Contains(422) ? "the server is on no host now"
+                : $"it answered {answer[..Math.Min(answer.Length, MostWords)]}";
+        }
+        catch (JsonException) { return "its answer can't be read"; }
+    }
+
     static ByteArrayContent Json<T>(T body, JsonTypeInfo<T> form) =>
         new(JsonSerializer.SerializeToUtf8Bytes(body, form)) { Headers = { ContentType = new("application/json") } };
 
     /// <param name="what">For the log, where it is not certain.</param>
     /// <param name="verb">For the words of a fault.</param>
     /// <param name="ask">The request, with a path below the endpoint. Made anew where a token was not good any more.</param>
-    async Task Heard(string what, string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
+    /// <returns>What it answered.</returns>
+    async Task<string> Heard(string what, string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
     {
-        try { await Ask(verb, ask, stop); }
+        try { return await Ask(verb, ask, stop); }
         catch (FaultException e) when (!e.NothingDone)
         {
             Log.MayHaveHeard(log, what, e.Message);
@@ -55,7 +83,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         }
     }
 
-    async Task Ask(string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
+    async Task<string> Ask(string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
     {
         for (string? refused = null; ;)
         {
@@ -81,7 +109,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             }
             using (answer)
             {
-                if (answer.IsSuccessStatusCode) return;
+                if (answer.IsSuccessStatusCode) return await Text(answer, limit.Token);
                 if (answer.StatusCode == HttpStatusCode.Unauthorized && refused is null) refused = token;
                 else throw await Refused(verb, answer, at, stop);
             }
@@ -128,9 +156,8 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
     /// <summary>What an answer says for itself (nova/api/openstack/wsgi.py, Fault): <c>{"badRequest": {"message": "…"}}</c>.</summary>
     static async Task<string> Reason(HttpResponseMessage answer, CancellationToken stop)
     {
-        string text;
-        try { text = await answer.Content.ReadAsStringAsync(stop); }
-        catch (Exception e) when (e is HttpRequestException or IOException) { return answer.ReasonPhrase ?? ""; }
+        var text = await Text(answer, stop);
+        if (text.Length == 0) return answer.ReasonPhrase ?? "";
         try
         {
             using var json = JsonDocument.Parse(text);
@@ -142,6 +169,12 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         }
         catch (JsonException) { /* as it is, then */ }
         return text.Length > MostWords ? text[..MostWords] : text;
+    }
+
+    static async Task<string> Text(HttpResponseMessage answer, CancellationToken stop)
+    {
+        try { return await answer.Content.ReadAsStringAsync(stop); }
+        catch (Exception e) when (e is HttpRequestException or IOException) { return ""; }
     }
 
     public void Dispose()
@@ -169,6 +202,14 @@ static class NovaJson
 
     public sealed record CreateInfo(string SnapshotId, string Type, string NewFile);
 
+    public sealed record Events([property: JsonPropertyName("events")] IReadOnlyList<Event> All);
+
+    public sealed record Event(string Name, string ServerUuid, string Tag, string Status);
+
+    public sealed record Taken(IReadOnlyList<Taking>? Events);
+
+    public sealed record Taking(int? Code);
+
     public sealed record DeleteInfo(string VolumeId, string Type, string FileToMerge, string MergeTargetFile);
 }
 
@@ -176,4 +217,6 @@ static class NovaJson
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(NovaJson.Create))]
 [JsonSerializable(typeof(NovaJson.DeleteInfo))]
+[JsonSerializable(typeof(NovaJson.Events))]
+[JsonSerializable(typeof(NovaJson.Taken))]
 sealed partial class NovaJsonContext : JsonSerializerContext;

@@ -275,5 +275,71 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
         Assert.True(api.Time.GetUtcNow() - from < TimeSpan.FromMinutes(5));
     }
 
+    async Task<(string Status, int Size)> Extended(int toGb, Func<JsonNode, Task<(int, string)?>>? nova = null)
+    {
+        if (nova is not null) fake.Events = nova;
+        var asked = await api.Post($"volumes/{volume}/action", $$"""{"os-extend": {"new_size": {{toGb}}} }""", Newest);
+        Assert.Equal(202, asked.Status);
+        while ((await Volume()).GetProperty("status").GetString() == "extending")
+        {
+            await Task.Delay(5);
+            api.Time.Advance(TimeSpan.FromSeconds(2));
+        }
+        return ((await Volume()).GetProperty("status").GetString()!, (await Volume()).GetProperty("size").GetInt32());
+    }
+
+    async Task<JsonElement> Volume() => (await api.Get($"volumes/{volume}", Newest)).Json.GetProperty("volume");
+
+    Task<Answered> Completes(bool error) => api.Post($"volumes/{volume}/action", $$"""{"os-extend_volume_completion": {"error": {{(error ? "true" : "false")}}} }""", Newest);
+
+    const long Gib = 1L << 30;
+
+    /// <summary>As Nova does: it asks how large the volume is, and has QEMU make the disk so.</summary>
+    async Task<(int, string)?> Grows(JsonNode events)
+    {
+        Assert.Equal(Instance, (string?)events["events"]![0]!["server_uuid"]);
+        await guest.Resize((await Volume()).GetProperty("size").GetInt64() * Gib);
+        return (200, FakeNova.Taken(events, 200));
+    }
+
+    [Fact]
+    public async Task A_volume_grows_with_the_guest_and_is_as_large_as_it_says()
+    {
+        Assert.Equal(("in-use", 2), await Extended(2, Grows)); // raw, and grown beside it
+        fake.Answers = GoesOver;
+        Assert.Equal("available", await Settled(await Taken()));
+        Assert.Equal(("in-use", 4), await Extended(4, Grows)); // an image
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(400, (await Completes(error: false)).Status); // nobody waits
+    }
+
+    [Fact]
+    public async Task What_is_raw_grows_whatever_Nova_says() =>
+        Assert.Equal(("in-use", 2), await Extended(2, _ => Task.FromResult<(int, string)?>((503, ""))));
+
+    [Theory, InlineData("says no"), InlineData("fails"), InlineData("is silent")]
+    public async Task An_image_that_has_not_grown_leaves_the_volume_as_it_was(string nova)
+    {
+        fake.Answers = GoesOver;
+        Assert.Equal("available", await Settled(await Taken()));
+        Assert.Equal(("in-use", 1), await Extended(3, async events =>
+        {
+            if (nova == "says no") return (207, FakeNova.Taken(events, 404));
+            if (nova == "fails") _ = Fails();
+            return (200, FakeNova.Taken(events, 200));
+        }));
+        Assert.Equal("extend volume: The driver could not extend volumes in use.", await Message());
+        Assert.Equal(2, (await api.Get($"os-quota-sets/{RunningApi.Project}?usage=True", Newest)).Json.GetProperty("quota_set").GetProperty("gigabytes").GetProperty("in_use").GetInt32()); // and its snapshot
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(("in-use", 2), await Extended(2, Grows));
+
+        async Task Fails()
+        {
+            while ((await Completes(error: true)).Status != 202) await Task.Delay(5); // as soon as it is waited for
+        }
+    }
+
     async Task<string> Message() => (await api.Get("messages", "3.71")).Json.GetProperty("messages").EnumerateArray().First().GetProperty("user_message").GetString()!;
 }

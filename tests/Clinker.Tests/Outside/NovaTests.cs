@@ -1,4 +1,5 @@
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Server.Outside;
 using Microsoft.Extensions.Logging;
 using Xunit;
@@ -46,6 +47,35 @@ public sealed class NovaTests : IAsyncDisposable
         fake.Merges = (_, _) => Task.FromResult<(int, string)?>((status, """{"badRequest": {"code": 400, "message": "the instance is stopped"}}"""));
         Assert.Equal(certain, (await Merge())!.NothingDone);
         Assert.Contains(lines.All, l => l.Contains($"volume-{V}.{S}", StringComparison.Ordinal) && l.Contains("the instance is stopped", StringComparison.Ordinal));
+    }
+
+    async Task<FaultException?> Tell(ServerEvent what, bool well)
+    {
+        using var nova = new Nova(fake.Settings(), TimeProvider.System, lines);
+        try { await nova.Tell(what, V, [S], well, TestContext.Current.CancellationToken); }
+        catch (FaultException e) { return e; }
+        return null;
+    }
+
+    [Theory]
+    [InlineData(ServerEvent.VolumeExtended, true, "compute 2.51", "volume-extended", "completed")]
+    [InlineData(ServerEvent.VolumeReimaged, true, "compute 2.93", "volume-reimaged", "completed")]
+    [InlineData(ServerEvent.VolumeReimaged, false, "compute 2.93", "volume-reimaged", "failed")]
+    public async Task Servers_are_told_what_became_of_a_volume(ServerEvent what, bool well, string version, string name, string status)
+    {
+        Assert.Null(await Tell(what, well));
+        var (path, body) = Assert.Single(fake.Asked);
+        Assert.Equal(("/public/one/v2.1/os-server-external-events", version), (path, Assert.Single(fake.Versions)));
+        Assert.Equal($$"""{"events":[{"name":"{{name}}","server_uuid":"{{S}}","tag":"{{V}}","status":"{{status}}"}]}""", body.ToJsonString());
+    }
+
+    [Theory, InlineData(404, "no such server"), InlineData(422, "on no host"), InlineData(400, "it answered")]
+    public async Task An_event_that_it_does_not_take_is_a_no(int code, string reason)
+    {
+        fake.Events = body => Task.FromResult<(int, string)?>((207, FakeNova.Taken(body, code)));
+        var fault = (await Tell(ServerEvent.VolumeExtended, true))!;
+        Assert.True(fault.NothingDone);
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
     }
 
     void Says(int status, string body = "{}") => fake.Answers = _ => Task.FromResult<(int, string)?>((status, body));

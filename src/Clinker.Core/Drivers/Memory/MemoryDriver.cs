@@ -19,8 +19,8 @@ public sealed partial class MemoryDriver(
     public override string Backend => backend;
 
     public override Abilities Can =>
-        Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : Abilities.SnapshotsAssisted);
+        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached | Abilities.ExtendAttached : Abilities.SnapshotsAssisted | Abilities.ExtendAssisted);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
@@ -58,6 +58,15 @@ public sealed partial class MemoryDriver(
         await Touch("extend: grow");
         var file = Existing(key, "extend the volume");
         Files[key] = file with { SizeGb = Math.Max(file.SizeGb, sizeGb) };
+    }
+
+    // As of an image that the virtual machine has open.
+    public override async Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work)
+    {
+        var key = (Reach(volume), VolumeFile(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("extend in use: look");
+        return Existing(key, "extend the volume").SizeGb >= sizeGb;
     }
 
     public override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)

@@ -47,6 +47,13 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
         return key != default && files.TryUpdate(key, Find(volumeId)!, NotOver);
     }
 
+    /// <summary>The hypervisor makes the disk of a volume that it has open as large as that.</summary>
+    public void Resize(string volumeId, int sizeGb)
+    {
+        var key = files.Keys.Single(k => k.File == $"volume-{volumeId}");
+        files[key] = files[key] with { SizeGb = Math.Max(files[key].SizeGb, sizeGb) };
+    }
+
     internal const string GoingHead = "going-";
 
     /// <summary>A file of a volume that is still there after it was put together with another one.</summary>
