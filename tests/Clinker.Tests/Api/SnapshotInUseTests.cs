@@ -6,6 +6,7 @@ using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Server.Outside;
+using Clinker.Services;
 using Clinker.Tests.Outside;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -278,6 +279,13 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
     async Task<(string Status, int Size)> Extended(int toGb, Func<JsonNode, Task<(int, string)?>>? nova = null)
     {
         if (nova is not null) fake.Events = nova;
+        var report = await driver.Report(CancellationToken.None);
+        await api.Db.Commit(async tx => // with room for what it grows by
+        {
+            await tx.Services.Beat("b1", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Pools.Report("h1@b1", "nova", report);
+            await tx.Execute($"insert into reservation (volume_id, pool, size_gb, at) select {volume}, name, 1, 0 from pool where name like 'h1@b1#%' on conflict do nothing");
+        });
         var asked = await api.Post($"volumes/{volume}/action", $$"""{"os-extend": {"new_size": {{toGb}}} }""", Newest);
         Assert.Equal(202, asked.Status);
         while ((await Volume()).GetProperty("status").GetString() == "extending")
