@@ -98,7 +98,8 @@ sealed class Guest : IAsyncDisposable
     /// <summary>Makes the disk that it has open larger, as QEMU's block_resize does.</summary>
     public Task Resize(long bytes) => InTurn(async () => Assert.DoesNotContain("fail", await Do($"truncate {bytes}"), StringComparison.OrdinalIgnoreCase));
 
-    static async Task<string> Tool(params string[] words)
+    /// <summary>Runs qemu-img.</summary>
+    public static async Task<string> Tool(params string[] words)
     {
         var result = await Processes.Run("qemu-img", words, Patience);
         Assert.True(result.ExitCode == 0, $"qemu-img {string.Join(' ', words)}: {result.Error}");

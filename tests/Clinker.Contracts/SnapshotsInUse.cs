@@ -359,6 +359,22 @@ public abstract class SnapshotsInUse : IAsyncLifetime
         Assert.Null(await driver.BeginMerge(volume, Work));
     }
 
+    /// <summary>As Cinder left it when the only snapshot was deleted in use: all is in the image that was made for that, and the first file is gone.</summary>
+    [Fact]
+    public async Task A_volume_that_begins_with_an_image_on_nothing_is_filled_anew()
+    {
+        var (snapshot, _) = await Taken();
+        await Detach();
+        await Guest.Tool("rebase", "-f", "qcow2", "-b", "", PathOf(FileOf(snapshot)));
+        File.Delete(PathOf(Own));
+        await File.WriteAllTextAsync(InfoPath, $$"""{"active": "{{FileOf(snapshot)}}"}""", Token);
+        await Holds(volume, guest.Content);
+        await driver.Refill(volume, async (write, _) => await write(0, Enumerable.Repeat((byte)7, Guest.PieceBytes).ToArray()), Work);
+        await Holds(volume, new SortedDictionary<int, byte> { [0] = 7 });
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names);
+    }
+
     const long Gib = 1L << 30;
 
     [Fact]
