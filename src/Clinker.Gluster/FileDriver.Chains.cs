@@ -79,7 +79,7 @@ public abstract partial class FileDriver
         // One at a time: what was begun before may still come. And none that is written to now: only the whole of what lies under it could be
         // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.
         var begun = now.Levels.Any(l => l.Name == now.Info.Going) ? now.Info.Going : null;
-        var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels).Where(i => i > 0 && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
+        var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels).Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
         if (at is not { } i) return null;
         var (upper, lower, on) = (now.Levels[i].Name, now.Levels[i + 1].Name, On(place, Verb, work));
         var held = await Act(on, _ =>
@@ -176,12 +176,19 @@ public abstract partial class FileDriver
         {
             if (own == 0 && now.Attached)
                 throw StillOpen(Verb);
+            if (now.Attached && now.Levels.Any(l => l.Name == now.Info.Going))
+                throw new FaultException(new Fault.DriverFailed(Verb,
+                    $"whoever has it may still put {now.Info.Going} into the file under it, since the delete of a snapshot asked for that. Delete another snapshot, or detach it first."))
+                {
+                    NothingDone = true,
+                };
+            if (now.Attached) info = info with { Replaced = layout.Volume(now.Spec.Id) };
             var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) };
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
             if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
-            else info = await Mark(on, now, own + 1, work);
+            else info = await Mark(on, now with { Info = info }, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(), work);
             await work.StillHeld();
@@ -328,6 +335,7 @@ public abstract partial class FileDriver
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
     async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work)
     {
+        if (quiet && info.Replaced is not null) (info, noted) = (info with { Replaced = null }, false);
         if (quiet && info.Coming is { } coming) (info, noted) = (info.Begins(coming), false);
         while (quiet)
         {

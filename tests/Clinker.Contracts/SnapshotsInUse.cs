@@ -359,6 +359,31 @@ public abstract class SnapshotsInUse : IAsyncLifetime
         Assert.Null(await driver.BeginMerge(volume, Work));
     }
 
+    /// <summary>The guest goes on with the file of before, and what it put into that would be lost.</summary>
+    [Fact]
+    public async Task Nothing_is_put_into_a_file_that_was_replaced_under_the_guest()
+    {
+        await Detach();
+        var source = volume;
+        var origin = NewSnapshot();
+        await driver.CreateSnapshot(source, origin, Work);
+        var clone = NewVolume();
+        var disk = await driver.CreateFromSnapshot(clone, source, origin, Work);
+        volume = clone with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+        guest = await Guest.Boot(PathOf(Own), "qcow2");
+        var (first, second) = (await Taken(), await Taken());
+        await driver.Flatten(volume, Work);
+        Assert.Equal(Own, (string?)Info["clinker:replaced"]);
+        await Delete(first.Snapshot);
+        Assert.Null(await driver.BeginMerge(volume, Work));
+        await guest.Check();
+        await guest.DisposeAsync();
+        var at = await Connected(volume with { Status = VolumeStatus.Attaching, AttachStatus = AttachStatus.Reserved }); // it begins anew
+        Assert.Null(Info["clinker:replaced"]);
+        await Guest.Holds(PathOf(at), "qcow2", guest.Content);
+        Assert.Equal(new Merge(FileOf(first.Snapshot), Own), await driver.BeginMerge(volume, Work));
+    }
+
     /// <summary>As Cinder left it when the only snapshot was deleted in use: all is in the image that was made for that, and the first file is gone.</summary>
     [Fact]
     public async Task A_volume_that_begins_with_an_image_on_nothing_is_filled_anew()

@@ -16,7 +16,8 @@ namespace Clinker.Server.Outside;
 sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger log) : Compute, IDisposable
 {
     const int MaxConnections = 16, MostWords = 300;
-    const string Path = "os-assisted-volume-snapshots", TakeVerb = "take snapshots of volumes in use", MergeVerb = "put files of volumes in use together";
+    const string Path = "os-assisted-volume-snapshots", TakeVerb = "take snapshots of volumes in use", MergeVerb = "put files of volumes in use together",
+        TellVerb = "tell servers what became of a volume";
 
     readonly Keystone keystone = new(settings, time, log);
     readonly HttpClient http = Connections.Client(MaxConnections, handler => Connections.Trust(handler, settings));
@@ -43,13 +44,20 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
     {
         var (name, version) = what == ServerEvent.VolumeExtended ? ("volume-extended", "2.51") : ("volume-reimaged", "2.93");
         var events = servers.Select(s => new NovaJson.Event(name, s, volumeId, well ? "completed" : "failed")).ToList();
-        const string verb = "tell servers what became of a volume";
-        var answer = await Heard($"the event {name} of volume {volumeId}", verb, () => new(HttpMethod.Post, "os-server-external-events")
+        try
         {
-            Headers = { { "OpenStack-API-Version", $"compute {version}" } },
-            Content = Json(new NovaJson.Events(events), NovaJsonContext.Default.Events),
-        }, stop);
-        if (WhyNotTaken(answer) is { } why) throw new FaultException(new Fault.DriverFailed(verb, $"the compute service does not take {name} of volume {volumeId}: {why}.")) { NothingDone = true };
+            var answer = await Heard($"the event {name} of volume {volumeId}", TellVerb, () => new(HttpMethod.Post, "os-server-external-events")
+            {
+                Headers = { { "OpenStack-API-Version", $"compute {version}" } },
+                Content = Json(new NovaJson.Events(events), NovaJsonContext.Default.Events),
+            }, stop);
+            if (WhyNotTaken(answer) is { } why) throw new FaultException(new Fault.DriverFailed(TellVerb, $"the compute service does not take {name}: {why}.")) { NothingDone = true };
+        }
+        catch (FaultException e) when (e.NothingDone)
+        {
+            Log.NotTold(log, name, volumeId, e.Message);
+            throw;
+        }
     }
 
     /// <summary>What an answer says of the events if it took none (nova/api/openstack/compute/server_external_events.py): each has a code of its own.</summary>
@@ -190,6 +198,9 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "Nova does not put {File} into {Into}, so both stay for now: {Why}")]
         public static partial void NotMerged(ILogger log, string file, string into, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova is not told {Event} of volume {Volume}: {Why}")]
+        public static partial void NotTold(ILogger log, string @event, string volume, string why);
     }
 }
 
