@@ -16,6 +16,7 @@ namespace Clinker;
 [JsonSerializable(typeof(long))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(VolumeOnDisk))]
+[JsonSerializable(typeof(Merge))]
 [JsonSerializable(typeof(CreateVolume))]
 [JsonSerializable(typeof(DeleteVolume))]
 [JsonSerializable(typeof(ConnectVolume))]

@@ -117,19 +117,18 @@ internal static partial class Chain
     }
 
     /// <summary>
-    /// Of a volume's files the topmost two that need not be apart, by the index of the upper one: no snapshot lies between them, the lower is
-    /// the volume's own, and nobody else stands on either or on one above. From the first that has another name on, all that lies there is
+    /// Of a volume's files each two that need not be apart, by the index of the upper one, the topmost first: no snapshot lies between them, the
+    /// lower is the volume's own, and nobody else stands on either or on one above. From the first that has another name on, all that lies there is
     /// others' too, who may be reading it. What a clone stands on never becomes its own.
     /// </summary>
-    public static int? Joint(Layout layout, string volumeId, ChainInfo info, IReadOnlyList<Level> levels)
+    public static IEnumerable<int> Joints(Layout layout, string volumeId, ChainInfo info, IReadOnlyList<Level> levels)
     {
         for (var i = 0; i + 1 < levels.Count; i++)
         {
             var (upper, lower) = (levels[i], levels[i + 1]);
-            if (upper.Name == layout.Volume(volumeId) || upper.Links > 1 || lower.Links > 1) return null;
-            if (!info.Snapshots.Values.Contains(upper.Name) && layout.Parse(lower.Name)?.Id == volumeId) return i;
+            if (upper.Name == layout.Volume(volumeId) || upper.Links > 1 || lower.Links > 1) yield break;
+            if (!info.Snapshots.Values.Contains(upper.Name) && layout.Parse(lower.Name)?.Id == volumeId) yield return i;
         }
-        return null;
     }
 
     /// <summary>Which names go with one: its own and, as long as each file has no other name, those of the files under it.</summary>

@@ -22,11 +22,15 @@ namespace Clinker.Gluster;
 /// begin to write to the volume. Once nobody has it open this one is where it begins, whether he had gone over or not: what was not written to
 /// it shines through. Cinder knows no such word.
 /// </param>
+/// <param name="Replaced">
+/// A file that another has taken the place of while somebody had the volume open, who goes on with the old one: whatever he wrote into it would be
+/// lost. So until he is gone. Cinder knows no such word.
+/// </param>
 internal sealed record ChainInfo(
-    string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null, string? Coming = null)
+    string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null, string? Coming = null, string? Replaced = null)
 {
     const int MostBytes = 1024 * 1024;
-    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going", ComingKey = "clinker:coming";
+    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going", ComingKey = "clinker:coming", ReplacedKey = "clinker:replaced";
     static readonly JsonWriterOptions Form = new() { Indented = true, IndentSize = 1 };
 
     public static readonly ChainInfo None = new(null, new Dictionary<string, string>());
@@ -58,7 +62,7 @@ internal sealed record ChainInfo(
         if (json.Length == 0) return None;
         using var document = JsonDocument.Parse(json);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidDataException("is no JSON object");
-        var (active, kept, going, coming, snapshots) = ((string?)null, (string?)null, (string?)null, (string?)null, new Dictionary<string, string>());
+        var (active, kept, going, coming, replaced, snapshots) = ((string?)null, (string?)null, (string?)null, (string?)null, (string?)null, new Dictionary<string, string>());
         foreach (var member in document.RootElement.EnumerateObject())
         {
             var file = member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString()! : "";
@@ -68,9 +72,10 @@ internal sealed record ChainInfo(
             else if (member.Name == KeptKey) kept = file;
             else if (member.Name == GoingKey) going = file;
             else if (member.Name == ComingKey) coming = file;
+            else if (member.Name == ReplacedKey) replaced = file;
             else snapshots[member.Name] = file;
         }
-        return new(active, snapshots, kept, going, coming);
+        return new(active, snapshots, kept, going, coming, replaced);
     }
 
     /// <summary>As Cinder writes it: keys sorted, one space deep.</summary>
@@ -81,6 +86,7 @@ internal sealed record ChainInfo(
         if (Kept is not null) all[KeptKey] = Kept;
         if (Going is not null) all[GoingKey] = Going;
         if (Coming is not null) all[ComingKey] = Coming;
+        if (Replaced is not null) all[ReplacedKey] = Replaced;
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Form))
         {

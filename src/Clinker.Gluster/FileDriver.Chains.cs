@@ -70,6 +70,38 @@ public abstract partial class FileDriver
         await Unfreeze(volume, name, Verb, work);
     }
 
+    public sealed override async Task<Merge?> BeginMerge(Volume volume, Work work)
+    {
+        const string Verb = "put files of the volume together";
+        var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
+        var now = await Found(place, Recorded(volume, work), attached: true, Verb, work, fresh: true);
+        if (now.Info.Coming is not null) return null;
+        // One at a time: what was begun before may still come. And none that is written to now: only the whole of what lies under it could be
+        // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.
+        var begun = now.Levels.Any(l => l.Name == now.Info.Going) ? now.Info.Going : null;
+        var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels).Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
+        if (at is not { } i) return null;
+        var (upper, lower, on) = (now.Levels[i].Name, now.Levels[i + 1].Name, On(place, Verb, work));
+        var held = await Act(on, _ =>
+        {
+            using var dir = place.Open();
+            using var file = Chain.Open(dir, upper, Verb);
+            return Libc.Facts(file).AllocatedBytes;
+        });
+        if (held > place.Last.Free) return null; // both are there until it is done
+        if (begun is null) await Note(on, now.Spec, now.Info with { Active = now.Info.Active ?? now.Top.Name, Going = upper }, work);
+        return new(upper, lower);
+    }
+
+    public sealed override async Task EndMerge(Volume volume, bool mayCome, Work work)
+    {
+        const string Verb = "put files of the volume together";
+        await work.StillHeld();
+        var info = await Unfreeze(volume, null, Verb, work);
+        if (mayCome || info.Going is null) return;
+        await Note(On(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Verb, work), Recorded(volume, work), info with { Going = null }, work);
+    }
+
     /// <summary>Whether it is known to which of two files he writes who has the volume: to the one that was coming, as soon as something is in it.</summary>
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
     static void DemandKnown(Source now, string verb)
@@ -90,14 +122,16 @@ public abstract partial class FileDriver
         var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
         var on = On(place, Verb, work);
         var overlay = layout.Overlay(own.Id, snapshot.Id);
+        quiet &= !MayBeWritten(volume);
         var info = await Act(on, _ =>
         {
             using var dir = place.Open();
             VolumeFiles.Remove(dir, layout, spec); // where it is a whole copy
-            return Unfreeze(dir, own, overlay, Verb, work);
+            var info = Unfreeze(dir, own, overlay, Verb, work);
+            return !quiet && info.Going is { } going && VolumeFiles.Has(dir, going) ? info : info with { Going = null }; // a merge may still come
         });
         if (!info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
-        await Tidy(on, own, info.Without(snapshot.Id) with { Going = null }, noted: false, quiet && !MayBeWritten(volume), work);
+        await Tidy(on, own, info.Without(snapshot.Id), noted: false, quiet, work);
     }
 
     public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false)
@@ -105,7 +139,8 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume";
         var from = await SourceOf(origin, snapshot, Verb, work);
         var to = await Untouched(volume.Pool, null, work);
-        return !full && to == from.Place && StandsOnOthers(to) && from.Levels.Count < options.MaxChainDepth
+        // Of a file that is to go nobody else may get a name: what it stands on would have two above it by one name.
+        return !full && to == from.Place && StandsOnOthers(to) && from.Levels.Count < options.MaxChainDepth && from.Top.Name != from.Info.Going
             ? await Clone(volume, from, from.Levels[0], snapshot.Id, Verb, work)
             : await Copied(volume, to, from, Verb, work);
     }
@@ -141,12 +176,19 @@ public abstract partial class FileDriver
         {
             if (own == 0 && now.Attached)
                 throw StillOpen(Verb);
+            if (now.Attached && now.Levels.Any(l => l.Name == now.Info.Going))
+                throw new FaultException(new Fault.DriverFailed(Verb,
+                    $"whoever has it may still put {now.Info.Going} into the file under it, since the delete of a snapshot asked for that. Delete another snapshot, or detach it first."))
+                {
+                    NothingDone = true,
+                };
+            if (now.Attached) info = info with { Replaced = layout.Volume(now.Spec.Id) };
             var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) };
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
             if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
-            else info = await Mark(on, now, own + 1, work);
+            else info = await Mark(on, now with { Info = info }, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
                 await Filled(now.Place, Verb, spec, content.Copy(work.Progress), work);
             await work.StillHeld();
@@ -201,7 +243,7 @@ public abstract partial class FileDriver
         string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
         if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
         {
-            var stay = Chain.Walk(dir, layout, volume, top, verb).ConvertAll(l => l.Name);
+            var stay = Chain.Walk(dir, layout, volume, top, verb, fresh: true).ConvertAll(l => l.Name);
             foreach (var one in over.Except(stay))
             {
                 if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id
@@ -293,6 +335,7 @@ public abstract partial class FileDriver
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
     async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work)
     {
+        if (quiet && info.Replaced is not null) (info, noted) = (info with { Replaced = null }, false);
         if (quiet && info.Coming is { } coming) (info, noted) = (info.Begins(coming), false);
         while (quiet)
         {
@@ -300,7 +343,7 @@ public abstract partial class FileDriver
             {
                 using var dir = on.Place.Open();
                 var levels = Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb, fresh: true);
-                return (levels, Chain.Joint(layout, volume.Id, info, levels));
+                return (levels, Chain.Joints(layout, volume.Id, info, levels).Cast<int?>().FirstOrDefault());
             });
             if (at is not { } i) break;
             var (upper, lower) = (levels[i], levels[i + 1]);

@@ -16,7 +16,7 @@ public abstract partial class FileDriver
     private protected virtual bool AllReflink => false;
 
     public sealed override Abilities Can =>
-        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage
+        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect | Abilities.Content | Abilities.Manage | Abilities.ExtendAssisted
         | (AllReflink && options.Provisioning == Provisioning.Thin ? Abilities.SnapshotsAttached : 0)
         | (options is { CloneMode: CloneMode.Thin, Provisioning: Provisioning.Thin } ? Abilities.SnapshotsAssisted : 0);
 
@@ -31,7 +31,9 @@ public abstract partial class FileDriver
                 throw new Fault.DriverFailed(Verb, $"{now.Levels[i].Name} does not say the bare name and the format of the file under it, and a host would follow what it says: "
                     + $"qemu-img rebase -u -f qcow2 -b {now.Levels[i + 1].Name} -F {Words(now.Levels[i + 1].File.Format)} {now.Levels[i].Name}").Thrown();
         DemandKnown(now, Verb);
-        if (now.Info.Coming is { } coming) await Note(On(now.Place, Verb, work), now.Spec, now.Info.Begins(coming), work);
+        var info = now.Info.Coming is { } coming ? now.Info.Begins(coming) : now.Info;
+        if (!now.Attached) info = info with { Replaced = null };
+        if (info != now.Info) await Note(On(now.Place, Verb, work), now.Spec, info, work);
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }
 

@@ -45,7 +45,7 @@ public abstract partial class FileDriver
     async Task Replace(Volume volume, Source now, string verb, VolumeSpec recorded, Fill fill, Work work)
     {
         var spec = recorded with { Replacing = OperationOf(work) };
-        if (now.Top.Name != layout.Volume(spec.Id)) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels[1].File };
+        if (now.Top.Name != layout.Volume(spec.Id)) spec = spec with { Name = now.Top.Name, Format = VolumeFormat.Qcow2, Under = now.Levels.Count > 1 ? now.Levels[1].File : null };
         else if (now.Levels.Count > 1) await Mark(On(now.Place, verb, work), now, 1, work);
         await Filled(now.Place, verb, spec, fill, work);
         await work.StillHeld();

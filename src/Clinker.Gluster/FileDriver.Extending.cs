@@ -66,6 +66,16 @@ public abstract partial class FileDriver
         }
     }
 
+    public sealed override async Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work)
+    {
+        const string Verb = "extend the volume";
+        var now = await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Recorded(volume, work), attached: true, Verb, work, fresh: true));
+        DemandKnown(now, Verb);
+        if (now.Top.Format == VolumeFormat.Qcow2) return now.Bytes >= Recorded(volume with { SizeGb = sizeGb }, work).Bytes;
+        await Extend(volume, sizeGb, work); // what is behind its end nobody has open
+        return true;
+    }
+
     /// <summary>
     /// Has qemu-img grow an image that is not large enough, by way of the open directory, so that it can't land elsewhere. It is the one program of QEMU that
     /// touches a pool (docs/adr/0006): it locks the image against every other, refuses to make it smaller, and keeps it whole

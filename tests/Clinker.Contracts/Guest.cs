@@ -75,6 +75,41 @@ sealed class Guest : IAsyncDisposable
         return then;
     }
 
+    /// <summary>
+    /// Has one of the files under it put into the one that this stands on, as QEMU's block-commit does: the image above stands on that then, by
+    /// its name. The guest knows nothing of it.
+    /// </summary>
+    public Task PutTogether(string name, string into) => InTurn(async () =>
+    {
+        var folder = Path.GetDirectoryName(File)!;
+        await Do("flush");
+        await Do("close");
+        var above = "";
+        for (var at = Path.GetFileName(File); above.Length == 0; at = await Under(at))
+            if (await Under(at) == name) above = at;
+        await Tool("commit", "-q", "-d", "-f", "qcow2", Path.Combine(folder, name));
+        var format = await Said("info", "-f", "qcow2", Path.Combine(folder, name), "backing file format: ");
+        await Tool("rebase", "-u", "-f", "qcow2", "-b", into, "-F", format, Path.Combine(folder, above));
+        await Do($"open -o driver=qcow2 {File}");
+
+        Task<string> Under(string image) => Said("info", "-f", "qcow2", Path.Combine(folder, image), "backing file: ");
+    });
+
+    /// <summary>Makes the disk that it has open larger, as QEMU's block_resize does.</summary>
+    public Task Resize(long bytes) => InTurn(async () => Assert.DoesNotContain("fail", await Do($"truncate {bytes}"), StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Runs qemu-img.</summary>
+    public static async Task<string> Tool(params string[] words)
+    {
+        var result = await Processes.Run("qemu-img", words, Patience);
+        Assert.True(result.ExitCode == 0, $"qemu-img {string.Join(' ', words)}: {result.Error}");
+        return result.Output;
+    }
+
+    /// <summary>What stands behind some words in what qemu-img says of a file.</summary>
+    static async Task<string> Said(string verb, string option, string format, string path, string words) =>
+        (await Tool(verb, option, format, path)).Split('\n').Single(l => l.StartsWith(words, StringComparison.Ordinal))[words.Length..].Split(' ')[0];
+
     /// <summary>All is as it has written it.</summary>
     public Task Check() => InTurn(async () =>
     {

@@ -221,6 +221,226 @@ public abstract class SnapshotsInUse : IAsyncLifetime
         Assert.Empty(Names);
     }
 
+    string FileOf(Snapshot snapshot) => $"volume-{volume.Id}.{snapshot.Id}";
+
+    /// <summary>As Cinder's drivers name a file of it by.</summary>
+    string Own => $"volume-{volume.Id}";
+
+    Task Delete(Snapshot snapshot) => driver.DeleteSnapshot(volume, snapshot, Work, quiet: false);
+
+    [Fact]
+    public async Task What_a_snapshot_leaves_apart_is_put_together_while_it_is_open_and_the_chain_gets_no_longer()
+    {
+        var taken = new List<(Snapshot Snapshot, SortedDictionary<int, byte> Content)>();
+        for (var i = 0; i < 6; i++)
+        {
+            taken.Add(await Taken());
+            if (taken.Count < 3) continue;
+            // The oldest, then one in the middle, again and again: the chain has its four files all the time.
+            var goes = taken[i % 2];
+            taken.Remove(goes);
+            await Delete(goes.Snapshot);
+            var merge = Assert.IsType<Merge>(await driver.BeginMerge(volume, Work));
+            Assert.Equal((FileOf(goes.Snapshot), FileOf(goes.Snapshot)), (merge.File, (string?)Info["clinker:going"]));
+            await guest.Write();
+            await guest.PutTogether(merge.File, merge.Into);
+            await guest.Write();
+            await driver.EndMerge(volume, mayCome: true, Work);
+            await driver.EndMerge(volume, mayCome: true, Work);
+            Assert.False(File.Exists(PathOf(merge.File)));
+            Assert.Equal(4, Names.Length); // and the .info
+            await guest.Check();
+            foreach (var (snapshot, content) in taken)
+            {
+                var copy = NewVolume();
+                var disk = await driver.CreateFromSnapshot(copy, volume, snapshot, Work, full: true);
+                copy = copy with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+                await Holds(copy, content);
+                await driver.Delete(copy, Work);
+            }
+        }
+        await Detach();
+        foreach (var (snapshot, _) in taken) await driver.DeleteSnapshot(volume, snapshot, Work);
+        Assert.Equal([Own, $"{Own}.info"], Names);
+        await Holds(volume, guest.Content);
+    }
+
+    /// <summary>Whoever says that it is done is not believed when the volume still stands on the file.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task What_is_not_put_together_stays_and_is_asked_for_first_the_next_time(bool mayCome)
+    {
+        var (first, second, third) = (await Taken(), await Taken(), await Taken());
+        await Delete(first.Snapshot);
+        var merge = await driver.BeginMerge(volume, Work);
+        Assert.Equal(new Merge(FileOf(first.Snapshot), Own), merge);
+        await driver.EndMerge(volume, mayCome, Work);
+        Assert.Equal(mayCome ? FileOf(first.Snapshot) : null, (string?)Info["clinker:going"]);
+        await guest.Check();
+        await Delete(second.Snapshot);
+        var next = await driver.BeginMerge(volume, Work);
+        Assert.Equal(mayCome ? merge : new Merge(FileOf(second.Snapshot), FileOf(first.Snapshot)), next);
+        await guest.PutTogether(next!.File, next.Into);
+        await driver.EndMerge(volume, mayCome, Work);
+        Assert.Equal(4, Names.Length);
+        await guest.Check();
+        await Delete(third.Snapshot);
+        await Detach();
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task What_is_put_together_too_late_is_seen_by_whoever_comes_next(bool asDelete)
+    {
+        var (first, second) = (await Taken(), await Taken());
+        await Delete(first.Snapshot);
+        var merge = (await driver.BeginMerge(volume, Work))!;
+        await driver.EndMerge(volume, mayCome: true, Work);
+        await Taken();
+        await guest.PutTogether(merge.File, merge.Into);
+        Assert.Contains(merge.File, Names);
+        if (asDelete)
+        {
+            foreach (var id in Info.Select(m => m.Key).Where(k => Guid.TryParse(k, out _)).ToList()) await Delete(second.Snapshot with { Id = id });
+            Assert.DoesNotContain(merge.File, Names);
+            await Detach();
+            await driver.Delete(volume, Work);
+            Assert.Empty(Names);
+            return;
+        }
+        await Delete(second.Snapshot);
+        Assert.DoesNotContain(merge.File, Names);
+        await guest.Check();
+    }
+
+    /// <summary>A clone that stood on a file which is then gone from the chain would stand on what nobody counts it for.</summary>
+    [Fact]
+    public async Task Nobody_stands_on_a_file_that_is_to_go_and_none_goes_on_which_somebody_stands()
+    {
+        var (first, second) = (await Taken(), await Taken());
+        await Delete(first.Snapshot);
+        var merge = (await driver.BeginMerge(volume, Work))!;
+        var copy = NewVolume();
+        var disk = await driver.CreateFromSnapshot(copy, volume, second.Snapshot, Work); // it lies in the file that goes
+        copy = copy with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+        await guest.PutTogether(merge.File, merge.Into);
+        await driver.EndMerge(volume, mayCome: true, Work);
+        Assert.False(File.Exists(PathOf(merge.File)));
+        await Holds(copy, second.Content);
+        await guest.Check();
+
+        var third = await Taken();
+        var clone = NewVolume();
+        disk = await driver.CreateFromSnapshot(clone, volume, second.Snapshot, Work);
+        clone = clone with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+        await Delete(second.Snapshot);
+        Assert.Null(await driver.BeginMerge(volume, Work));
+        await Holds(clone, second.Content);
+        await Delete(third.Snapshot);
+    }
+
+    [Fact]
+    public async Task The_file_that_is_written_to_takes_up_nothing()
+    {
+        var (first, second) = (await Taken(), await Taken());
+        await Delete(second.Snapshot);
+        Assert.Null(await driver.BeginMerge(volume, Work));
+        await Taken(); // and what lies under that file then goes down
+        await Delete(first.Snapshot);
+        Assert.Equal(new Merge(FileOf(second.Snapshot), FileOf(first.Snapshot)), await driver.BeginMerge(volume, Work));
+    }
+
+    [Fact]
+    public async Task Nothing_is_put_together_while_it_is_not_known_where_the_guest_writes()
+    {
+        var (first, _) = (await Taken(), await Taken());
+        await driver.BeginSnapshot(volume, NewSnapshot(), Work);
+        await Delete(first.Snapshot);
+        Assert.Null(await driver.BeginMerge(volume, Work));
+    }
+
+    /// <summary>The guest goes on with the file of before, and what it put into that would be lost.</summary>
+    [Fact]
+    public async Task Nothing_is_put_into_a_file_that_was_replaced_under_the_guest()
+    {
+        await Detach();
+        var source = volume;
+        var origin = NewSnapshot();
+        await driver.CreateSnapshot(source, origin, Work);
+        var clone = NewVolume();
+        var disk = await driver.CreateFromSnapshot(clone, source, origin, Work);
+        volume = clone with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+        guest = await Guest.Boot(PathOf(Own), "qcow2");
+        var (first, second) = (await Taken(), await Taken());
+        await driver.Flatten(volume, Work);
+        Assert.Equal(Own, (string?)Info["clinker:replaced"]);
+        await Delete(first.Snapshot);
+        Assert.Null(await driver.BeginMerge(volume, Work));
+        await guest.Check();
+        await guest.DisposeAsync();
+        var at = await Connected(volume with { Status = VolumeStatus.Attaching, AttachStatus = AttachStatus.Reserved }); // it begins anew
+        Assert.Null(Info["clinker:replaced"]);
+        await Guest.Holds(PathOf(at), "qcow2", guest.Content);
+        Assert.Equal(new Merge(FileOf(first.Snapshot), Own), await driver.BeginMerge(volume, Work));
+    }
+
+    /// <summary>As Cinder left it when the only snapshot was deleted in use: all is in the image that was made for that, and the first file is gone.</summary>
+    [Fact]
+    public async Task A_volume_that_begins_with_an_image_on_nothing_is_filled_anew()
+    {
+        var (snapshot, _) = await Taken();
+        await Detach();
+        await Guest.Tool("rebase", "-f", "qcow2", "-b", "", PathOf(FileOf(snapshot)));
+        File.Delete(PathOf(Own));
+        await File.WriteAllTextAsync(InfoPath, $$"""{"active": "{{FileOf(snapshot)}}"}""", Token);
+        await Holds(volume, guest.Content);
+        await driver.Refill(volume, async (write, _) => await write(0, Enumerable.Repeat((byte)7, Guest.PieceBytes).ToArray()), Work);
+        await Holds(volume, new SortedDictionary<int, byte> { [0] = 7 });
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names);
+    }
+
+    const long Gib = 1L << 30;
+
+    [Fact]
+    public async Task A_raw_file_grows_beside_the_guest()
+    {
+        Assert.True(driver.Can.HasFlag(Abilities.ExtendAssisted));
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+        await guest.Resize(2 * Gib); // it is told; for the file that is nothing new
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+    }
+
+    [Fact]
+    public async Task An_image_that_the_guest_has_open_only_the_guest_makes_larger()
+    {
+        var (snapshot, content) = await Taken();
+        Assert.False(await driver.ExtendInUse(volume, 2, Work));
+        await guest.Check();
+        await guest.Resize(2 * Gib);
+        await guest.Write();
+        Assert.True(await driver.ExtendInUse(volume, 2, Work));
+        volume = volume with { SizeGb = 2 };
+        Assert.Equal(Path.GetFileName(guest.File), await Connected());
+        await guest.Check();
+        await Detach();
+        await driver.DeleteSnapshot(volume, snapshot, Work);
+        await Holds(volume, guest.Content);
+        Assert.Equal(2 * Gib, new FileInfo(PathOf(Own)).Length);
+        Assert.NotEmpty(content);
+    }
+
+    [Fact]
+    public async Task Nothing_grows_while_it_is_not_known_where_the_guest_writes()
+    {
+        await driver.BeginSnapshot(volume, NewSnapshot(), Work);
+        Assert.True((await Assert.ThrowsAsync<Operations.FaultException>(() => driver.ExtendInUse(volume, 2, Work))).NothingDone);
+    }
+
     [Fact]
     public async Task A_chain_gets_no_longer_than_it_may()
     {

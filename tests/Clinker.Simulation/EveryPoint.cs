@@ -113,6 +113,44 @@ public sealed class AssistTooLateAtEveryPoint(ITestOutputHelper output) : EveryP
 
 public sealed class AssistThatIsNotNotedAtEveryPoint(ITestOutputHelper output) : EveryPoint("AssistThatIsNotNoted", output);
 
+public sealed class MergeAtEveryPoint(ITestOutputHelper output) : EveryPoint("Merge", output);
+
+public sealed class MergeUnheardAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeUnheard", output, twice: false);
+
+public sealed class MergeThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeThatFails", output, twice: false);
+
+public sealed class MergeRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeRefused", output, twice: false);
+
+public sealed class MergeOfNobodyReachedAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeOfNobodyReached", output, twice: false);
+
+public sealed class MergeInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeInSilence", output, twice: false);
+
+public sealed class MergeTooLateAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeTooLate", output, twice: false);
+
+public sealed class MergeThatIsNoneAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeThatIsNone", output, twice: false);
+
+public sealed class MergeThatIsNotSeenAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeThatIsNotSeen", output, twice: false);
+
+public sealed class MergeAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("MergeAndDetach", output, twice: false);
+
+public sealed class ExtendInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUse", output);
+
+public sealed class ExtendInUseUnheardAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseUnheard", output, twice: false);
+
+public sealed class ExtendInUseAfterAWhileAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseAfterAWhile", output, twice: false);
+
+public sealed class ExtendInUseInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseInSilence", output, twice: false);
+
+public sealed class ExtendInUseThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseThatFails", output, twice: false);
+
+public sealed class ExtendInUseRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseRefused", output, twice: false);
+
+public sealed class ExtendInUseTooLateAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseTooLate", output, twice: false);
+
+public sealed class ExtendInUseAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("ExtendInUseAndDetach", output, twice: false);
+
+public sealed class ReimageReservedAtEveryPoint(ITestOutputHelper output) : EveryPoint("ReimageReserved", output, twice: false);
+
 public sealed class DeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteSnapshot", output);
 
 public sealed class DeleteSnapshotThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteSnapshotThatFails", output);

@@ -74,6 +74,8 @@ static class Invariants
         foreach (var id in world.Shares.Coming)
             if (await world.Db.Read(tx => tx.Snapshots.Find(id)) is not { Status: SnapshotStatus.Error })
                 Assert.Fail($"{what}: a file is left to go over to for snapshot {id}");
+        foreach (var id in world.Shares.Going)
+            if (await world.Db.Read(tx => tx.Volumes.OfFile(id)) is null) Assert.Fail($"{what}: a file is left of volume {id}, which is gone");
     }
 
     /// <summary>What must be true at any time: what was copied or replaced no host had meanwhile.</summary>

@@ -21,6 +21,7 @@ public sealed class OldJournals
     static readonly string[] Stories =
     [
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails", "Assist", "AssistRefused", "AssistThatFails", "AssistThatIsNotNoted",
+        "Merge", "MergeRefused", "MergeThatFails", "ExtendInUse", "ExtendInUseRefused", "ReimageReserved",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Flatten", "FlattenThatFails", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
@@ -185,6 +186,9 @@ public sealed class OldJournals
             world.Images.Records[(string)image![0]!] = world.Images.Give((string)image[0]!, (string?)image[2] ?? "") with { Status = (string)image[1]! };
         foreach (var kept in state["objects"]?.AsArray() ?? []) world.Objects.All[(string)kept![0]!] = Convert.FromBase64String((string)kept[1]!);
         foreach (var imported in state["imported"]?.AsArray() ?? []) world.Imported.Add((string)imported!);
+        // What was said is done.
+        if (state["journal"]!.AsArray().Any(e => (string?)e!["event"] == JournalEvent.Told))
+            foreach (var volume in state["volume"]!.AsArray()) world.Hypervisor.HasMerged((string)volume!["id"]!);
         await world.Heartbeat();
         await world.RunUntilQuiet();
         await world.Hold(what);

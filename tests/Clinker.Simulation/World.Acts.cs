@@ -31,11 +31,11 @@ sealed partial class World
             tx, volume.Id, VolumeRules.DeleteCascade, SnapshotRules.DeleteWithVolume, others: true, ids.New(), "req-2"));
     }
 
-    public Task Extend(Volume volume, int toGb, QuotaLimits? limits = null)
+    public Task Extend(Volume volume, int toGb, QuotaLimits? limits = null, Rule? rule = null)
     {
         Later();
         return Db.Commit(tx => ExtendVolume.Accept(
-            tx, volume.Id, toGb, VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
+            tx, volume.Id, toGb, rule ?? VolumeRules.Extend, limits ?? QuotaLimits.None, ids.New(), "req-5"));
     }
 
     /// <summary>A host asks for a volume without an attachment, as os-initialize_connection does.</summary>
@@ -128,7 +128,8 @@ sealed partial class World
     /// <summary>
     /// How all volumes, all snapshots, all groups, all group snapshots and all backups are, each the oldest first: status, size and what is
     /// written in them, as <c>available 1 old; available 1 old; group available</c>; of a volume with a type, or that was to be moved,
-    /// that too: <c>available 1 old of t success</c>; then the files that are nothing of these, and the images that were made.
+    /// that too: <c>available 1 old of t success</c>; then the files that are nothing of these, what snapshots left apart, and the images that
+    /// were made.
     /// </summary>
     public async Task<string> Outcome()
     {
@@ -149,6 +150,7 @@ sealed partial class World
                 _ => $"{row.Status} {row.Size} {Shares.Find(row.File)?.Content}".TrimEnd() + row.More,
             });
         all.AddRange(Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd()));
+        all.AddRange(Shares.Going.Select(_ => "a file more"));
         all.AddRange(ImagesMade());
         return string.Join("; ", all);
     }

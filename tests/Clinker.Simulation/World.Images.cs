@@ -44,10 +44,10 @@ sealed partial class World
         await Db.Commit(tx => tx.Operations.Defer(operation, tx.Now));
     }
 
-    public Task Reimage(Volume volume, string image)
+    public Task Reimage(Volume volume, string image, Rule? rule = null)
     {
         Later();
-        return Db.Commit(tx => ReimageVolume.Accept(tx, volume.Id, image, VolumeRules.Reimage, ids.New(), "req-9"));
+        return Db.Commit(tx => ReimageVolume.Accept(tx, volume.Id, image, rule ?? VolumeRules.Reimage, ids.New(), "req-9"));
     }
 
     /// <summary>Those that were made of volumes.</summary>

@@ -173,6 +173,14 @@ sealed partial class World : IAsyncDisposable
         });
     }
 
+    /// <summary>Keeps a volume for a server.</summary>
+    public Task Reserve(Volume volume)
+    {
+        var id = ids.New();
+        return Db.Commit(async tx => await Attaching.Reserve(tx, await tx.Volumes.Get(volume.Id, @lock: true),
+            new Attachment { Id = id, ProjectId = "p", VolumeId = volume.Id, ServerId = "server", Status = AttachStatus.Reserved, CreatedAt = tx.Now }));
+    }
+
     /// <summary>The server has it.</summary>
     public Task Complete(Attachment attachment) => Db.Commit(async tx =>
     {

@@ -49,6 +49,13 @@ public abstract class Driver : IAsyncDisposable
     public virtual Task Extend(Volume volume, int sizeGb, Work work) => throw CanNot("extend volumes");
 
     /// <summary>
+    /// The same of a volume that a virtual machine has open, as far as that can be done beside it. What it has open as an image only its
+    /// hypervisor makes larger.
+    /// </summary>
+    /// <returns>Whether the volume is that large now.</returns>
+    public virtual Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work) => throw CanNot("extend volumes in use");
+
+    /// <summary>
     /// Ensures a snapshot: the volume's content at one moment of this call, durable on return. Repeated by another lease while it
     /// is not published, it may be the content of a later moment.
     /// </summary>
@@ -74,6 +81,18 @@ public abstract class Driver : IAsyncDisposable
     /// as if this had not been said. What was never begun is no fault.
     /// </summary>
     public virtual Task DropSnapshot(Volume volume, Snapshot snapshot, Work work) => Task.CompletedTask;
+
+    /// <summary>
+    /// Begins to put two files of a volume together that one virtual machine has open: says which, where nobody needs them apart any more, and
+    /// notes, durable on return, that one of them goes then. Its hypervisor does that now, later or never, and the volume holds the same all the
+    /// time. Nobody may read the volume or its snapshots meanwhile.
+    /// </summary>
+    /// <returns>Null: there is nothing to put together.</returns>
+    public virtual Task<Merge?> BeginMerge(Volume volume, Work work) => Task.FromResult<Merge?>(null);
+
+    /// <summary>Sees what came of <see cref="BeginMerge"/>: the file that was to go is removed if the volume does not stand on it any more, and only then.</summary>
+    /// <param name="mayCome">Whether the hypervisor may still do it: then it stays noted, and whoever deletes a snapshot or the volume later sees to it.</param>
+    public virtual Task EndMerge(Volume volume, bool mayCome, Work work) => Task.CompletedTask;
 
     /// <summary>
     /// Ensures a volume with the content of a snapshot of <paramref name="origin"/>, grown to its own size. Otherwise as
@@ -273,6 +292,8 @@ public enum Abilities
     Manage = 512,
     /// <summary>Also while a virtual machine has the volume, if the compute service helps.</summary>
     SnapshotsAssisted = 1024,
+    /// <summary>A volume grows also while a virtual machine has it, if the compute service helps.</summary>
+    ExtendAssisted = 2048,
 }
 
 /// <summary>What a host says of itself when it wants to use a volume (os-brick: get_connector_properties).</summary>
@@ -294,6 +315,9 @@ public sealed record VolumeOnDisk(string? ProviderLocation, string Format)
     /// <summary>Of one with an image: whether its signature was verified; null: that is not done, or there is no image.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public bool? SignatureVerified { get; init; }
 }
+
+/// <summary>Two files of a volume that are to be one: what is in the one is written into the other, on which it stands.</summary>
+public sealed record Merge(string File, string Into);
 
 /// <summary>The bytes of an image, by name.</summary>
 /// <param name="ImageId">A UUID.</param>

@@ -1,3 +1,4 @@
+using Clinker.Drivers;
 using Clinker.Operations;
 
 namespace Clinker.Outside;
@@ -5,7 +6,7 @@ namespace Clinker.Outside;
 /// <summary>
 /// The compute service (Nova), which helps with what only the hypervisor of a running virtual machine can do: os-assisted-volume-snapshots
 /// (https://docs.openstack.org/api-ref/compute/#assisted-volume-snapshots). It is asked as this service and answers at once; what came of it, it
-/// says later by os-update_snapshot_status: see <see cref="Snapshots.AssistedSnapshot"/>.
+/// says later by os-update_snapshot_status: see <see cref="Snapshots.AssistedSnapshot"/> and <see cref="Snapshots.AssistedMerge"/>.
 /// </summary>
 public abstract class Compute
 {
@@ -16,4 +17,29 @@ public abstract class Compute
     /// another when it said no. Without: it may have been heard.
     /// </exception>
     public abstract Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop);
+
+    /// <summary>
+    /// Asks that the hypervisor of the virtual machine which has a volume puts two of its files together. Heard again when that is done, or under
+    /// way, it is refused there, and changes nothing.
+    /// </summary>
+    /// <param name="snapshotId">What its word is said of.</param>
+    /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
+    public abstract Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop);
+
+    /// <summary>
+    /// Tells servers what has become of a volume of theirs: os-server-external-events
+    /// (https://docs.openstack.org/api-ref/compute/#create-external-events-os-server-external-events). May be said again.
+    /// </summary>
+    /// <param name="well">Whether it ended well.</param>
+    /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
+    public abstract Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop);
+}
+
+/// <summary>What may become of a volume that a server has.</summary>
+public enum ServerEvent
+{
+    /// <summary>It is larger, or to be: the server is to make its disk as large as the volume is said to be now.</summary>
+    VolumeExtended,
+    /// <summary>It holds another image.</summary>
+    VolumeReimaged,
 }

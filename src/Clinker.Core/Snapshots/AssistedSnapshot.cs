@@ -32,7 +32,8 @@ public static class AssistedSnapshot
     static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     internal const string Verb = "take snapshots of volumes in use";
-    const string FileStep = "file", AskStep = "ask", WordStep = "word", Went = "went", Failed = "failed", Nothing = "nothing";
+    internal const string AskStep = "ask", WordStep = "word", Went = "went", Failed = "failed", Nothing = "nothing";
+    const string FileStep = "file";
 
     /// <summary>Whether a snapshot of the volume, as it is used now, needs the compute service.</summary>
     internal static async Task<bool> IsNeeded(Saga saga, string volumeId) =>
@@ -46,13 +47,18 @@ public static class AssistedSnapshot
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
     internal static async Task Demand(Saga saga, string volumeId)
     {
+        if (await WhyNot(saga, volumeId) is { } why) throw new FaultException(new Fault.DriverFailed(Verb, why)) { NothingDone = true };
+    }
+
+    /// <summary>Why the compute service can't help with a volume that is in use; null: it can.</summary>
+    internal static async Task<string?> WhyNot(Saga saga, string volumeId)
+    {
         var uses = await saga.Read(tx => tx.Attachments.Of(volumeId));
-        var why = saga.Means.Compute is null
+        return saga.Means.Compute is null
                 ? "the compute service has to help, and the configuration of this host does not say where it is: write the section [nova]."
             : uses.Exists(u => u.ServerId is null) ? "a host has the volume for itself, and no virtual machine."
             : uses.DistinctBy(u => u.ServerId).Count() > 1 ? "several virtual machines have the volume."
             : null;
-        if (why is not null) throw new FaultException(new Fault.DriverFailed(Verb, why)) { NothingDone = true };
     }
 
     /// <summary>Takes it, in steps; for the end of the operation what the hosts are to be told from now on.</summary>
@@ -73,7 +79,7 @@ public static class AssistedSnapshot
             mayBeUsed = false;
             throw new Fault.DriverFailed(Verb, no).Thrown();
         }
-        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id));
+        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, Patience, Pause));
         mayBeUsed = word != Failed;
         if (word != Went)
             throw new Fault.DriverFailed(Verb, word == Failed
@@ -96,16 +102,18 @@ public static class AssistedSnapshot
         catch (FaultException e) when (!e.NothingDone) { return null; }
     }
 
-    static async Task<string> Word(Tx tx, string operation)
+    /// <summary>What the compute service said of what it was asked; <see cref="Nothing"/> when the time for that is over.</summary>
+    /// <exception cref="FaultException">Unavailable: it has not said it yet.</exception>
+    internal static async Task<string> Word(Tx tx, string operation, TimeSpan patience, TimeSpan pause)
     {
         var journal = await tx.Operations.Journal(operation);
         if (journal.Find(e => e is { Step: WordStep, Event: JournalEvent.Told }) is { } told) return told.Data!;
-        var left = journal.Find(e => e is { Step: AskStep, Event: JournalEvent.Done })!.At + Patience - tx.Now;
+        var left = journal.Find(e => e is { Step: AskStep, Event: JournalEvent.Done })!.At + patience - tx.Now;
         if (left <= TimeSpan.Zero) return Nothing;
-        throw new FaultException(new Fault.Unavailable("The compute service takes the snapshot: this waits for its word."))
+        throw new FaultException(new Fault.Unavailable("The compute service is at work: this waits for its word."))
         {
             Waits = true,
-            Pause = left < Pause ? left : Pause,
+            Pause = left < pause ? left : pause,
         };
     }
 

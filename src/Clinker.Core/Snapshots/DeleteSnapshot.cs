@@ -46,6 +46,7 @@ public sealed record DeleteSnapshot(string SnapshotId) : Operation
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         var quiet = await FilesTurn.Take(saga, volume.Id);
         await saga.Step("delete", () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work, quiet)); // what is gone stays gone: no undo
+        if (!quiet) await AssistedMerge.Try(saga, volume, SnapshotId);
         await saga.Finish(async tx =>
         {
             await Forget(tx, snapshot);

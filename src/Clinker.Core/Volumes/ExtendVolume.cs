@@ -43,7 +43,8 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
 
     public override async Task Run(Saga saga)
     {
-        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)); // its size stays what it was until the end
+        var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
+        var before = volume.SizeGb; // it may be said to be larger before it is
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
 
@@ -53,14 +54,19 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
                 await tx.Pools.Grow(volume.FileId, ToGb, await tx.Types.SpecsOf(volume.VolumeTypeId), saga.Means.Scheduling);
                 return ToGb;
             },
-            undo: tx => tx.Pools.GiveBackGrowth(volume.FileId, volume.SizeGb));
+            undo: tx => tx.Pools.GiveBackGrowth(volume.FileId, before));
 
-        await saga.Step(OnStorage, async () =>
+        var done = await saga.Step(OnStorage, async () => // not so when the compute service has to help
         {
-            if (volume.PreviousStatus == InUse || await Writers.Any(saga, VolumeId))
-                saga.Driver.Demand(Abilities.ExtendAttached, "extend volumes in use");
+            if ((volume.PreviousStatus == InUse || await Writers.Any(saga, VolumeId)) && !saga.Driver.Can.HasFlag(Abilities.ExtendAttached))
+            {
+                await AssistedExtend.Demand(saga, VolumeId);
+                return false;
+            }
             await saga.Driver.Extend(volume, ToGb, saga.Work);
+            return true;
         });
+        if (!done) await AssistedExtend.Run(saga, volume, ToGb, said: size => before = size);
 
         await saga.Finish(async tx =>
         {
@@ -76,7 +82,9 @@ public sealed record ExtendVolume(string VolumeId, int ToGb) : Operation
         var volume = await tx.Volumes.Get(VolumeId);
         await tx.Quotas.GiveBackGrowth(volume, ToGb);
         await tx.Volumes.SetGrowing(VolumeId, null);
-        if (fault is Fault.NoValidBackend || await tx.Operations.WasUntouched(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Extending);
+        var isAsBefore = fault is Fault.NoValidBackend;
+        foreach (var step in (string[])[OnStorage, .. AssistedExtend.Steps]) isAsBefore |= await tx.Operations.WasUntouched(row.Id, step);
+        if (isAsBefore) await tx.Volumes.PutBack(VolumeId, Extending);
         else await tx.Volumes.Settle(VolumeId, Extending, ErrorExtending);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ExtendVolume, fault);
         await Turns.Next(tx, row, VolumeId);

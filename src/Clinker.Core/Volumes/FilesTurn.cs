@@ -31,6 +31,9 @@ static class FilesTurn
         return quiet;
     });
 
+    /// <summary>Whether somebody reads a volume or one of its snapshots, beside an operation that has the turn: nobody begins to as long as it does.</summary>
+    public static Task<bool> AnyReader(Tx tx, OperationRow row, string volumeId) => tx.Operations.AnyReader(volumeId, Step, otherThan: row.Id);
+
     /// <summary>Waits, as a step, until nobody changes the files of these volumes. For what reads one, or has it for itself by its status.</summary>
     public static Task Pass(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, async tx =>
     {

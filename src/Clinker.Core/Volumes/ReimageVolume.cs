@@ -10,7 +10,10 @@ using static Clinker.Volumes.VolumeStatus;
 
 namespace Clinker.Volumes;
 
-/// <summary>Puts an image in the place of what a volume holds.</summary>
+/// <summary>
+/// Puts an image in the place of what a volume holds. The server for which it is reserved, since it is being rebuilt, waits for that (docs/adr/0010):
+/// it is told how it ended, well or not. What it can't be told it finds out when its own time is over.
+/// </summary>
 public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
 {
     const string OnStorage = "fill";
@@ -43,19 +46,29 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
+        var isReserved = volume.PreviousStatus == Reserved;
         var words = await saga.Step(OnStorage,
             async () =>
             {
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
-                var image = await saga.Images.Look(ImageId, saga.Work.Token);
-                var verified = saga.Images.Verifies(image);
-                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
-                var words = image.Words();
-                if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
-                return words;
+                try
+                {
+                    var image = await saga.Images.Look(ImageId, saga.Work.Token);
+                    var verified = saga.Images.Verifies(image);
+                    await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
+                    var words = image.Words();
+                    if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
+                    return words;
+                }
+                catch (FaultException e) when (!e.Fault.Transient && isReserved)
+                {
+                    await Tell(saga, well: false);
+                    throw;
+                }
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
+        if (isReserved) await saga.Step("tell", () => Tell(saga, well: true)); // what it asks for then waits for this operation's end
         await saga.Finish(async tx =>
         {
             await tx.Volumes.SetImageMetadata(VolumeId, words);
@@ -63,6 +76,14 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
             await tx.Volumes.Settle(VolumeId, Downloading, Available);
             await Turns.Next(tx, saga.Row, VolumeId);
         });
+    }
+
+    async Task Tell(Saga saga, bool well)
+    {
+        var servers = await saga.Read(async tx => (await tx.Attachments.Of(VolumeId)).Select(u => u.ServerId).OfType<string>().Distinct().ToList());
+        if (servers.Count == 0 || saga.Means.Compute is not { } compute) return;
+        try { await compute.Tell(ServerEvent.VolumeReimaged, VolumeId, servers, well, saga.Work.Token); }
+        catch (FaultException) when (!saga.Work.Token.IsCancellationRequested) { /* the log has it */ }
     }
 
     /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was put in its place yet.</summary>

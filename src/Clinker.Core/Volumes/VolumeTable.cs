@@ -128,6 +128,9 @@ public readonly struct VolumeTable(Tx tx)
     public Task SetSize(string id, int sizeGb) =>
         tx.Execute($"update volume set size_gb = {sizeGb}, growing_to_gb = null where id = {id}");
 
+    /// <summary>What its size is said to be, while it grows.</summary>
+    public Task SaySize(string id, int sizeGb) => tx.Execute($"update volume set size_gb = {sizeGb} where id = {id}");
+
     /// <summary>The size that it is to grow to and whose quota it has; null for that which it has.</summary>
     public Task SetGrowing(string id, int? toGb) =>
         tx.Execute($"update volume set growing_to_gb = {(toGb is { } gb ? Sql.Of($"{gb}") : Sql.Raw("null"))} where id = {id}");

@@ -206,7 +206,7 @@ static class Options
         "The section whose auth_url, user, password and project are taken, where these are not.", defaultMeans: "nova");
 
     public static readonly Option<Uri> NovaAuthUrl = Nova(AuthUrl,
-        "The Keystone in whose catalogue Nova is. With it Nova is asked to help with snapshots of volumes in use.");
+        "The Keystone in whose catalogue Nova is. With it Nova is asked to help with volumes that servers have: their snapshots, their growth, rebuilds.");
 
     public static readonly Option<string> NovaAuthType = Nova(AuthType);
 

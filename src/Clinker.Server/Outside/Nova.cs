@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Clinker.Drivers;
 using Clinker.Operations;
 using Clinker.Outside;
 using Clinker.Server.Configuration;
@@ -14,33 +16,91 @@ namespace Clinker.Server.Outside;
 sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger log) : Compute, IDisposable
 {
     const int MaxConnections = 16, MostWords = 300;
-    const string Path = "os-assisted-volume-snapshots", Verb = "take snapshots of volumes in use";
+    const string Path = "os-assisted-volume-snapshots", TakeVerb = "take snapshots of volumes in use", MergeVerb = "put files of volumes in use together",
+        TellVerb = "tell servers what became of a volume";
 
     readonly Keystone keystone = new(settings, time, log);
     readonly HttpClient http = Connections.Client(MaxConnections, handler => Connections.Trust(handler, settings));
 
-    public override async Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop)
-    {
-        try { await Ask(volumeId, snapshotId, newFile, stop); }
-        catch (FaultException e) when (!e.NothingDone)
+    public override Task TakeSnapshot(string volumeId, string snapshotId, string newFile, CancellationToken stop) =>
+        Heard($"snapshot {snapshotId}", TakeVerb, () => new(HttpMethod.Post, Path)
         {
-            Log.MayHaveHeard(log, snapshotId, e.Message);
+            Content = Json(new NovaJson.Create(new(volumeId, new(snapshotId, "qcow2", newFile))), NovaJsonContext.Default.Create),
+        }, stop);
+
+    public override async Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop)
+    {
+        var info = JsonSerializer.Serialize(new NovaJson.DeleteInfo(volumeId, "qcow2", what.File, what.Into), NovaJsonContext.Default.DeleteInfo);
+        var path = $"{Path}/{snapshotId}?delete_info={Uri.EscapeDataString(info)}";
+        try { await Heard($"the merge of {what.File}", MergeVerb, () => new(HttpMethod.Delete, path), stop); }
+        catch (FaultException e) when (e.NothingDone)
+        {
+            Log.NotMerged(log, what.File, what.Into, e.Message);
             throw;
         }
     }
 
-    async Task Ask(string volumeId, string snapshotId, string newFile, CancellationToken stop)
+    public override async Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(
-            new NovaJson.Create(new(volumeId, new(snapshotId, "qcow2", newFile))), NovaJsonContext.Default.Create);
+        var (name, version) = what == ServerEvent.VolumeExtended ? ("volume-extended", "2.51") : ("volume-reimaged", "2.93");
+        var events = servers.Select(s => new NovaJson.Event(name, s, volumeId, well ? "completed" : "failed")).ToList();
+        try
+        {
+            var answer = await Heard($"the event {name} of volume {volumeId}", TellVerb, () => new(HttpMethod.Post, "os-server-external-events")
+            {
+                Headers = { { "OpenStack-API-Version", $"compute {version}" } },
+                Content = Json(new NovaJson.Events(events), NovaJsonContext.Default.Events),
+            }, stop);
+            if (WhyNotTaken(answer) is { } why) throw new FaultException(new Fault.DriverFailed(TellVerb, $"the compute service does not take {name}: {why}.")) { NothingDone = true };
+        }
+        catch (FaultException e) when (e.NothingDone)
+        {
+            Log.NotTold(log, name, volumeId, e.Message);
+            throw;
+        }
+    }
+
+    /// <summary>What an answer says of the events if it took none (nova/api/openstack/compute/server_external_events.py): each has a code of its own.</summary>
+    static string? WhyNotTaken(string answer)
+    {
+        try
+        {
+            var codes = JsonSerializer.Deserialize(answer, NovaJsonContext.Default.Taken)?.Events?.Select(e => e.Code).ToList() ?? [];
+            return codes.Contains(200) ? null
+                : codes.Contains(404) ? "it knows no such server"
+                : codes.Contains(422) ? "the server is on no host now"
+                : $"it answered {answer[..Math.Min(answer.Length, MostWords)]}";
+        }
+        catch (JsonException) { return "its answer can't be read"; }
+    }
+
+    static ByteArrayContent Json<T>(T body, JsonTypeInfo<T> form) =>
+        new(JsonSerializer.SerializeToUtf8Bytes(body, form)) { Headers = { ContentType = new("application/json") } };
+
+    /// <param name="what">For the log, where it is not certain.</param>
+    /// <param name="verb">For the words of a fault.</param>
+    /// <param name="ask">The request, with a path below the endpoint. Made anew where a token was not good any more.</param>
+    /// <returns>What it answered.</returns>
+    async Task<string> Heard(string what, string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
+    {
+        try { return await Ask(verb, ask, stop); }
+        catch (FaultException e) when (!e.NothingDone)
+        {
+            Log.MayHaveHeard(log, what, e.Message);
+            throw;
+        }
+    }
+
+    async Task<string> Ask(string verb, Func<HttpRequestMessage> ask, CancellationToken stop)
+    {
         for (string? refused = null; ;)
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(settings.Deadline);
             var (token, at) = await Signed(refused, limit.Token, stop);
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(at, Path));
+            using var request = ask();
+            request.RequestUri = new Uri(at, request.RequestUri!);
             request.Headers.TryAddWithoutValidation("X-Auth-Token", token);
-            request.Content = new ByteArrayContent(body) { Headers = { ContentType = new("application/json") } };
             HttpResponseMessage answer;
             try { answer = await http.SendAsync(request, limit.Token); }
             catch (OperationCanceledException e) when (!stop.IsCancellationRequested)
@@ -57,9 +117,9 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             }
             using (answer)
             {
-                if (answer.IsSuccessStatusCode) return;
+                if (answer.IsSuccessStatusCode) return await Text(answer, limit.Token);
                 if (answer.StatusCode == HttpStatusCode.Unauthorized && refused is null) refused = token;
-                else throw await Refused(answer, at, stop);
+                else throw await Refused(verb, answer, at, stop);
             }
         }
     }
@@ -83,7 +143,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
     /// <summary>
     /// Nova's API hands the work to a host and answers: with 4xx it has not, with 5xx it may have (a message bus that does not answer in time).
     /// </summary>
-    static async Task<FaultException> Refused(HttpResponseMessage answer, Uri at, CancellationToken stop)
+    static async Task<FaultException> Refused(string verb, HttpResponseMessage answer, Uri at, CancellationToken stop)
     {
         var status = (int)answer.StatusCode;
         if (status >= 500) return Away($"it answered {status}: {await Reason(answer, stop)}").Thrown();
@@ -94,7 +154,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
             404 when !answer.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.Ordinal) ?? true =>
                 new Fault.Misconfigured($"There is no {Path} at {at}: is that Nova?"),
             408 or 413 or 429 => Away($"it answered {status}: {await Reason(answer, stop)}"),
-            _ => new Fault.DriverFailed(Verb, $"the compute service answered {status}: {await Reason(answer, stop)}"),
+            _ => new Fault.DriverFailed(verb, $"the compute service answered {status}: {await Reason(answer, stop)}"),
         };
         return new(fault) { NothingDone = true };
     }
@@ -104,9 +164,8 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
     /// <summary>What an answer says for itself (nova/api/openstack/wsgi.py, Fault): <c>{"badRequest": {"message": "…"}}</c>.</summary>
     static async Task<string> Reason(HttpResponseMessage answer, CancellationToken stop)
     {
-        string text;
-        try { text = await answer.Content.ReadAsStringAsync(stop); }
-        catch (Exception e) when (e is HttpRequestException or IOException) { return answer.ReasonPhrase ?? ""; }
+        var text = await Text(answer, stop);
+        if (text.Length == 0) return answer.ReasonPhrase ?? "";
         try
         {
             using var json = JsonDocument.Parse(text);
@@ -120,6 +179,12 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
         return text.Length > MostWords ? text[..MostWords] : text;
     }
 
+    static async Task<string> Text(HttpResponseMessage answer, CancellationToken stop)
+    {
+        try { return await answer.Content.ReadAsStringAsync(stop); }
+        catch (Exception e) when (e is HttpRequestException or IOException) { return ""; }
+    }
+
     public void Dispose()
     {
         http.Dispose();
@@ -128,8 +193,14 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
 
     static partial class Log
     {
-        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova may have been heard, and its word is waited for, of snapshot {Snapshot}: {Why}")]
-        public static partial void MayHaveHeard(ILogger log, string snapshot, string why);
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova may have been heard, and its word is waited for, of {What}: {Why}")]
+        public static partial void MayHaveHeard(ILogger log, string what, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova does not put {File} into {Into}, so both stay for now: {Why}")]
+        public static partial void NotMerged(ILogger log, string file, string into, string why);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "Nova is not told {Event} of volume {Volume}: {Why}")]
+        public static partial void NotTold(ILogger log, string @event, string volume, string why);
     }
 }
 
@@ -141,9 +212,22 @@ static class NovaJson
     public sealed record Assisted(string VolumeId, CreateInfo CreateInfo);
 
     public sealed record CreateInfo(string SnapshotId, string Type, string NewFile);
+
+    public sealed record Events([property: JsonPropertyName("events")] IReadOnlyList<Event> All);
+
+    public sealed record Event(string Name, string ServerUuid, string Tag, string Status);
+
+    public sealed record Taken(IReadOnlyList<Taking>? Events);
+
+    public sealed record Taking(int? Code);
+
+    public sealed record DeleteInfo(string VolumeId, string Type, string FileToMerge, string MergeTargetFile);
 }
 
 /// <summary>How it is written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(NovaJson.Create))]
+[JsonSerializable(typeof(NovaJson.DeleteInfo))]
+[JsonSerializable(typeof(NovaJson.Events))]
+[JsonSerializable(typeof(NovaJson.Taken))]
 sealed partial class NovaJsonContext : JsonSerializerContext;

@@ -58,7 +58,7 @@ static class SnapshotActions
     });
 
     /// <summary>
-    /// For whoever takes a snapshot in the backend's stead (cinder/api/contrib/snapshot_actions.py). The operation that waits for his word settles
+    /// For whoever takes a snapshot, or deletes one, in the backend's stead (cinder/api/contrib/snapshot_actions.py). The operation that waits for his word settles
     /// the status.
     /// </summary>
     static Task UpdateStatus(Call call, string id, Report to) => call.Db.Commit(async tx =>
@@ -70,9 +70,13 @@ static class SnapshotActions
         if (!allowed.Contains(to.Status))
             throw Refusal.BadRequest(
                 $"Provided snapshot status {to.Status} not allowed for snapshot with status {snapshot.Status}.");
-        var ended = to.Status == "error" || to is { Status: "creating", Progress: AssistedSnapshot.Done };
         // The word of Nova, whose user is an administrator: what others of the project say must not have files taken for free.
-        var heard = ended && call.IsAdmin && await AssistedSnapshot.Tell(tx, id, well: to.Status != "error");
+        var heard = call.IsAdmin && to switch
+        {
+            { Status: "error" } or { Status: "creating", Progress: AssistedSnapshot.Done } => await AssistedSnapshot.Tell(tx, id, well: to.Status != "error"),
+            { Status: "error_deleting" } or { Status: "deleting", Progress: AssistedSnapshot.Done } => await AssistedMerge.Tell(tx, id, well: to.Status == "deleting"),
+            _ => false,
+        };
         if (to.Status != snapshot.Status && !heard)
         {
             await DemandSettled(tx, id);

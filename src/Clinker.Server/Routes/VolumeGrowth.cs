@@ -44,18 +44,14 @@ static class VolumeGrowth
         });
     }
 
-    /// <summary>
-    /// For backends whose volumes Nova grows, and which wait to be told: none of ours does, so there is never anything to complete.
-    /// </summary>
-    static async Task Complete(Call call, string id, bool error)
+    /// <summary>For whoever grows a volume in the backend's stead. What he says has the operation look; whether it has grown, the volume itself says.</summary>
+    static Task Complete(Call call, string id, bool error) => call.Db.Commit(async tx =>
     {
-        _ = error;
-        var volume = await call.Db.Read(tx => Volumes.Visible(tx, call, id));
+        var volume = await Volumes.Visible(tx, call, id, @lock: true);
         call.Demand(CompletionRule, volume.ProjectId, volume.UserId);
-        throw Fault.Invalid.Volume(volume.Status == VolumeStatus.Extending
-            ? "Required volume admin metadata is malformed or missing."
-            : "Volume is not being extended.").Thrown();
-    }
+        if (volume.Status != VolumeStatus.Extending) throw Fault.Invalid.Volume("Volume is not being extended.").Thrown();
+        if (!await AssistedExtend.Tell(tx, id, well: !error)) throw Fault.Invalid.Volume("Required volume admin metadata is malformed or missing.").Thrown();
+    });
 
     static async Task Flatten(Call call, string id)
     {

@@ -6,6 +6,7 @@ using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Server.Outside;
+using Clinker.Services;
 using Clinker.Tests.Outside;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -186,6 +187,166 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
         Assert.Equal("available", await Settled(snapshot));
         Assert.Equal(400, (await Says(snapshot, "error")).Status);
         Assert.Equal("available", await Settled(snapshot));
+    }
+
+    /// <summary>Three snapshots in four files, and the guest writing to the topmost.</summary>
+    async Task<string[]> Three()
+    {
+        fake.Answers = GoesOver;
+        var taken = new string[3];
+        for (var i = 0; i < taken.Length; i++)
+        {
+            taken[i] = await Taken();
+            Assert.Equal("available", await Settled(taken[i]));
+            for (var n = 0; n < 10; n++) await guest.Write();
+        }
+        return taken;
+    }
+
+    int Files => Directory.GetFiles(root, $"volume-{volume}*").Length - 1; // but the .info
+
+    async Task<(int, string)?> PutsTogether(string snapshot, JsonNode asked)
+    {
+        Assert.Equal((volume, "qcow2"), ((string)asked["volume_id"]!, (string)asked["type"]!));
+        await guest.Write();
+        await guest.PutTogether((string)asked["file_to_merge"]!, (string)asked["merge_target_file"]!);
+        Assert.Equal(202, (await Says(snapshot, "deleting")).Status);
+        return (204, "");
+    }
+
+    async Task Gone(string snapshot, bool late = false)
+    {
+        Assert.Equal(202, (await api.Delete($"snapshots/{snapshot}")).Status);
+        Assert.Equal("gone", late ? await SettledAtLast(snapshot) : await Settled(snapshot));
+        await guest.Write();
+        await guest.Check();
+    }
+
+    [Fact]
+    public async Task One_that_is_deleted_while_the_guest_runs_leaves_no_file()
+    {
+        var taken = await Three();
+        fake.Merges = PutsTogether;
+        var told = await Told();
+        foreach (var snapshot in taken[..2]) await Gone(snapshot);
+        Assert.Equal((2, told, told), (Files, await Told(), Info("active")));
+        Assert.Null(Info(taken[0]));
+        await Gone(taken[2]); // the file that is written to takes up nothing
+        Assert.Equal((2, 2), (Files, fake.Asked.Count(a => a.Path.EndsWith(taken[0], StringComparison.Ordinal) || a.Path.EndsWith(taken[1], StringComparison.Ordinal))));
+    }
+
+    [Theory, InlineData("says no"), InlineData("fails"), InlineData("lies"), InlineData("is silent"), InlineData("is away")]
+    public async Task Whatever_Nova_makes_of_it_the_snapshot_goes_and_the_files_hold_what_they_held(string nova)
+    {
+        var taken = await Three();
+        fake.Merges = async (snapshot, _) =>
+        {
+            if (nova == "says no") return (400, """{"badRequest": {"code": 400, "message": "not now, please"}}""");
+            if (nova == "is away") return (503, "");
+            if (nova is "fails" or "lies")
+            {
+                var member = $"u:{RunningApi.Project}:member";
+                Assert.Equal(409, (await Says(snapshot, "error_deleting", token: member)).Status);
+                Assert.Equal(202, (await Says(snapshot, "deleting", "40%")).Status);
+                Assert.Equal(202, (await Says(snapshot, nova == "fails" ? "error_deleting" : "deleting")).Status);
+            }
+            return (204, "");
+        };
+        await Gone(taken[0], late: nova is "is silent" or "is away");
+        Assert.Equal(4, Files);
+        Assert.Equal(nova == "says no" ? null : $"volume-{volume}.{taken[0]}", Info("clinker:going"));
+        fake.Merges = PutsTogether; // and the next time
+        await Gone(taken[1]);
+        Assert.Equal(3, Files);
+    }
+
+    [Fact]
+    public async Task A_guest_that_is_gone_is_not_waited_for()
+    {
+        var taken = await Three();
+        fake.Merges = (_, _) => Task.FromResult<(int, string)?>((204, ""));
+        Assert.Equal(202, (await api.Delete($"snapshots/{taken[0]}")).Status);
+        while (fake.Asked.All(a => !a.Path.EndsWith(taken[0], StringComparison.Ordinal))) await Task.Delay(10);
+        await guest.DisposeAsync();
+        var from = api.Time.GetUtcNow();
+        var detach = api.Delete($"attachments/{attachment}", Newest);
+        await Passing(api, detach);
+        Assert.Equal(200, (await detach).Status);
+        Assert.Equal("gone", await SettledAtLast(taken[0]));
+        Assert.True(api.Time.GetUtcNow() - from < TimeSpan.FromMinutes(5));
+    }
+
+    async Task<(string Status, int Size)> Extended(int toGb, Func<JsonNode, Task<(int, string)?>>? nova = null)
+    {
+        if (nova is not null) fake.Events = nova;
+        var report = await driver.Report(CancellationToken.None);
+        await api.Db.Commit(async tx => // with room for what it grows by
+        {
+            await tx.Services.Beat("b1", "h1@b1", ServiceTable.VolumeBinary, "nova", null);
+            await tx.Pools.Report("h1@b1", "nova", report);
+            await tx.Execute($"insert into reservation (volume_id, pool, size_gb, at) select {volume}, name, 1, 0 from pool where name like 'h1@b1#%' on conflict do nothing");
+        });
+        var asked = await api.Post($"volumes/{volume}/action", $$"""{"os-extend": {"new_size": {{toGb}}} }""", Newest);
+        Assert.Equal(202, asked.Status);
+        while ((await Volume()).GetProperty("status").GetString() == "extending")
+        {
+            await Task.Delay(5);
+            api.Time.Advance(TimeSpan.FromSeconds(2));
+        }
+        return ((await Volume()).GetProperty("status").GetString()!, (await Volume()).GetProperty("size").GetInt32());
+    }
+
+    async Task<JsonElement> Volume() => (await api.Get($"volumes/{volume}", Newest)).Json.GetProperty("volume");
+
+    Task<Answered> Completes(bool error) => api.Post($"volumes/{volume}/action", $$"""{"os-extend_volume_completion": {"error": {{(error ? "true" : "false")}}} }""", Newest);
+
+    const long Gib = 1L << 30;
+
+    /// <summary>As Nova does: it asks how large the volume is, and has QEMU make the disk so.</summary>
+    async Task<(int, string)?> Grows(JsonNode events)
+    {
+        Assert.Equal(Instance, (string?)events["events"]![0]!["server_uuid"]);
+        await guest.Resize((await Volume()).GetProperty("size").GetInt64() * Gib);
+        return (200, FakeNova.Taken(events, 200));
+    }
+
+    [Fact]
+    public async Task A_volume_grows_with_the_guest_and_is_as_large_as_it_says()
+    {
+        Assert.Equal(("in-use", 2), await Extended(2, Grows)); // raw, and grown beside it
+        fake.Answers = GoesOver;
+        Assert.Equal("available", await Settled(await Taken()));
+        Assert.Equal(("in-use", 4), await Extended(4, Grows)); // an image
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(400, (await Completes(error: false)).Status); // nobody waits
+    }
+
+    [Fact]
+    public async Task What_is_raw_grows_whatever_Nova_says() =>
+        Assert.Equal(("in-use", 2), await Extended(2, _ => Task.FromResult<(int, string)?>((503, ""))));
+
+    [Theory, InlineData("says no"), InlineData("fails"), InlineData("is silent")]
+    public async Task An_image_that_has_not_grown_leaves_the_volume_as_it_was(string nova)
+    {
+        fake.Answers = GoesOver;
+        Assert.Equal("available", await Settled(await Taken()));
+        Assert.Equal(("in-use", 1), await Extended(3, async events =>
+        {
+            if (nova == "says no") return (207, FakeNova.Taken(events, 404));
+            if (nova == "fails") _ = Fails();
+            return (200, FakeNova.Taken(events, 200));
+        }));
+        Assert.Equal("extend volume: The driver could not extend volumes in use.", await Message());
+        Assert.Equal(2, (await api.Get($"os-quota-sets/{RunningApi.Project}?usage=True", Newest)).Json.GetProperty("quota_set").GetProperty("gigabytes").GetProperty("in_use").GetInt32()); // and its snapshot
+        await guest.Write();
+        await guest.Check();
+        Assert.Equal(("in-use", 2), await Extended(2, Grows));
+
+        async Task Fails()
+        {
+            while ((await Completes(error: true)).Status != 202) await Task.Delay(5); // as soon as it is waited for
+        }
     }
 
     async Task<string> Message() => (await api.Get("messages", "3.71")).Json.GetProperty("messages").EnumerateArray().First().GetProperty("user_message").GetString()!;

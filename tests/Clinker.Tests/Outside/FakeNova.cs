@@ -25,7 +25,7 @@ sealed class FakeNova : IAsyncDisposable
 
     public string Url => $"http://127.0.0.1:{port}";
 
-    /// <summary>What it was asked for: the endpoint, and the body.</summary>
+    /// <summary>What it was asked for: the endpoint, and the body, or for a delete what stands for one.</summary>
     public ConcurrentQueue<(string Path, JsonNode Body)> Asked { get; } = new();
 
     /// <summary>How often somebody signed in.</summary>
@@ -33,6 +33,22 @@ sealed class FakeNova : IAsyncDisposable
 
     /// <summary>What it does when it is asked; the status and the body of its answer. Null: it never answers.</summary>
     public Func<JsonNode, Task<(int Status, string Body)?>> Answers { get; set; } = _ => Task.FromResult<(int, string)?>((200, """{"snapshot": {"id": "s", "volumeId": "v"} }"""));
+
+    /// <summary>As <see cref="Answers"/>, when it is to put files together for a snapshot.</summary>
+    public Func<string, JsonNode, Task<(int Status, string Body)?>> Merges { get; set; } = (_, _) => Task.FromResult<(int, string)?>((204, ""));
+
+    /// <summary>As <see cref="Answers"/>, when it is told events.</summary>
+    public Func<JsonNode, Task<(int Status, string Body)?>> Events { get; set; } = body => Task.FromResult<(int, string)?>((200, Taken(body, 200)));
+
+    /// <summary>What versions of its API it was asked in, where one was named.</summary>
+    public ConcurrentQueue<string> Versions { get; } = new();
+
+    /// <summary>Its answer to events: each as it came, with a code.</summary>
+    public static string Taken(JsonNode body, int code)
+    {
+        foreach (var one in body["events"]!.AsArray()) one!["code"] = code;
+        return body.ToJsonString();
+    }
 
     /// <summary>The types of services that the catalogue has.</summary>
     public string[] Catalogue { get; set; } = ["volumev3", "compute"];
@@ -77,7 +93,7 @@ sealed class FakeNova : IAsyncDisposable
         try
         {
             using var reader = new StreamReader(context.Request.InputStream);
-            var body = JsonNode.Parse(await reader.ReadToEndAsync())!;
+            var body = JsonNode.Parse(context.Request.HttpMethod == "DELETE" ? context.Request.QueryString["delete_info"]! : await reader.ReadToEndAsync())!;
             if (await Answer(context.Request, body, context.Response) is not var (status, said)) return;
             context.Response.StatusCode = status;
             context.Response.ContentType = "application/json";
@@ -100,6 +116,9 @@ sealed class FakeNova : IAsyncDisposable
         var good = Forgets ? $"token-{signIns}" == request.Headers["X-Auth-Token"] && signIns > 1 : request.Headers["X-Auth-Token"]?.StartsWith("token-", StringComparison.Ordinal) == true;
         if (!good) return (401, """{"error": {"message": "The request you have made requires authentication.", "code": 401}}""");
         Asked.Enqueue((path, body));
+        if (request.Headers["OpenStack-API-Version"] is { } version) Versions.Enqueue(version);
+        if (path.EndsWith("/os-server-external-events", StringComparison.Ordinal)) return await Events(body.DeepClone());
+        if (request.HttpMethod == "DELETE" && path.Contains("/os-assisted-volume-snapshots/", StringComparison.Ordinal)) return await Merges(path[(path.LastIndexOf('/') + 1)..], body);
         return path.EndsWith("/os-assisted-volume-snapshots", StringComparison.Ordinal) ? await Answers(body) : (404, """{"itemNotFound": {"message": "no", "code": 404}}""");
     }
 

@@ -1,4 +1,5 @@
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Server.Outside;
 using Microsoft.Extensions.Logging;
 using Xunit;
@@ -21,6 +22,60 @@ public sealed class NovaTests : IAsyncDisposable
         try { await nova.TakeSnapshot(V, S, $"volume-{V}.{S}", TestContext.Current.CancellationToken); }
         catch (FaultException e) { return e; }
         return null;
+    }
+
+    async Task<FaultException?> Merge()
+    {
+        using var nova = new Nova(fake.Settings(), TimeProvider.System, lines);
+        try { await nova.Merge(V, S, new($"volume-{V}.{S}", $"volume-{V}"), TestContext.Current.CancellationToken); }
+        catch (FaultException e) { return e; }
+        return null;
+    }
+
+    [Fact]
+    public async Task To_put_files_together_is_asked_as_the_delete_of_the_snapshot()
+    {
+        Assert.Null(await Merge());
+        var (path, info) = Assert.Single(fake.Asked);
+        Assert.Equal($"/public/one/v2.1/os-assisted-volume-snapshots/{S}", path);
+        Assert.Equal($$"""{"volume_id":"{{V}}","type":"qcow2","file_to_merge":"volume-{{V}}.{{S}}","merge_target_file":"volume-{{V}}"}""", info.ToJsonString());
+    }
+
+    [Theory, InlineData(400, true), InlineData(404, true), InlineData(503, false)]
+    public async Task Why_files_are_not_put_together_is_in_the_log(int status, bool certain)
+    {
+        fake.Merges = (_, _) => Task.FromResult<(int, string)?>((status, """{"badRequest": {"code": 400, "message": "the instance is stopped"}}"""));
+        Assert.Equal(certain, (await Merge())!.NothingDone);
+        Assert.Contains(lines.All, l => l.Contains($"volume-{V}.{S}", StringComparison.Ordinal) && l.Contains("the instance is stopped", StringComparison.Ordinal));
+    }
+
+    async Task<FaultException?> Tell(ServerEvent what, bool well)
+    {
+        using var nova = new Nova(fake.Settings(), TimeProvider.System, lines);
+        try { await nova.Tell(what, V, [S], well, TestContext.Current.CancellationToken); }
+        catch (FaultException e) { return e; }
+        return null;
+    }
+
+    [Theory]
+    [InlineData(ServerEvent.VolumeExtended, true, "compute 2.51", "volume-extended", "completed")]
+    [InlineData(ServerEvent.VolumeReimaged, true, "compute 2.93", "volume-reimaged", "completed")]
+    [InlineData(ServerEvent.VolumeReimaged, false, "compute 2.93", "volume-reimaged", "failed")]
+    public async Task Servers_are_told_what_became_of_a_volume(ServerEvent what, bool well, string version, string name, string status)
+    {
+        Assert.Null(await Tell(what, well));
+        var (path, body) = Assert.Single(fake.Asked);
+        Assert.Equal(("/public/one/v2.1/os-server-external-events", version), (path, Assert.Single(fake.Versions)));
+        Assert.Equal($$"""{"events":[{"name":"{{name}}","server_uuid":"{{S}}","tag":"{{V}}","status":"{{status}}"}]}""", body.ToJsonString());
+    }
+
+    [Theory, InlineData(404, "no such server"), InlineData(422, "on no host"), InlineData(400, "it answered")]
+    public async Task An_event_that_it_does_not_take_is_a_no(int code, string reason)
+    {
+        fake.Events = body => Task.FromResult<(int, string)?>((207, FakeNova.Taken(body, code)));
+        var fault = (await Tell(ServerEvent.VolumeExtended, true))!;
+        Assert.True(fault.NothingDone);
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
     }
 
     void Says(int status, string body = "{}") => fake.Answers = _ => Task.FromResult<(int, string)?>((status, body));

@@ -19,8 +19,8 @@ public sealed partial class MemoryDriver(
     public override string Backend => backend;
 
     public override Abilities Can =>
-        Abilities.Extend | Abilities.ExtendAttached | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
-        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached : Abilities.SnapshotsAssisted);
+        Abilities.Extend | Abilities.Snapshots | Abilities.Clones | Abilities.Revert | Abilities.Connect
+        | Abilities.Multiattach | Abilities.Content | Abilities.Manage | (shares.SnapshotsAttached ? Abilities.SnapshotsAttached | Abilities.ExtendAttached : Abilities.SnapshotsAssisted | Abilities.ExtendAssisted);
 
     public override Task<BackendReport> Report(CancellationToken token) => Task.FromResult(new BackendReport(
         backend, "memory", "Clinker", "1.0",
@@ -47,6 +47,7 @@ public sealed partial class MemoryDriver(
     {
         if (volume.Pool is null) return; // never placed, so never made
         await Delete(Reach(volume), VolumeFile(volume), work, "delete");
+        Files.TryRemove((Reach(volume), Going(volume)), out _);
     }
 
     public override async Task Extend(Volume volume, int sizeGb, Work work)
@@ -59,6 +60,15 @@ public sealed partial class MemoryDriver(
         Files[key] = file with { SizeGb = Math.Max(file.SizeGb, sizeGb) };
     }
 
+    // As of an image that the virtual machine has open.
+    public override async Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work)
+    {
+        var key = (Reach(volume), VolumeFile(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("extend in use: look");
+        return Existing(key, "extend the volume").SizeGb >= sizeGb;
+    }
+
     public override async Task CreateSnapshot(Volume volume, Snapshot snapshot, Work work)
     {
         var pool = Reach(volume);
@@ -69,7 +79,9 @@ public sealed partial class MemoryDriver(
     {
         if (volume.Pool is null) return;
         await Delete(Reach(volume), SnapshotFile(snapshot), work, "delete snapshot");
-        if (quiet && !shares.IsWrittenTo(volume.Id)) Files.TryRemove((Reach(volume), Coming(snapshot)), out _);
+        if (!quiet || shares.IsWrittenTo(volume.Id)) return;
+        Files.TryRemove((Reach(volume), Coming(snapshot)), out _);
+        Files.TryRemove((Reach(volume), Going(volume)), out _);
     }
 
     // The snapshot is there as soon as somebody has gone over, under another name.
@@ -104,6 +116,28 @@ public sealed partial class MemoryDriver(
         await Touch("drop snapshot");
         if (Files.GetValueOrDefault(key) == MemoryShares.NotOver) Files.TryRemove(key, out _);
     }
+
+    // What a snapshot leaves apart is a file of no content here: there until it is put together with another.
+    public override async Task<Merge?> BeginMerge(Volume volume, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("begin merge");
+        Files.TryAdd(key, MemoryShares.NotOver);
+        return new(Going(volume), VolumeFile(volume));
+    }
+
+    public override async Task EndMerge(Volume volume, bool mayCome, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("end merge");
+        if (!mayCome || Files.GetValueOrDefault(key) == MemoryShares.Merged) Files.TryRemove(key, out _);
+    }
+
+    static string Going(Volume volume) => MemoryShares.GoingHead + Id(volume.FileId, "volume");
 
     static string Coming(Snapshot snapshot) => MemoryShares.ComingHead + Id(snapshot.Id, "snapshot");
 

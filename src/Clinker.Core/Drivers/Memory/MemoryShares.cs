@@ -47,6 +47,28 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
         return key != default && files.TryUpdate(key, Find(volumeId)!, NotOver);
     }
 
+    /// <summary>The hypervisor makes the disk of a volume that it has open as large as that.</summary>
+    public void Resize(string volumeId, int sizeGb)
+    {
+        var key = files.Keys.Single(k => k.File == $"volume-{volumeId}");
+        files[key] = files[key] with { SizeGb = Math.Max(files[key].SizeGb, sizeGb) };
+    }
+
+    internal const string GoingHead = "going-";
+
+    /// <summary>A file of a volume that is still there after it was put together with another one.</summary>
+    internal static readonly MemoryFile Merged = new(1);
+
+    /// <summary>The volumes of which a file is to go once the hypervisor has put it into another, or may since it has.</summary>
+    public IEnumerable<string> Going => files.Keys.Where(k => k.File.StartsWith(GoingHead, StringComparison.Ordinal)).Select(k => k.File[GoingHead.Length..]);
+
+    /// <summary>The hypervisor puts the file that is to go into another. False when it is not there, or was put there before.</summary>
+    public bool PutTogether(string volumeId)
+    {
+        var key = files.Keys.FirstOrDefault(k => k.File == GoingHead + volumeId);
+        return key != default && files.TryUpdate(key, Merged, NotOver);
+    }
+
     internal ConcurrentDictionary<(string Pool, string File), MemoryFile> Files => files;
 
     internal bool IsWrittenTo(string volumeId) => Exports.Keys.Any(e => e.VolumeId == volumeId);
@@ -79,7 +101,7 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
 
     /// <summary>What somebody has put there himself and nobody has taken over.</summary>
     public IEnumerable<(string Pool, string File)> Others => files.Keys
-        .Where(k => files[k].IsSeveral || !((string[])["volume-", "snapshot-", ComingHead]).Any(h => k.File.StartsWith(h, StringComparison.Ordinal)));
+        .Where(k => files[k].IsSeveral || !((string[])["volume-", "snapshot-", ComingHead, GoingHead]).Any(h => k.File.StartsWith(h, StringComparison.Ordinal)));
 
     string Leave(string pool, string name)
     {
