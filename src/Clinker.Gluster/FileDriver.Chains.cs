@@ -87,7 +87,7 @@ public abstract partial class FileDriver
         const string Verb = "delete the snapshot";
         if (volume.Host is null && volume.ProviderLocation is null) return; // nothing was ever made, so no snapshot of it
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
+        var (spec, own) = (SpecOf(volume, snapshot, work), Spec(volume, work));
         var on = On(place, Verb, work);
         var overlay = layout.Overlay(own.Id, snapshot.Id);
         var info = await Act(on, _ =>
@@ -133,7 +133,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "flatten the volume";
         await Unfreeze(volume, null, Verb, work); // what an attempt before this one put together
-        var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
+        var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Spec(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
         var on = On(now.Place, Verb, work);
         var info = now.Info;
         var own = now.Levels.ToList().FindIndex(l => l.Name == layout.Volume(now.Spec.Id));
@@ -220,7 +220,7 @@ public abstract partial class FileDriver
         return await Act(On(place, verb, work), _ =>
         {
             using var dir = place.Open();
-            return Unfreeze(dir, Recorded(volume, work), name, verb, work);
+            return Unfreeze(dir, Spec(volume, work), name, verb, work);
         });
     }
 
@@ -404,7 +404,7 @@ public abstract partial class FileDriver
         if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         if (source is not null) await Unfreeze(source, layout.Overlay(source.FileId, volume.FileId), Verb, work);
-        var spec = Recorded(volume, work);
+        var spec = Spec(volume, work);
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), work.Token);
         var (info, going) = await Act(on, _ =>
         {

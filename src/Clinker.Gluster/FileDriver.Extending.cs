@@ -15,7 +15,7 @@ public abstract partial class FileDriver
         const string Verb = "extend the volume";
         // Only the file with which it begins is made larger: behind the end of one under it are zeroes.
         var now = await SourceOf(volume, Verb, work); // refuses what is not to be grown
-        var (place, top, spec) = (now.Place, now.Top, Recorded(volume with { SizeGb = sizeGb }, work));
+        var (place, top, spec) = (now.Place, now.Top, Spec(volume with { SizeGb = sizeGb }, work));
         if (top.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
             throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await work.StillHeld();

@@ -193,6 +193,10 @@ public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output
 
 public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
 
+public sealed class RetypeAndConvertAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndConvert", output);
+
+public sealed class RetypeAndConvertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndConvertThatFails", output);
+
 public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);
 
 public sealed class CreateFromImageAtEveryPoint(ITestOutputHelper output) : EveryPoint("CreateFromImage", output);

@@ -28,6 +28,7 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>
     /// Ensures an empty volume of <see cref="Volume.SizeGb"/> in the pool that <see cref="Volume.Host"/> names, durable on
     /// return. Made under a name that carries the work's generation and published by a rename, since storage fences nobody.
+    /// A <see cref="Volume.Format"/> is what it is to be, here and wherever else a volume is made.
     /// </summary>
     public abstract Task<VolumeOnDisk> Create(Volume volume, Work work);
 

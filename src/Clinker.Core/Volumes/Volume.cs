@@ -20,7 +20,7 @@ public sealed record Volume
     public string? Host { get; init; }
     /// <summary>The share, exactly as the shares file wrote it.</summary>
     public string? ProviderLocation { get; init; }
-    /// <summary>raw or qcow2, as it was made.</summary>
+    /// <summary>raw or qcow2, as it was made; for a driver that is to make it: as it is to be, null for as the backend does.</summary>
     public string? Format { get; init; }
     /// <summary>The snapshot that it was made from.</summary>
     public string? SnapshotId { get; init; }

@@ -231,7 +231,7 @@ public sealed partial class MemoryDriver(
     {
         var pool = Reach(volume);
         await Make(pool, VolumeFile(volume), work, verb, content, from);
-        return new(pool, "raw");
+        return new(pool, volume.Format ?? "raw");
     }
 
     /// <param name="from">The volume that is copied.</param>
