@@ -87,7 +87,8 @@ public abstract class ChainWalk : IAsyncDisposable
             case 17 when disk.Snapshots.Count > 0: await Revert(disk); break;
             case 18 when disk.Snapshots.Count == 0: await (random.Next(2) == 0 ? Delete(disk) : Convert(disk)); break;
             case 19 when random.Next(2) == 0: await Refill(disk); break;
-            case 19: await Flatten(disk); break;
+            case 19 when random.Next(2) == 0: await Flatten(disk); break;
+            case 19: await Tidy(); break;
         }
     }
 
@@ -212,6 +213,18 @@ public abstract class ChainWalk : IAsyncDisposable
         var levels = Chain.Walk(dir, Layout, Spec(volume), Chain.Of(dir, Layout, Spec(volume), "look"), "look");
         Assert.All(levels, l => Assert.Equal(volume.Id, Layout.Parse(l.Name)!.Value.Id));
         Assert.Equal($"volume-{volume.Id}", levels[^1].Name);
+    }
+
+    /// <summary>What nobody asked for, of those that the backend finds.</summary>
+    async Task Tidy()
+    {
+        var volumes = disks.ConvertAll(d => d.Volume);
+        foreach (var found in await driver.FindUntidy(pool, volumes, Token))
+        {
+            var volume = volumes.Single(v => v.Id == found.VolumeId);
+            if (await Do($"tidy {Short(volume.Id)}, {found}", w => driver.Tidy(volume, found.Flattens, w), w => driver.Abandon(volume, w)))
+                Assert.Empty(await driver.FindUntidy(pool, [volume], Token));
+        }
     }
 
     /// <summary>As a retype does that asks for another format: a file of another name, then the old one goes, on which clones may stand.</summary>
@@ -394,7 +407,7 @@ public class DirectoryChainWalk : ChainWalk
 
     protected override Task<Driver> Open() => Task.FromResult<Driver>(new DirectoryDriver("dir", new()
     {
-        Paths = [Path.Combine(root, "a")], Format = Format, CloneMode = CloneMode.Thin, MaxChainDepth = MaxDepth,
+        Paths = [Path.Combine(root, "a")], Format = Format, CloneMode = CloneMode.Thin, MaxChainDepth = MaxDepth, FlattenDepth = MaxDepth - 1,
     }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
 
     protected override string DirectoryOf(string pool) => Path.Combine(root, "a");

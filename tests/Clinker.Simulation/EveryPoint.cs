@@ -141,6 +141,16 @@ public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : Ever
 
 public sealed class FlattenAtEveryPoint(ITestOutputHelper output) : EveryPoint("Flatten", output);
 
+public sealed class TidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("Tidy", output);
+
+public sealed class TidyThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("TidyThatFails", output);
+
+public sealed class DeleteWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteWhileTidy", output);
+
+public sealed class ConnectWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("ConnectWhileTidy", output);
+
+public sealed class SnapshotWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotWhileTidy", output);
+
 public sealed class FlattenThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenThatFails", output);
 
 public sealed class ManageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Manage", output);

@@ -92,6 +92,14 @@ sealed partial class World
         return Db.Commit(tx => FlattenVolume.Accept(tx, volume.Id, ids.New(), "req-6"));
     }
 
+    /// <summary>A volume that nobody has is put in order, as the backend finds that it should be; false when that is not begun.</summary>
+    public Task<bool> Tidy(Volume volume, long bytes = 0)
+    {
+        Later();
+        var what = Shares.Untidy[volume.Id] = new(volume.Id, 3, Flattens: true, bytes);
+        return Db.Commit(tx => TidyVolume.TryAccept(tx, what, Queue, ids.New()));
+    }
+
     /// <summary>Makes a volume of a file in the first pool.</summary>
     public Task Manage(string name, QuotaLimits? limits = null)
     {

@@ -53,6 +53,9 @@ public sealed record Volume
     /// <summary>Whether a migration of it is under way.</summary>
     public bool IsMigrating => MigrationStatus is not (null or Volumes.MigrationStatus.Deleting or Volumes.MigrationStatus.Error or Volumes.MigrationStatus.Success);
 
+    /// <summary>Whether nobody has it, nor is about to, by what its row says.</summary>
+    public bool IsQuiet => Status == VolumeStatus.Available && AttachStatus == Volumes.AttachStatus.Detached && !IsMigrating;
+
     public static readonly IReadOnlyDictionary<string, string> EmptyMetadata = new Dictionary<string, string>();
 }
 
