@@ -27,6 +27,7 @@ namespace Clinker;
 [JsonSerializable(typeof(ExtendVolume))]
 [JsonSerializable(typeof(RevertVolume))]
 [JsonSerializable(typeof(FlattenVolume))]
+[JsonSerializable(typeof(TidyVolume))]
 [JsonSerializable(typeof(MigrateVolume))]
 [JsonSerializable(typeof(RetypeVolume))]
 [JsonSerializable(typeof(DeleteLeftFile))]
@@ -59,7 +60,7 @@ public sealed partial class CoreJson : JsonSerializerContext
 {
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
-        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.FlattenVolume, Default.MigrateVolume, Default.RetypeVolume,
+        Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.FlattenVolume, Default.TidyVolume, Default.MigrateVolume, Default.RetypeVolume,
         Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,

@@ -13,8 +13,9 @@ internal readonly record struct DiskFile(string Name, VolumeFormat Format);
 /// <param name="Bytes">The size of the disk that is seen from here.</param>
 /// <param name="Links">How many names it has: every clone gives the file that it stands on a name of its own.</param>
 /// <param name="IsEmpty">An image to which nothing was written.</param>
+/// <param name="Allocated">How many bytes of the storage it takes.</param>
 /// <param name="IsClear">Whoever opens it, knowing nothing else, finds the file under it and how to read it: by its bare name, and its format.</param>
-internal sealed record Level(DiskFile File, long Bytes, uint Links, bool IsEmpty, bool IsClear = true)
+internal sealed record Level(DiskFile File, long Bytes, uint Links, bool IsEmpty, long Allocated = 0, bool IsClear = true)
 {
     public string Name => File.Name;
 }
@@ -105,12 +106,12 @@ internal static partial class Chain
             var facts = Libc.Facts(file);
             if (at.Format == VolumeFormat.Raw)
             {
-                levels.Add(new(at, facts.Size, facts.Links, IsEmpty: false));
+                levels.Add(new(at, facts.Size, facts.Links, IsEmpty: false, facts.AllocatedBytes));
                 return levels;
             }
             var header = Header(file, at.Name, verb);
             next = Under(layout, spec, at.Name, header, verb, isTop: levels.Count == 0);
-            levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty,
+            levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty, facts.AllocatedBytes,
                 next is null || (header.Backing == next.Value.Name && header.BackingFormat is not null)));
         }
         return levels;
@@ -129,6 +130,14 @@ internal static partial class Chain
             if (upper.Name == layout.Volume(volumeId) || upper.Links > 1 || lower.Links > 1) yield break;
             if (!info.Snapshots.Values.Contains(upper.Name) && layout.Parse(lower.Name)?.Id == volumeId) yield return i;
         }
+    }
+
+    /// <summary>Of a volume's files its own one, if that stands on what others stand on too; null: it does not.</summary>
+    public static int? Sharing(Layout layout, string volumeId, IReadOnlyList<Level> levels)
+    {
+        for (var i = 0; i + 1 < levels.Count; i++)
+            if (levels[i].Name == layout.Volume(volumeId)) return i;
+        return null;
     }
 
     /// <summary>Which names go with one: its own and, as long as each file has no other name, those of the files under it.</summary>

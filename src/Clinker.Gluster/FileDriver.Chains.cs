@@ -74,7 +74,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "put files of the volume together";
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var now = await Found(place, Recorded(volume, work), attached: true, Verb, work, fresh: true);
+        var now = await Found(place, Spec(volume, work), attached: true, Verb, work, fresh: true);
         if (now.Info.Coming is not null) return null;
         // One at a time: what was begun before may still come. And none that is written to now: only the whole of what lies under it could be
         // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.
@@ -99,7 +99,7 @@ public abstract partial class FileDriver
         await work.StillHeld();
         var info = await Unfreeze(volume, null, Verb, work);
         if (mayCome || info.Going is null) return;
-        await Note(On(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Verb, work), Recorded(volume, work), info with { Going = null }, work);
+        await Note(On(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Verb, work), Spec(volume, work), info with { Going = null }, work);
     }
 
     /// <summary>Whether it is known to which of two files he writes who has the volume: to the one that was coming, as soon as something is in it.</summary>
@@ -119,7 +119,7 @@ public abstract partial class FileDriver
         const string Verb = "delete the snapshot";
         if (volume.Host is null && volume.ProviderLocation is null) return; // nothing was ever made, so no snapshot of it
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var (spec, own) = (SpecOf(volume, snapshot, work), Recorded(volume, work));
+        var (spec, own) = (SpecOf(volume, snapshot, work), Spec(volume, work));
         var on = On(place, Verb, work);
         var overlay = layout.Overlay(own.Id, snapshot.Id);
         quiet &= !MayBeWritten(volume);
@@ -164,20 +164,58 @@ public abstract partial class FileDriver
         return await Clone(volume, from, from.Levels[1], source.Id, Verb, work); // what is under it is frozen already
     }
 
-    public sealed override async Task Flatten(Volume volume, Work work)
+    // Its rate is not bounded: who asks for it waits for it.
+    public sealed override Task Flatten(Volume volume, Work work) => Shorten(volume, flatten: true, 0, "flatten the volume", work);
+
+    public sealed override Task Tidy(Volume volume, bool flatten, Work work) =>
+        Shorten(volume, flatten, options.FlattenRate, "put the volume's files in order", work);
+
+    public sealed override async Task<IReadOnlyList<Untidy>> FindUntidy(string pool, IReadOnlyList<Volume> volumes, CancellationToken token)
     {
-        const string Verb = "flatten the volume";
-        await Unfreeze(volume, null, Verb, work); // what an attempt before this one put together
-        var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Recorded(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
-        var on = On(now.Place, Verb, work);
+        var place = await PlaceOf(pool, null, token);
+        var on = new Errand(place, "look at the volumes' files", options.ActDeadline, token);
+        // One of several files has further names, all of its own: of others no header is read.
+        var several = await Act(on, _ =>
+        {
+            using var dir = place.Open();
+            return Libc.Names(dir).Select(n => layout.Parse(n)).Where(n => n is { Kind: FileKind.Overlay }).Select(n => n!.Value.Id).ToHashSet();
+        });
+        var found = new List<Untidy>();
+        foreach (var volume in volumes.Where(v => several.Contains(v.FileId)))
+            try
+            {
+                if (await Act(on, _ => Look(volume)) is { } one) found.Add(one);
+            }
+            catch (FaultException e) when (e.Fault is Fault.DriverFailed) { /* what is wrong with its files is told by a check of the share */ }
+        return found;
+
+        Untidy? Look(Volume volume)
+        {
+            using var dir = place.Open();
+            var spec = Spec(volume, new(0, token));
+            var info = ChainInfo.Read(dir, layout, spec.Id, on.Verb);
+            var levels = Chain.Walk(dir, layout, spec, Chain.Top(layout, info, spec, on.Verb), on.Verb);
+            var own = options.FlattenDepth > 0 && levels.Count >= options.FlattenDepth ? Chain.Sharing(layout, spec.Id, levels) : null;
+            if (own is null && !Chain.Joints(layout, spec.Id, info, levels).Any()) return null;
+            var written = own is null ? levels.Take(levels.Count - 1) : levels.Skip(own.Value);
+            return new(volume.Id, levels.Count, own is not null, spec.Provisioning == Provisioning.Thick ? spec.Bytes : written.Sum(l => l.Allocated));
+        }
+    }
+
+    /// <summary>Puts a volume's own files together as far as they need not be apart, and before that copies into it what it shares.</summary>
+    /// <param name="rate">In bytes a second; 0: any.</param>
+    async Task Shorten(Volume volume, bool flatten, long rate, string verb, Work work)
+    {
+        await Unfreeze(volume, null, verb, work); // what an attempt before this one put together
+        var now = await Found(await Untouched(volume.Pool, volume.ProviderLocation, work), Spec(volume, work), MayBeWritten(volume), verb, work, fresh: true);
+        var on = On(now.Place, verb, work);
         var info = now.Info;
-        var own = now.Levels.ToList().FindIndex(l => l.Name == layout.Volume(now.Spec.Id));
-        if (own >= 0 && own + 1 < now.Levels.Count)
+        if (flatten && Chain.Sharing(layout, now.Spec.Id, now.Levels) is { } own)
         {
             if (own == 0 && now.Attached)
-                throw StillOpen(Verb);
+                throw StillOpen(verb);
             if (now.Attached && now.Levels.Any(l => l.Name == now.Info.Going))
-                throw new FaultException(new Fault.DriverFailed(Verb,
+                throw new FaultException(new Fault.DriverFailed(verb,
                     $"whoever has it may still put {now.Info.Going} into the file under it, since the delete of a snapshot asked for that. Delete another snapshot, or detach it first."))
                 {
                     NothingDone = true,
@@ -189,13 +227,27 @@ public abstract partial class FileDriver
             var isTheirs = now.Levels[own].Links > 1;
             if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
             else info = await Mark(on, now with { Info = info }, own + 1, work);
-            await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, Verb, work))
-                await Filled(now.Place, Verb, spec, content.Copy(work.Progress), work);
+            await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, verb, work))
+                await Filled(now.Place, verb, spec, Paced(content.Copy(work.Progress), rate), work);
             await work.StillHeld();
-            await Unfreeze(volume, null, Verb, work);
+            await Unfreeze(volume, null, verb, work);
         }
-        if (!now.Attached) await Tidy(on, now.Spec, info, noted: true, quiet: true, work);
+        if (!now.Attached) await Tidy(on, now.Spec, info, noted: true, quiet: true, work, rate);
     }
+
+    /// <summary>Writes no more in any second than the rate says; what was not written while the storage hung is not made up for.</summary>
+    Fill Paced(Fill fill, long rate) => rate == 0 ? fill : (write, token) =>
+    {
+        var due = TimeSpan.Zero;
+        var began = time.GetTimestamp();
+        return fill(async (offset, bytes) =>
+        {
+            await write(offset, bytes);
+            var now = time.GetElapsedTime(began);
+            due = (due > now ? due : now) + TimeSpan.FromSeconds((double)bytes.Length / rate);
+            await Task.Delay(due - now, time, token);
+        }, token);
+    };
 
     /// <summary>Whether files are to stand on others there. Twins are better where there are any; what is to have all its room is copied.</summary>
     bool StandsOnOthers(Place place) => options.CloneMode == CloneMode.Thin && options.Provisioning == Provisioning.Thin && !Reflinks(place);
@@ -262,7 +314,7 @@ public abstract partial class FileDriver
         return await Act(On(place, verb, work), _ =>
         {
             using var dir = place.Open();
-            return Unfreeze(dir, Recorded(volume, work), name, verb, work);
+            return Unfreeze(dir, Spec(volume, work), name, verb, work);
         });
     }
 
@@ -333,7 +385,8 @@ public abstract partial class FileDriver
     /// <param name="info">What is true of them now.</param>
     /// <param name="noted">Whether it is noted already.</param>
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
-    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work)
+    /// <param name="rate">In bytes a second; 0: any.</param>
+    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work, long rate = 0)
     {
         if (quiet && info.Replaced is not null) (info, noted) = (info with { Replaced = null }, false);
         if (quiet && info.Coming is { } coming) (info, noted) = (info.Begins(coming), false);
@@ -353,7 +406,7 @@ public abstract partial class FileDriver
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
-            if (isData) await Commit(on, [.. levels.Skip(i)], work);
+            if (isData) await Commit(on, [.. levels.Skip(i)], work, rate);
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
             else await Note(info.Begins(lower.Name) with { Going = upper.Name });
             await work.StillHeld();
@@ -380,13 +433,15 @@ public abstract partial class FileDriver
     /// which is killed when the lease is lost. Cut anywhere the image still covers what was written under it, and it may be repeated.
     /// </summary>
     /// <param name="levels">From it on downwards.</param>
-    async Task Commit(Errand on, IReadOnlyList<Level> levels, Work work)
+    /// <param name="rate">In bytes a second; 0: any.</param>
+    async Task Commit(Errand on, IReadOnlyList<Level> levels, Work work, long rate)
     {
         using var dir = await Act(on, _ => on.Place.Open());
         var held = await Act(on, _ => { using var file = Chain.Open(dir, levels[0].Name, on.Verb); return Libc.Facts(file).AllocatedBytes; });
         await work.StillHeld();
-        await QemuImg(on, ["commit", "-q", "-d", "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
-            on.Deadline + CommitPerGib * (held / Gib), "put one file of the volume into the one under it", on.Token, onPool: true);
+        string[] paced = rate == 0 ? [] : ["-r", Number(rate)];
+        await QemuImg(on, ["commit", "-q", "-d", .. paced, "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
+            on.Deadline + CommitPerGib * (held / Gib) + TimeSpan.FromSeconds(rate == 0 ? 0 : held / rate), "put one file of the volume into the one under it", on.Token, onPool: true);
     }
 
     /// <summary>
@@ -447,7 +502,7 @@ public abstract partial class FileDriver
         if (volume.Host is null && volume.ProviderLocation is null) return; // never placed, so never made
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         if (source is not null) await Unfreeze(source, layout.Overlay(source.FileId, volume.FileId), Verb, work);
-        var spec = Recorded(volume, work);
+        var spec = Spec(volume, work);
         var on = new Errand(place, Verb, options.ActDeadline + ThickPerGib * (spec.Bytes / Gib), work.Token);
         var (info, going) = await Act(on, _ =>
         {

@@ -34,7 +34,7 @@ public abstract partial class FileDriver
         const string Verb = "fill the volume anew";
         if (MayBeWritten(volume))
             throw StillOpen(Verb);
-        await Replace(volume, await SourceOf(volume, Verb, work), Verb, Recorded(volume, work), fill, work);
+        await Replace(volume, await SourceOf(volume, Verb, work), Verb, Spec(volume, work), fill, work);
     }
 
     /// <summary>

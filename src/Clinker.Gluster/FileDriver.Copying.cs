@@ -38,7 +38,7 @@ public abstract partial class FileDriver
         await Act(new(place, Verb, options.ActDeadline, work.Token), _ =>
         {
             using var dir = place.Open();
-            var spec = Recorded(volume, work);
+            var spec = Spec(volume, work);
             VolumeFiles.Abandon(dir, layout, spec.Id);
             Unfreeze(dir, spec, null, Verb, work);
             return true;
@@ -56,7 +56,7 @@ public abstract partial class FileDriver
 
     /// <summary>Before anything is done: what can't be understood is no reason to take anything back, which would need to understand it too.</summary>
     async Task<Source> SourceOf(Volume volume, string verb, Work work) =>
-        await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Recorded(volume, work), MayBeWritten(volume), verb, work));
+        await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), MayBeWritten(volume), verb, work));
 
     /// <inheritdoc cref="SourceOf(Volume, string, Work)"/>
     async Task<Source> SourceOf(Volume origin, Snapshot snapshot, string verb, Work work) =>
@@ -74,20 +74,16 @@ public abstract partial class FileDriver
     static bool MayBeWritten(Volume volume) =>
         volume.Status == VolumeStatus.InUse || volume.AttachStatus is not (AttachStatus.Detached or AttachStatus.Reserved);
 
-    /// <summary>The file of a volume that is there: its format is the one that was written down, whatever new ones get.</summary>
-    VolumeSpec Recorded(Volume volume, Work work) =>
-        Spec(volume, work) with { Format = Recorded(volume) ?? options.Format };
-
-    /// <summary>What was written down; null: nothing.</summary>
+    /// <summary>The format that was written down, or of a new one is asked for; null: none.</summary>
     internal static VolumeFormat? Recorded(Volume volume) =>
         volume.Format switch { "raw" => VolumeFormat.Raw, "qcow2" => VolumeFormat.Qcow2, _ => null };
 
-    VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Recorded(volume, work) with { Id = snapshot.Id, IsSnapshot = true, VolumeId = volume.FileId };
+    VolumeSpec SpecOf(Volume volume, Snapshot snapshot, Work work) => Spec(volume, work) with { Id = snapshot.Id, IsSnapshot = true, VolumeId = volume.FileId };
 
     async Task<VolumeOnDisk> Copied(Volume volume, Place to, Source from, string verb, Work work)
     {
         var spec = Spec(volume, work);
-        spec = spec with { Format = from.Levels.Count == 1 ? from.Top.Format : spec.Format };
+        if (Recorded(volume) is null && from.Levels.Count == 1) spec = spec with { Format = from.Top.Format };
         await CopyTo(from, to, verb, spec, work);
         return new(to.Location, Words(spec.Format));
     }

@@ -15,7 +15,7 @@ public abstract partial class FileDriver
         const string Verb = "extend the volume";
         // Only the file with which it begins is made larger: behind the end of one under it are zeroes.
         var now = await SourceOf(volume, Verb, work); // refuses what is not to be grown
-        var (place, top, spec) = (now.Place, now.Top, Recorded(volume with { SizeGb = sizeGb }, work));
+        var (place, top, spec) = (now.Place, now.Top, Spec(volume with { SizeGb = sizeGb }, work));
         if (top.Format == VolumeFormat.Qcow2 && MayBeWritten(volume))
             throw new FaultException(new Fault.DriverFailed(Verb, "it is attached, and its image is open there. Detach it first.") { NamesNothing = true }) { NothingDone = true };
         await work.StillHeld();
@@ -69,9 +69,9 @@ public abstract partial class FileDriver
     public sealed override async Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work)
     {
         const string Verb = "extend the volume";
-        var now = await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Recorded(volume, work), attached: true, Verb, work, fresh: true));
+        var now = await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), attached: true, Verb, work, fresh: true));
         DemandKnown(now, Verb);
-        if (now.Top.Format == VolumeFormat.Qcow2) return now.Bytes >= Recorded(volume with { SizeGb = sizeGb }, work).Bytes;
+        if (now.Top.Format == VolumeFormat.Qcow2) return now.Bytes >= Spec(volume with { SizeGb = sizeGb }, work).Bytes;
         await Extend(volume, sizeGb, work); // what is behind its end nobody has open
         return true;
     }

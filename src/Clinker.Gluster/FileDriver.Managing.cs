@@ -31,7 +31,7 @@ public abstract partial class FileDriver
     public sealed override async Task<VolumeOnDisk> Manage(Volume volume, string name, Work work)
     {
         var place = await PlaceOf(volume.Pool, null, work.Token);
-        var (spec, on) = (Recorded(volume, work), On(place, "manage the volume", work));
+        var (spec, on) = (Spec(volume, work), On(place, "manage the volume", work));
         if (volume.NameId is null) await Take(on, spec, name, work);
         else await TakeUp(on, spec, name, work);
         return new(place.Location, Words(spec.Format));
@@ -39,13 +39,13 @@ public abstract partial class FileDriver
 
     public sealed override async Task GiveBack(Volume volume, string name, Work work)
     {
-        if (volume.NameId is null) await GiveBack(await PlaceOf(volume.Pool, null, work.Token), Recorded(volume, work), name, work);
+        if (volume.NameId is null) await GiveBack(await PlaceOf(volume.Pool, null, work.Token), Spec(volume, work), name, work);
     }
 
     public sealed override async Task ManageSnapshot(Volume volume, Snapshot snapshot, string name, Work work)
     {
         var on = On(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), "manage the snapshot", work);
-        if (!await Recall(on, Recorded(volume, work), name, snapshot.Id, work))
+        if (!await Recall(on, Spec(volume, work), name, snapshot.Id, work))
             await Take(on, SpecOf(volume, snapshot, work) with { Bytes = snapshot.SizeGb * (long)Gib }, name, work);
     }
 
@@ -53,7 +53,7 @@ public abstract partial class FileDriver
     {
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
         if (layout.Parse(name) is not { Kind: FileKind.Snapshot } was
-            || !await Recall(On(place, "give the snapshot back", work), Recorded(volume, work), Layout.Snapshot(snapshot.Id), was.Id, work))
+            || !await Recall(On(place, "give the snapshot back", work), Spec(volume, work), Layout.Snapshot(snapshot.Id), was.Id, work))
             await GiveBack(place, SpecOf(volume, snapshot, work), name, work);
     }
 

@@ -105,8 +105,9 @@ public abstract partial class FileDriver : Driver
         catch (FaultException e) { throw new FaultException(e.Fault, e) { NothingDone = true }; }
     }
 
+    /// <summary>A volume's file: of the format that was written down, or that is asked for; otherwise as new ones are made here.</summary>
     VolumeSpec Spec(Volume volume, Work work) => new(
-        volume.FileId, volume.SizeGb * (long)Gib, options.Format, options.Provisioning, options.Mode, work.Generation);
+        volume.FileId, volume.SizeGb * (long)Gib, Recorded(volume) ?? options.Format, options.Provisioning, options.Mode, work.Generation);
 
     internal static string Words(VolumeFormat format) => format == VolumeFormat.Qcow2 ? "qcow2" : "raw";
 

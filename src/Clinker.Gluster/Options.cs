@@ -54,6 +54,12 @@ public abstract record FileBackendOptions
     /// <summary><c>max_chain_depth</c>: how many files a volume may consist of. What would make more becomes a copy.</summary>
     public int MaxChainDepth { get; init; } = 16;
 
+    /// <summary><c>flatten_depth</c>: of how many files a volume that nobody has must consist, others' counted, to be made to stand on none of those; 0: never.</summary>
+    public int FlattenDepth { get; init; }
+
+    /// <summary><c>flatten_rate</c>, in bytes a second: how fast what nobody asked for writes; 0: as fast as it goes.</summary>
+    public long FlattenRate { get; init; }
+
     /// <summary>What is kept of images that volumes were made of; null: nothing.</summary>
     public ImageCacheBounds? ImageCache { get; init; } = new(50, 0, TimeSpan.FromDays(30));
 

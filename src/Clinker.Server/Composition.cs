@@ -195,6 +195,8 @@ static partial class Composition
         SecureFilePermissions = files.SecureFilePermissions,
         CloneMode = files.ThinClones ? CloneMode.Thin : CloneMode.Full,
         MaxChainDepth = files.MaxChainDepth,
+        FlattenDepth = files.FlattenDepth,
+        FlattenRate = files.FlattenRate * (1L << 20),
         ImageCache = files.ImageCache is { } kept ? new(kept.Count, kept.SizeGb, TimeSpan.FromDays(kept.Days)) : null,
         ReservedPercentage = files.ReservedPercentage,
         MaxOverSubscriptionRatio = files.MaxOverSubscriptionRatio,

@@ -85,9 +85,10 @@ public abstract class ChainWalk : IAsyncDisposable
             case 15 when disks.Count < 8 && disk.Snapshots.Count > 0: await CloneSnapshot(disk); break;
             case 16 when disk.Volume.SizeGb < 3: await Extend(disk); break;
             case 17 when disk.Snapshots.Count > 0: await Revert(disk); break;
-            case 18 when disk.Snapshots.Count == 0: await Delete(disk); break;
+            case 18 when disk.Snapshots.Count == 0: await (random.Next(2) == 0 ? Delete(disk) : Convert(disk)); break;
             case 19 when random.Next(2) == 0: await Refill(disk); break;
-            case 19: await Flatten(disk); break;
+            case 19 when random.Next(2) == 0: await Flatten(disk); break;
+            case 19: await Tidy(); break;
         }
     }
 
@@ -212,6 +213,34 @@ public abstract class ChainWalk : IAsyncDisposable
         var levels = Chain.Walk(dir, Layout, Spec(volume), Chain.Of(dir, Layout, Spec(volume), "look"), "look");
         Assert.All(levels, l => Assert.Equal(volume.Id, Layout.Parse(l.Name)!.Value.Id));
         Assert.Equal($"volume-{volume.Id}", levels[^1].Name);
+    }
+
+    /// <summary>What nobody asked for, of those that the backend finds.</summary>
+    async Task Tidy()
+    {
+        var volumes = disks.ConvertAll(d => d.Volume);
+        foreach (var found in await driver.FindUntidy(pool, volumes, Token))
+        {
+            var volume = volumes.Single(v => v.Id == found.VolumeId);
+            if (await Do($"tidy {Short(volume.Id)}, {found}", w => driver.Tidy(volume, found.Flattens, w), w => driver.Abandon(volume, w)))
+                Assert.Empty(await driver.FindUntidy(pool, [volume], Token));
+        }
+    }
+
+    /// <summary>As a retype does that asks for another format: a file of another name, then the old one goes, on which clones may stand.</summary>
+    async Task Convert(Disk disk)
+    {
+        var volume = NewVolume(disk.Volume.SizeGb) with { Format = disk.Volume.Format == "raw" ? "qcow2" : "raw" };
+        VolumeOnDisk? made = null;
+        if (!await Do($"{volume.Format} {Short(volume.Id)} of {Short(disk.Volume.Id)}", async w =>
+            {
+                await using var content = await driver.Read(disk.Volume, w);
+                made = await driver.CreateFilled(volume, content.Copy(), w);
+            }, w => driver.Delete(volume with { Format = null }, w))) return;
+        Assert.Equal(volume.Format, made!.Format);
+        Assert.Equal(volume.Format, DiskContent.WholeFile(DirectoryOf(pool), volume.Id));
+        await Do($"delete what is left, {Short(disk.Volume.Id)}", w => driver.Delete(disk.Volume with { Format = null }, w));
+        disk.Volume = Made(volume, made);
     }
 
     /// <summary>One of three images, which are filled once.</summary>
@@ -378,7 +407,7 @@ public class DirectoryChainWalk : ChainWalk
 
     protected override Task<Driver> Open() => Task.FromResult<Driver>(new DirectoryDriver("dir", new()
     {
-        Paths = [Path.Combine(root, "a")], Format = Format, CloneMode = CloneMode.Thin, MaxChainDepth = MaxDepth,
+        Paths = [Path.Combine(root, "a")], Format = Format, CloneMode = CloneMode.Thin, MaxChainDepth = MaxDepth, FlattenDepth = MaxDepth - 1,
     }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
 
     protected override string DirectoryOf(string pool) => Path.Combine(root, "a");

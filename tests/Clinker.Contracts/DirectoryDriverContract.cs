@@ -42,6 +42,8 @@ public class DirectoryDriverContract : DriverContract
     protected override async ValueTask<string?> Found(string pool, string name) =>
         File.Exists(Path.Combine(pool, name)) ? await DiskContent.Read(Path.Combine(pool, name), Options.Format) : null;
 
+    protected override ValueTask<string?> WholeFile(string pool, string volumeId) => ValueTask.FromResult<string?>(DiskContent.WholeFile(pool, volumeId));
+
     static async ValueTask<string> Half(string pool, string name)
     {
         await File.WriteAllTextAsync(Path.Combine(pool, name), "half");

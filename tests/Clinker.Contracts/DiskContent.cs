@@ -39,6 +39,16 @@ public static class DiskContent
         return Size(Path.Combine(directory, top.Name), top.Format);
     }
 
+    /// <summary>The format of the file that a volume consists of: one by itself, and no other.</summary>
+    public static string WholeFile(string directory, string volumeId)
+    {
+        var path = Assert.Single(Directory.EnumerateFiles(directory, $"volume-{volumeId}*"));
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var header = Qcow2Header.Read(DiskBytes.Of(file));
+        Assert.Null(header?.Backing);
+        return header is null ? "raw" : "qcow2";
+    }
+
     /// <summary>The file with which a volume begins.</summary>
     static DiskFile Top(string directory, string volumeId, VolumeFormat format)
     {

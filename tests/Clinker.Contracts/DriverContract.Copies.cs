@@ -105,6 +105,39 @@ public abstract partial class DriverContract
         Assert.Equal("after 3", await Read(First, second.Id));
     }
 
+    [Theory, InlineData("raw"), InlineData("qcow2")]
+    public async Task A_volume_is_a_file_of_the_format_that_is_asked_for(string format)
+    {
+        Needs(Abilities.Snapshots | Abilities.Clones | Abilities.Content);
+        var source = await Made(First, 1, "content");
+        var snapshot = await Taken(source);
+        await Is("", v => Driver.Create(v, Under(1)));
+        await Is("content", v => Driver.CreateFilled(v, ContentOf(source), Under(1)));
+        await Is("content", v => Driver.CreateFromSnapshot(v, source, snapshot, Under(1), full: true));
+        await Is("content", v => Driver.CreateFromVolume(v, source, Under(1), full: true));
+        Assert.Equal([source.Id], await Volumes(First));
+
+        async Task Is(string content, Func<Volume, Task<VolumeOnDisk>> make)
+        {
+            var volume = NewVolume(First, 2) with { Format = format };
+            for (var generation = 1; generation <= 2; generation++)
+            {
+                var disk = await make(volume);
+                Assert.Equal(format, disk.Format);
+                Assert.Equal(format, await WholeFile(First, volume.Id) ?? format);
+                volume = volume with { ProviderLocation = disk.ProviderLocation };
+            }
+            await using (var found = await Driver.Read(volume, Under(1)))
+            {
+                Assert.Equal(2L << 30, found.Length);
+                var head = new byte[content.Length + 1];
+                await found.Read(0, head);
+                Assert.Equal(content + '\0', System.Text.Encoding.UTF8.GetString(head));
+            }
+            await Driver.Delete(volume, Under(3));
+        }
+    }
+
     [Fact]
     public async Task A_snapshot_of_an_attached_volume_is_taken_or_refused_as_promised()
     {

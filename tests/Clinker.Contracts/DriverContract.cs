@@ -28,6 +28,9 @@ public abstract partial class DriverContract : IAsyncLifetime
     /// <summary>The size, in bytes, that a user of the published volume sees; null where that can't be asked.</summary>
     protected virtual ValueTask<long?> SizeOf(string pool, string volumeId) => ValueTask.FromResult<long?>(null);
 
+    /// <summary>The format of a volume's file, which must stand on none; null where that can't be asked.</summary>
+    protected virtual ValueTask<string?> WholeFile(string pool, string volumeId) => ValueTask.FromResult<string?>(null);
+
     /// <summary>Leaves what a snapshot's taking leaves that died before it published, and says under which name it is listed.</summary>
     protected abstract ValueTask<string> HalfTake(string pool, Snapshot snapshot, long generation);
 

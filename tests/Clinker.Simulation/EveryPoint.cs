@@ -179,6 +179,16 @@ public sealed class RevertThatFailsAtEveryPoint(ITestOutputHelper output) : Ever
 
 public sealed class FlattenAtEveryPoint(ITestOutputHelper output) : EveryPoint("Flatten", output);
 
+public sealed class TidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("Tidy", output);
+
+public sealed class TidyThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("TidyThatFails", output);
+
+public sealed class DeleteWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteWhileTidy", output);
+
+public sealed class ConnectWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("ConnectWhileTidy", output);
+
+public sealed class SnapshotWhileTidyAtEveryPoint(ITestOutputHelper output) : EveryPoint("SnapshotWhileTidy", output);
+
 public sealed class FlattenThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenThatFails", output);
 
 public sealed class ManageAtEveryPoint(ITestOutputHelper output) : EveryPoint("Manage", output);
@@ -230,6 +240,10 @@ public sealed class MigrateWhileConnectingAtEveryPoint(ITestOutputHelper output)
 public sealed class RetypeAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndDeleteSnapshot", output);
 
 public sealed class RetypeAndMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndMove", output);
+
+public sealed class RetypeAndConvertAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndConvert", output);
+
+public sealed class RetypeAndConvertThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeAndConvertThatFails", output);
 
 public sealed class RetypeThatMayNotMoveAtEveryPoint(ITestOutputHelper output) : EveryPoint("RetypeThatMayNotMove", output);
 

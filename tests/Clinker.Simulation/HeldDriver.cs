@@ -61,6 +61,8 @@ sealed class HeldDriver(Driver inner, bool deaf = false) : Driver
     public override Task<VolumeOnDisk> CreateFromVolume(Volume volume, Volume source, Work work, bool full = false) =>
         inner.CreateFromVolume(volume, source, work, full);
 
+    public override Task Tidy(Volume volume, bool flatten, Work work) => inner.Tidy(volume, flatten, work);
+
     public override Task Flatten(Volume volume, Work work) => inner.Flatten(volume, work);
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => inner.RevertTo(volume, snapshot, work);
 

@@ -11,6 +11,10 @@ sealed partial record Story
     static Story ARetype => new("Retype", AVolume, async (w, s) => await w.Retype(s.Volume!, await w.Type("t")),
         "available 1 old of t", "available 1 old");
 
+    static Story AConversion => new("RetypeAndConvert", AVolume,
+        async (w, s) => await w.Retype(s.Volume!, await w.TypeWith("t", "clinker:format", "qcow2"), mayMove: false),
+        "available 1 old of t success qcow2", "available 1 old error", "available 1 old");
+
     static IEnumerable<Story> OfMoves =>
     [
         AMigration,
@@ -44,6 +48,8 @@ sealed partial record Story
             "available 1 new of t; error_deleting 1", "available 1 new; error_deleting 1"),
         new("RetypeAndMove", AVolumeAndABackend, async (w, s) => await w.Retype(s.Volume!, await w.Type("t", "c")),
             "available 1 old of t success", "available 1 old", "available 1 old error"),
+        AConversion,
+        ThatFails(AConversion, "create filled: publish", "available 1 old error", "available 1 old"),
         ARetype with
         {
             Name = "RetypeThatMayNotMove",

@@ -48,6 +48,8 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
 
     static readonly Story flatten = new("Flatten", AVolume, (w, s) => w.Flatten(s.Volume!), "available 1 old");
 
+    static readonly Story tidy = new("Tidy", AVolume, (w, s) => w.Tidy(s.Volume!), "available 1 old");
+
     static readonly Story connect = new("Connect", AVolume, (w, s) => w.Connect(s.Volume!), "attaching 1 old", "available 1 old");
     static readonly Story move = new("Move", AUse, (w, s) => w.Connect(s.Volume!, "h2", s.Attachment), "attaching 1 old", "in-use 1 old");
     static readonly Story detach = new("Detach", AUse, (w, s) => w.Detach(s.Attachment!), "available 1 old", "in-use 1 old");
@@ -93,6 +95,11 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         ThatFails(revert, "revert: publish", "error 1 new; available 1 old", "available 1 new; available 1 old"),
         flatten,
         ThatFails(flatten, "flatten: copy", "available 1 old"),
+        tidy,
+        ThatFails(tidy, "tidy: copy", "available 1 old"),
+        InTheWay("Delete", (w, s) => w.Delete(s.Volume!), "", "error_deleting 1 old", "error_deleting 1"),
+        InTheWay("Connect", (w, s) => w.Connect(s.Volume!), "attaching 1 old", "available 1 old"),
+        InTheWay("Snapshot", (w, s) => w.Snapshot(s.Volume!), "available 1 old; available 1 old", "available 1 old; error 1"),
         manage,
         ThatFails(manage, "manage: old name", "error_managing 0; file lvol0 old"),
         new("ManageOverQuota", AFile, (w, _) => w.Manage(File, new QuotaLimits(Gigabytes: 1)), "error_managing 0; file lvol0 old"),
@@ -108,6 +115,13 @@ sealed partial record Story(string Name, Func<World, Task<Scene>> Before, Func<W
         .. OfImages,
         .. OfBackups,
     ];
+
+    /// <summary>Somebody wants a volume while it is put in order, and gets what he wants.</summary>
+    static Story InTheWay(string name, Func<World, Scene, Task> of, params IReadOnlyList<string> ends) => new($"{name}WhileTidy", AVolume, async (w, s) =>
+    {
+        w.Meanwhile = ("tidy: copy", () => of(w, s));
+        await w.Tidy(s.Volume!);
+    }, [.. ends, "available 1 old"]);
 
     static Story ThatFails(Story story, string act, params IReadOnlyList<string> ends) =>
         story with { Name = story.Name + "ThatFails", FailsForGood = act, Ends = ends };

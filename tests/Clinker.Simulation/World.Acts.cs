@@ -62,11 +62,14 @@ sealed partial class World
     }
 
     /// <summary>A new type; with a pool's name: only for that one.</summary>
-    public Task<VolumeType> Type(string name, string? pool = null) => Db.Commit(tx => tx.Types.Insert(new()
+    public Task<VolumeType> Type(string name, string? pool = null) => TypeWith(name, "pool_name", pool);
+
+    /// <summary>A new type; with a value: of that extra spec.</summary>
+    public Task<VolumeType> TypeWith(string name, string spec, string? value) => Db.Commit(tx => tx.Types.Insert(new()
     {
         Id = name,
         Name = name,
-        ExtraSpecs = pool is null ? Clinker.Volumes.Volume.EmptyMetadata : new Dictionary<string, string> { ["pool_name"] = pool },
+        ExtraSpecs = value is null ? Clinker.Volumes.Volume.EmptyMetadata : new Dictionary<string, string> { [spec] = value },
         CreatedAt = tx.Now,
     }));
 
@@ -87,6 +90,14 @@ sealed partial class World
     {
         Later();
         return Db.Commit(tx => FlattenVolume.Accept(tx, volume.Id, ids.New(), "req-6"));
+    }
+
+    /// <summary>A volume that nobody has is put in order, as the backend finds that it should be; false when that is not begun.</summary>
+    public Task<bool> Tidy(Volume volume, long bytes = 0)
+    {
+        Later();
+        var what = Shares.Untidy[volume.Id] = new(volume.Id, 3, Flattens: true, bytes);
+        return Db.Commit(tx => TidyVolume.TryAccept(tx, what, Queue, ids.New()));
     }
 
     /// <summary>Makes a volume of a file in the first pool.</summary>
@@ -135,7 +146,7 @@ sealed partial class World
     {
         var rows = await Db.Read(tx => tx.Query($"""
             select id, status, size_gb, created_at, 0, coalesce(name_id, id),
-              coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') from volume
+              coalesce(' of ' || volume_type_id, '') || coalesce(' ' || migration_status, '') || coalesce(' ' || nullif(format, 'raw'), '') from volume
             union all select id, status, size_gb, created_at, 1, id, '' from snapshot
             union all select id, 'group ' || status, 0, created_at, 2, '', '' from volume_group
             union all select id, 'group snapshot ' || status, 0, created_at, 3, '', '' from group_snapshot

@@ -69,6 +69,9 @@ sealed partial class World : IAsyncDisposable
     /// <summary>Acts of the driver that fail for good, by the start of their name.</summary>
     public string? FailsForGood { get; set; }
 
+    /// <summary>What somebody does as soon as the driver comes to an act, once.</summary>
+    public (string Act, Func<Task> Does)? Meanwhile { get; set; }
+
     /// <summary>Only the next of these fails.</summary>
     public bool FailsOnce { get; set; }
 
@@ -112,6 +115,9 @@ sealed partial class World : IAsyncDisposable
     public Node NewNode() => new(
         new Means(Db, new Dictionary<string, Driver> { [Queue] = driver }, SchedulingSettings.Default, Lease),
         new NodeSettings("host", "nova", TimeSpan.FromSeconds(10), true), ids, Time, NullLoggerFactory.Instance);
+
+    /// <summary>Looks for what can be put in order, with a backend that no trouble befalls.</summary>
+    public Tidying NewTidying() => new(Queue, driver, Db, ids);
 
     /// <summary>The host reports, unless it is gone.</summary>
     public async Task Heartbeat()
@@ -298,6 +304,11 @@ sealed partial class World : IAsyncDisposable
         {
             daemon.Next = null;
             Strike(daemon, next, storage);
+        }
+        if (storage && Meanwhile is { } meanwhile && name == meanwhile.Act)
+        {
+            Meanwhile = null;
+            await meanwhile.Does();
         }
         if (daemon.Spared) return;
         if (storage && FailsForGood is { } act && name.StartsWith(act, StringComparison.Ordinal))

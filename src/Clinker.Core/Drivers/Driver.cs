@@ -29,6 +29,7 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>
     /// Ensures an empty volume of <see cref="Volume.SizeGb"/> in the pool that <see cref="Volume.Host"/> names, durable on
     /// return. Made under a name that carries the work's generation and published by a rename, since storage fences nobody.
+    /// A <see cref="Volume.Format"/> is what it is to be, here and wherever else a volume is made.
     /// </summary>
     public abstract Task<VolumeOnDisk> Create(Volume volume, Work work);
 
@@ -118,9 +119,21 @@ public abstract class Driver : IAsyncDisposable
     /// </summary>
     public virtual Task Flatten(Volume volume, Work work) => Task.CompletedTask;
 
+    /// <summary>Which of these volumes of a pool, which nobody has, <see cref="Tidy"/> is to put in order.</summary>
+    public virtual Task<IReadOnlyList<Untidy>> FindUntidy(string pool, IReadOnlyList<Volume> volumes, CancellationToken token) =>
+        Task.FromResult<IReadOnlyList<Untidy>>([]);
+
+    /// <summary>
+    /// Ensures that a volume that nobody has lies in no more pieces than need be. Nobody has asked for it: it may be held back so that others have
+    /// more of the storage, and may be ended at any moment by its token, which leaves the volume with every byte that it has. Its undo is
+    /// <see cref="Abandon"/>.
+    /// </summary>
+    /// <param name="flatten">Whether it is to stand on nothing of others either, as after <see cref="Flatten"/>.</param>
+    public virtual Task Tidy(Volume volume, bool flatten, Work work) => Task.CompletedTask;
+
     /// <summary>
     /// Ensures that no act on the volume that another lease began, or this one, is published from now on: takes away what is under
-    /// work. The undo of <see cref="RevertTo"/>, <see cref="Refill"/> and <see cref="Flatten"/>, each of which puts one file in another's place: a late worker of one that was given
+    /// work. The undo of <see cref="RevertTo"/>, <see cref="Refill"/>, <see cref="Flatten"/> and <see cref="Tidy"/>, each of which puts one file in another's place: a late worker of one that was given
     /// up must not do that to what was written since. What is published stays as it is.
     /// </summary>
     public virtual Task Abandon(Volume volume, Work work) => Task.CompletedTask;
@@ -318,6 +331,12 @@ public sealed record VolumeOnDisk(string? ProviderLocation, string Format)
 
 /// <summary>Two files of a volume that are to be one: what is in the one is written into the other, on which it stands.</summary>
 public sealed record Merge(string File, string Into);
+
+/// <summary>A volume that can lie in fewer pieces.</summary>
+/// <param name="Files">How many files it consists of, those of others that it stands on counted.</param>
+/// <param name="Flattens">Whether it is to stand on nothing of others any more; otherwise only its own files are put together.</param>
+/// <param name="Bytes">What may be written for that.</param>
+public sealed record Untidy(string VolumeId, int Files, bool Flattens, long Bytes);
 
 /// <summary>The bytes of an image, by name.</summary>
 /// <param name="ImageId">A UUID.</param>

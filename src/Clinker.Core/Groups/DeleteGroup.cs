@@ -56,6 +56,7 @@ public sealed record DeleteGroup(string GroupId, string Backend, IReadOnlyList<s
     {
         var group = await saga.Read(tx => tx.Groups.Get(GroupId));
         await saga.HandTo(Backend);
+        await FilesTurn.Pass(saga, Volumes);
         foreach (var id in Volumes)
         {
             var volume = await saga.Read(tx => tx.Volumes.Find(id)); // null once it is forgotten: both steps are known then

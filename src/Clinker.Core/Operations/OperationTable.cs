@@ -335,6 +335,16 @@ public readonly struct OperationTable(Tx tx)
             """);
     }
 
+    /// <summary>Whether something of a kind is under way in a queue.</summary>
+    public async Task<bool> AnyIn(string queue, string kind) =>
+        0 < await tx.Number($"select count(*) from operation where queue = {queue} and kind = {kind} and {Live}");
+
+    /// <summary>Whether something about a resource has failed since a time, or is stuck.</summary>
+    public async Task<bool> FailedSince(About about, DateTime time) => 0 < await tx.Number($"""
+        select count(*) from operation where about_kind = {about.Kind} and about_id = {about.Id}
+          and (status = 'stuck' or (status = 'failed' and updated_at >= {time}))
+        """);
+
     /// <summary>Whether something of another kind than these is under way (or stuck) about a resource.</summary>
     public async Task<bool> AnyOther(About about, IReadOnlyCollection<string> kinds) => 0 < await tx.Number($"""
         select count(*) from operation where about_kind = {about.Kind} and about_id = {about.Id} and kind not in ({Sql.List(kinds)})
@@ -359,25 +369,25 @@ public readonly struct OperationTable(Tx tx)
     }
 
     /// <summary>
-    /// Gives an operation about a resource a word that it waits for, and wakes it; false when none does. The first word stands.
+    /// Gives an operation about a resource a word that it waits for, and wakes it; its id, or null when none does. The first word stands.
     /// </summary>
     /// <param name="after">The step behind which it waits.</param>
     /// <param name="step">The one that takes the word.</param>
-    public async Task<bool> Tell(About about, string after, string step, string word)
+    public async Task<string?> Tell(About about, string after, string step, string word)
     {
         var told = await tx.One<(string Id, string Queue)?>($"""
             select id, queue from operation where about_kind = {about.Kind} and about_id = {about.Id} and status in ('queued', 'running')
               and exists (select 1 from journal j where j.operation = operation.id and j.step = {after} and j.event = {JournalEvent.Done})
               and not exists (select 1 from journal j where j.operation = operation.id and j.step = {step} and j.event = {JournalEvent.Done})
             """, r => (r.GetString(0), r.GetString(1)));
-        if (told is not var (id, queue)) return false;
+        if (told is not var (id, queue)) return null;
         await tx.Execute($"""
             insert into journal (operation, step, event, data, at) values ({id}, {step}, {JournalEvent.Told}, {word}, {tx.Now})
             on conflict (operation, step, event) do nothing
             """);
         await tx.Execute($"update operation set run_after = {tx.Now} where id = {id} and status = 'queued'");
         tx.Wake(queue);
-        return true;
+        return id;
     }
 
     /// <summary>Has an operation hold one more resource until it has ended.</summary>

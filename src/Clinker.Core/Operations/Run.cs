@@ -56,6 +56,7 @@ sealed partial class Run : IDisposable
     }
 
     public OperationRow Row { get; }
+    public TimeProvider Time => time;
     public Means Means { get; }
     public string Queue { get; set; }
     public CancellationToken Token => leased.Token;

@@ -54,6 +54,9 @@ public sealed class Saga
 
     public Means Means => run.Means;
 
+    /// <summary>For the pauses of an act.</summary>
+    public TimeProvider Time => run.Time;
+
     internal bool Finished { get; private set; }
 
     /// <summary>The step that the run has come to, when it is sure that nothing of it was ever done.</summary>

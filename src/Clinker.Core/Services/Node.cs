@@ -89,6 +89,8 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         foreach (var (queue, driver) in means.Drivers)
         {
             tasks.Add(Every(settings.ReportInterval, "report", () => Report(queue, driver, stop), stop));
+            var tidying = new Tidying(queue, driver, means.Db, ids);
+            tasks.Add(Every(settings.ReportInterval, "put volumes in order", () => Tidy(tidying, queue, stop), stop));
             tasks.Add(Every(SweepInterval, "sweep", () => Sweep(queue, driver, stop), stop, atOnce: true));
         }
         tasks.Add(Every(settings.ReportInterval, "agree on log levels", AgreeOnLogLevels, stop, atOnce: true));
@@ -236,10 +238,15 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
         }
     }
 
+    async Task Tidy(Tidying tidying, string queue, CancellationToken stop)
+    {
+        if (await tidying.Next(stop) is { } begun) Log.Tidying(log, begun.VolumeId, queue, begun.Files, begun.Flattens);
+    }
+
     /// <summary>Whether somebody may be at work on a volume's or a snapshot's files. A volume that was moved has files of another id.</summary>
     static async Task<bool> IsBusy(Tx tx, About about)
     {
-        if (await tx.Operations.Busy(about)) return true;
+        if (await tx.Operations.Busy(about) || (about.Kind == "volume" && await FilesTurn.IsTaken(tx, about.Id))) return true;
         if (about.Kind != "volume" || await tx.Volumes.OfFile(about.Id) is not { } volume || volume.Id == about.Id) return false;
         return await IsBusy(tx, about with { Id = volume.Id });
     }
@@ -284,6 +291,9 @@ public sealed partial class Node(Means means, NodeSettings settings, Ids ids, Ti
 
         [LoggerMessage(Level = LogLevel.Information, Message = "File {File} in {Pool}, which its volume has left, is deleted")]
         public static partial void Left(ILogger log, string file, string pool);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "Volume {Volume} of {Queue} consists of {Files} files and is put in order (flattened: {Flattens})")]
+        public static partial void Tidying(ILogger log, string volume, string queue, int files, bool flattens);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "Could not {What} now: {Why}")]
         public static partial void Later(ILogger log, string what, string why);

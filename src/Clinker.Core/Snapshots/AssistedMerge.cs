@@ -71,8 +71,8 @@ public static class AssistedMerge
 
     /// <summary>As <see cref="AssistedSnapshot.Tell"/>.</summary>
     /// <param name="well">Whether the hypervisor has done its part.</param>
-    public static Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
-        tx.Operations.Tell(new("snapshot", snapshotId), MergeStep, WordStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed);
+    public static async Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
+        await tx.Operations.Tell(new("snapshot", snapshotId), MergeStep, WordStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed) is not null;
 
     const string AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
 }

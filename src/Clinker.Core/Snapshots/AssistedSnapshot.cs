@@ -122,6 +122,6 @@ public static class AssistedSnapshot
     /// operation knows what to do: a later one changes nothing.
     /// </summary>
     /// <param name="well">Whether the virtual machine has gone over.</param>
-    public static Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
-        tx.Operations.Tell(new("snapshot", snapshotId), FileStep, WordStep, well ? Went : Failed);
+    public static async Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
+        await tx.Operations.Tell(new("snapshot", snapshotId), FileStep, WordStep, well ? Went : Failed) is not null;
 }

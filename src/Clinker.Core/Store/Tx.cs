@@ -67,6 +67,7 @@ public enum Turn
     Migrating = 7305822,
     Placing = 7305823,
     Managing = 7305824,
+    Tidying = 7305825,
 }
 
 /// <summary>The handful of words that differ. Everything else is one text for both.</summary>

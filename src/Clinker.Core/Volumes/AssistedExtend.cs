@@ -99,6 +99,6 @@ public static class AssistedExtend
     }
 
     /// <summary>The word of the compute service; false when nobody waits for it. A good one has the operation look at once.</summary>
-    public static Task<bool> Tell(Tx tx, string volumeId, bool well) =>
-        tx.Operations.Tell(new("volume", volumeId), TellStep, GrownStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed);
+    public static async Task<bool> Tell(Tx tx, string volumeId, bool well) =>
+        await tx.Operations.Tell(new("volume", volumeId), TellStep, GrownStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed) is not null;
 }

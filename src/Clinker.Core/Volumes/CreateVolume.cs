@@ -183,6 +183,7 @@ public sealed record CreateVolume(
 
     internal async Task<VolumeOnDisk> Make(Saga saga, Volume volume)
     {
+        volume = volume with { Format = VolumeType.FormatOf(await saga.Read(tx => tx.Types.SpecsOf(volume.VolumeTypeId))) };
         switch (Source)
         {
             case VolumeSource.OfSnapshot of:

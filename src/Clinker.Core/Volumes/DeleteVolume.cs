@@ -71,6 +71,7 @@ public sealed record DeleteVolume(
         if (volume.Host is { } host)
         {
             await saga.HandTo(PoolName.Parse(host).Queue);
+            await FilesTurn.Pass(saga, VolumeId);
             foreach (var id in Snapshots ?? []) await Delete(saga, volume, id);
             await saga.Step("delete", () => saga.Driver.Delete(volume, saga.Work)); // what is gone stays gone: no undo
         }

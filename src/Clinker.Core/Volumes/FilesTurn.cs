@@ -64,12 +64,23 @@ static class FilesTurn
     {
         var id = (await tx.Volumes.OfFile(fileId))?.Id ?? fileId;
         await tx.Volumes.Find(id, @lock: true);
-        if (await tx.Operations.Held(Of(id))) return false;
-        var snapshots = (await tx.Snapshots.Of(id)).Select(s => new About("snapshot", s.Id));
-        foreach (var about in (About[])[new("volume", id), new("volume", fileId), new("snapshot", fileId), .. snapshots])
-            if (await tx.Operations.Busy(about)) return false;
+        if (await IsTaken(tx, id) || await IsWanted(tx, fileId)) return false;
         await tx.Operations.Hold(row.Id, Of(id));
         return true;
+    }
+
+    /// <summary>Whether somebody has the turn.</summary>
+    public static Task<bool> IsTaken(Tx tx, string volumeId) => tx.Operations.Held(Of(volumeId));
+
+    /// <summary>Whether anybody is at work on a volume or reads it, or waits for that.</summary>
+    /// <param name="fileId">As in <see cref="TryTake"/>.</param>
+    public static async Task<bool> IsWanted(Tx tx, string fileId)
+    {
+        var id = (await tx.Volumes.OfFile(fileId))?.Id ?? fileId;
+        var snapshots = (await tx.Snapshots.Of(id)).Select(s => new About("snapshot", s.Id));
+        foreach (var about in (About[])[new("volume", id), new("volume", fileId), new("snapshot", fileId), .. snapshots])
+            if (await tx.Operations.Busy(about)) return true;
+        return false;
     }
 
     static async Task Demand(Tx tx, string volumeId)

@@ -117,6 +117,7 @@ public sealed record ManageVolume(string VolumeId, string Name, QuotaLimits Limi
     {
         var volume = await tx.Volumes.Move(volumeId, VolumeRules.Unmanage);
         await DeleteVolume.DemandFree(tx, volumeId, VolumeRules.Unmanage);
+        if (await FilesTurn.IsTaken(tx, volumeId)) throw new Fault.Unavailable($"The files of volume {volumeId} are being changed. Try again.").Thrown();
         await DeleteVolume.Forget(tx, volume);
     }
 }

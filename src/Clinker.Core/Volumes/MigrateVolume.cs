@@ -1,9 +1,11 @@
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Attachments;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Scheduling;
 using Clinker.Store;
+using Clinker.Types;
 
 namespace Clinker.Volumes;
 
@@ -13,6 +15,9 @@ namespace Clinker.Volumes;
 /// <param name="Locks">Whether it is in maintenance meanwhile.</param>
 public sealed record MigrateVolume(string VolumeId, string To, string FileId, bool Locks) : Operation
 {
+    /// <summary>The format that its type asks for; null: none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Format { get; init; }
+
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.MigrateVolume;
     protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
@@ -34,8 +39,9 @@ public sealed record MigrateVolume(string VolumeId, string To, string FileId, bo
         if (await tx.Operations.Busy(about))
             throw Fault.Invalid.Volume($"Volume {volumeId} can't be migrated while something is under way with it.").Thrown();
         await tx.Volumes.SetMigrationStatus(volumeId, MigrationStatus.Starting);
-        await tx.Operations.Start(operationId, new MigrateVolume(volumeId, to, fileId, locks), Queues.Scheduler, now.ProjectId, requestId,
-            holding: Moving.Hold(fileId));
+        var format = VolumeType.FormatOf(await tx.Types.SpecsOf(now.VolumeTypeId));
+        await tx.Operations.Start(operationId, new MigrateVolume(volumeId, to, fileId, locks) { Format = format }, Queues.Scheduler, now.ProjectId,
+            requestId, holding: Moving.Hold(fileId));
     }
 
     public override async Task Run(Saga saga)
@@ -46,7 +52,7 @@ public sealed record MigrateVolume(string VolumeId, string To, string FileId, bo
             tx => Place(tx, volume, saga.Means.Scheduling),
             undo: tx => tx.Pools.Release(FileId));
 
-        var disk = await Moving.Copy(saga, volume, pool, FileId);
+        var disk = await Moving.Copy(saga, volume, pool, FileId, Format);
 
         await saga.Finish(async tx =>
         {

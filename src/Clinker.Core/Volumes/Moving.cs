@@ -7,7 +7,7 @@ using Clinker.Store;
 namespace Clinker.Volumes;
 
 /// <summary>
-/// A volume's way into another pool, as steps of the operation that moves it:
+/// A volume's way into another pool, or into a file of another format, as steps of the operation that moves it:
 /// <list type="number">
 /// <item>Room is reserved there for a file with a new id in its name, which no volume has until the end.</item>
 /// <item>The volume is read where it lies and that file is filled with it. Hosts wait meanwhile; the volume is still the old file.</item>
@@ -23,11 +23,12 @@ static class Moving
 
     /// <summary>Fills a file in the pool; as steps.</summary>
     /// <param name="volume">As it is until the end.</param>
-    public static async Task<VolumeOnDisk> Copy(Saga saga, Volume volume, string pool, string fileId)
+    /// <param name="format">Which its type asks for; null: as new ones are made there.</param>
+    public static async Task<VolumeOnDisk> Copy(Saga saga, Volume volume, string pool, string fileId, string? format)
     {
         await saga.HandTo(PoolName.Parse(pool).Queue); // where it is to be; the same worker must reach where it is
         await FilesTurn.Pass(saga, volume.Id);
-        var to = volume with { Host = pool, NameId = fileId, ProviderLocation = null, Format = null };
+        var to = volume with { Host = pool, NameId = fileId, ProviderLocation = null, Format = format };
         var disk = await saga.Step("copy",
             () => Fill(saga, volume, to),
             undo: () => saga.Driver.Delete(to, saga.Work));

@@ -20,7 +20,7 @@ public sealed record Volume
     public string? Host { get; init; }
     /// <summary>The share, exactly as the shares file wrote it.</summary>
     public string? ProviderLocation { get; init; }
-    /// <summary>raw or qcow2, as it was made.</summary>
+    /// <summary>raw or qcow2, as it was made; for a driver that is to make it: as it is to be, null for as the backend does.</summary>
     public string? Format { get; init; }
     /// <summary>The snapshot that it was made from.</summary>
     public string? SnapshotId { get; init; }
@@ -52,6 +52,9 @@ public sealed record Volume
 
     /// <summary>Whether a migration of it is under way.</summary>
     public bool IsMigrating => MigrationStatus is not (null or Volumes.MigrationStatus.Deleting or Volumes.MigrationStatus.Error or Volumes.MigrationStatus.Success);
+
+    /// <summary>Whether nobody has it, nor is about to, by what its row says.</summary>
+    public bool IsQuiet => Status == VolumeStatus.Available && AttachStatus == Volumes.AttachStatus.Detached && !IsMigrating;
 
     public static readonly IReadOnlyDictionary<string, string> EmptyMetadata = new Dictionary<string, string>();
 }

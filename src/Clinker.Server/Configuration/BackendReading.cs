@@ -57,6 +57,7 @@ static class BackendReading
         _ = from.Get(Options.SecureOperations, section);
         var thinClones = from.Get(Options.CloneMode, section) == "thin" && (driver == DriverKind.Gluster || from.IsSet(Options.CloneMode, section));
         var depth = from.Get(Options.MaxChainDepth, section);
+        var (flattenDepth, flattenRate) = (from.Get(Options.FlattenDepth, section), from.Get(Options.FlattenRate, section));
         var bounds = new ImageCacheSettings(from.Get(Options.ImageCacheCount, section), from.Get(Options.ImageCacheGb, section), from.Get(Options.ImageCacheDays, section));
         var images = from.Get(Options.ImageCache, section) ? bounds : null;
         var sharesConfig = from.Get(Options.SharesConfig, section);
@@ -74,14 +75,16 @@ static class BackendReading
             DriverKind.Gluster => new BackendSettings.Gluster(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, ImageCache = images,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, FlattenDepth = flattenDepth,
+                FlattenRate = flattenRate, ImageCache = images,
                 SharesConfig = sharesConfig!, MountPointBase = mounts!,
                 NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Shares = shares,
             },
             DriverKind.Directory => new BackendSettings.Directory(name, host)
             {
                 VolumeBackendName = backendName, ReservedPercentage = reserved, MaxOverSubscriptionRatio = ratio, Driver = driver, Capabilities = capabilities,
-                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, ImageCache = images,
+                Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, FlattenDepth = flattenDepth,
+                FlattenRate = flattenRate, ImageCache = images,
                 Paths = paths!,
             },
             _ => new BackendSettings.Memory(name, host)

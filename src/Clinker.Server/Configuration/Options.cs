@@ -460,6 +460,13 @@ static class Options
     public static readonly Option<int> MaxChainDepth = Add(Option.Backend, "max_chain_depth", Kinds.Int(1, 64), "16",
         "gluster, directory: of how many files that stand on each other a volume may consist. What would make more becomes a copy.");
 
+    public static readonly Option<int> FlattenDepth = Add(Option.Backend, "flatten_depth", Kinds.Int(0, 64), "0",
+        "gluster, directory: a volume that nobody has and that consists of this many files or more, those of others that it stands on counted, is "
+        + "copied so that it stands on none of those any more; one at a time, and it gives way to whoever wants the volume. 0: none is.");
+
+    public static readonly Option<int> FlattenRate = Add(Option.Backend, "flatten_rate", Kinds.Int(0, 1_000_000), "0",
+        "gluster, directory: how many MiB a second that, and putting files together that nobody asked for, may write. 0: any number.");
+
     public static readonly Option<bool> ImageCache = Add(Option.Backend, "image_volume_cache_enabled", Kinds.Bool, "true",
         "gluster, directory: with clone_mode = thin, what was filled from an image is kept in its pool, and further volumes with that image are "
         + "there at once, as they stand on it. Which images a user may have is asked each time all the same.");

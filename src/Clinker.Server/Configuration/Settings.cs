@@ -124,6 +124,10 @@ abstract record BackendSettings(string Name, string Host)
         public required bool SecureFilePermissions { get; init; }
         public required bool ThinClones { get; init; }
         public required int MaxChainDepth { get; init; }
+        /// <summary>0: never.</summary>
+        public required int FlattenDepth { get; init; }
+        /// <summary>MiB a second; 0: any.</summary>
+        public required int FlattenRate { get; init; }
         /// <summary>Null: no image is kept.</summary>
         public required ImageCacheSettings? ImageCache { get; init; }
     }

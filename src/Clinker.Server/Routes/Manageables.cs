@@ -96,16 +96,23 @@ static class Manageables
 
     static async Task UnmanageVolume(Call call, string id)
     {
+        if (await call.Db.Commit(async tx => { await Demanded(tx); return await TidyVolume.SendAway(tx, id); }) is { } inTheWay) await call.EndOf(inTheWay);
         var encrypted = await call.Db.Commit(async tx =>
         {
-            var volume = await Volumes.Visible(tx, call, id, @lock: true);
-            call.Demand(UnmanageVolumeRule, volume.ProjectId, volume.UserId);
-            call.Demand("volume:delete", volume.ProjectId, volume.UserId);
+            var volume = await Demanded(tx);
             if (volume.EncryptionKeyId is null) await ManageVolume.Unmanage(tx, id);
             else await tx.Messages.AddUnmanageEncrypted(call.Ids.New(), volume, call.RequestId);
             return volume.EncryptionKeyId is not null;
         });
         if (encrypted) throw new Fault.Invalid("Unmanaging encrypted volumes is not supported.").Thrown(); // the message stays
+
+        async Task<Volume> Demanded(Tx tx)
+        {
+            var volume = await Volumes.Visible(tx, call, id, @lock: true);
+            call.Demand(UnmanageVolumeRule, volume.ProjectId, volume.UserId);
+            call.Demand("volume:delete", volume.ProjectId, volume.UserId);
+            return volume;
+        }
     }
 
     static Task UnmanageSnapshot(Call call, string id) => call.Db.Commit(async tx =>

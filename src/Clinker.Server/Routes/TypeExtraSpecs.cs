@@ -73,6 +73,7 @@ static class TypeExtraSpecs
         foreach (var (key, value) in more) specs[key] = value;
         if (specs.GetValueOrDefault("multiattach") == IsTrue && specs.GetValueOrDefault("cacheable") == IsTrue)
             throw Refusal.BadRequest("cacheable cannot be set with multiattach.");
+        if (VolumeType.WhyNot(more) is { } why) throw Refusal.BadRequest(why);
         return specs;
     }
 

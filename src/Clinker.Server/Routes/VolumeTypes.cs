@@ -87,6 +87,7 @@ static class VolumeTypes
 
     static async Task<TypeChanged> Create(Call call, TypeForm want)
     {
+        if (want.ExtraSpecs is { } specs && VolumeType.WhyNot(specs) is { } why) throw Refusal.BadRequest(why);
         var type = new VolumeType
         {
             Id = call.Ids.New(),

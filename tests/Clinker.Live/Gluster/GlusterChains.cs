@@ -18,7 +18,7 @@ public sealed class GlusterChainWalk(TwoShares shares) : ChainWalk, IClassFixtur
 
     protected override string DirectoryOf(string pool) => shares.MountOf(pool);
 
-    protected override Task<Driver> Open() => shares.Open(o => o with { MaxChainDepth = MaxDepth });
+    protected override Task<Driver> Open() => shares.Open(o => o with { MaxChainDepth = MaxDepth, FlattenDepth = MaxDepth - 1 });
 
     static int Number(string name, int otherwise) =>
         int.Parse(Environment.GetEnvironmentVariable(name) ?? $"{otherwise}", CultureInfo.InvariantCulture);

@@ -70,6 +70,9 @@ public class GlusterContract(TwoShares shares) : DriverContract, IClassFixture<T
     protected override async ValueTask<string?> Found(string pool, string name) =>
         File.Exists(PathOf(pool, name)) ? await DiskContent.Read(PathOf(pool, name), Format) : null;
 
+    protected override ValueTask<string?> WholeFile(string pool, string volumeId) =>
+        ValueTask.FromResult<string?>(DiskContent.WholeFile(Layout.MountPoint(Base, pool), volumeId));
+
     async ValueTask<string> Half(string pool, string name)
     {
         await File.WriteAllTextAsync(PathOf(pool, name), "half");

@@ -212,7 +212,7 @@ sealed class RunningApi : IAsyncDisposable
             var answer = await Get(path, "3.71");
             if (answer.Status == 404) return "gone";
             var status = answer.Json.EnumerateObject().Single().Value.GetProperty("status").GetString()!;
-            if (status is not ("creating" or "deleting" or "restoring" or "backing-up" or "restoring-backup")) return status;
+            if (status is not ("creating" or "deleting" or "restoring" or "backing-up" or "restoring-backup" or "retyping")) return status;
             await Task.Delay(5);
         }
     }

@@ -26,7 +26,7 @@ public sealed partial class MemoryDriver(
         backend, "memory", "Clinker", "1.0",
         [.. pools.Select(p => new PoolReport(
             p, shares.Down.GetValueOrDefault(p), shares.TotalGb, shares.TotalGb,
-            Thin: true, ReservedPercentage: 0, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "True" }))]));
+            Thin: true, shares.ReservedPercentage, MaxOverSubscriptionRatio: 20, new Dictionary<string, string> { ["multiattach"] = "True" }))]));
 
     public override Task<VolumeOnDisk> Create(Volume volume, Work work) =>
         Create(volume, work, "create", () => new(volume.SizeGb));
@@ -154,6 +154,22 @@ public sealed partial class MemoryDriver(
         Existing(key, "flatten the volume");
     }
 
+    public override Task<IReadOnlyList<Untidy>> FindUntidy(string pool, IReadOnlyList<Volume> volumes, CancellationToken token)
+    {
+        Reach(pool);
+        return Task.FromResult<IReadOnlyList<Untidy>>([.. volumes.Select(v => shares.Untidy.GetValueOrDefault(v.Id)).OfType<Untidy>()]);
+    }
+
+    public override async Task Tidy(Volume volume, bool flatten, Work work)
+    {
+        var key = (Reach(volume), VolumeFile(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("tidy: copy");
+        await work.StillHeld();
+        Existing(key, "put the volume in order");
+        shares.Untidy.TryRemove(volume.Id, out _);
+    }
+
     public override Task Refill(Volume volume, Fill fill, Work work) => Replace(volume, work, "refill", async () =>
     {
         Existing((Reach(volume), VolumeFile(volume)), "fill the volume");
@@ -265,7 +281,7 @@ public sealed partial class MemoryDriver(
     {
         var pool = Reach(volume);
         await Make(pool, VolumeFile(volume), work, verb, content, from);
-        return new(pool, "raw");
+        return new(pool, volume.Format ?? "raw");
     }
 
     /// <param name="from">The volume that is copied.</param>

@@ -12,6 +12,9 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>Size of each pool.</summary>
     public double TotalGb { get; set; } = 1000;
 
+    /// <summary>Of each pool, kept free.</summary>
+    public int ReservedPercentage { get; set; }
+
     /// <summary>Files of volumes that are published, as (pool, volume id).</summary>
     public IEnumerable<(string Pool, string VolumeId)> Volumes => Published("volume-");
 
@@ -31,6 +34,9 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// Whether a copy takes no time. If not, one of a volume that a host has at its beginning or its end is <see cref="MemoryFile.Torn"/>.
     /// </summary>
     public bool SnapshotsAttached { get; set; } = true;
+
+    /// <summary>Volumes that are to be put in order.</summary>
+    public ConcurrentDictionary<string, Untidy> Untidy { get; } = new();
 
     internal const string ComingHead = "coming-";
 
