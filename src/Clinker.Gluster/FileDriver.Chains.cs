@@ -79,7 +79,8 @@ public abstract partial class FileDriver
         // One at a time: what was begun before may still come. And none that is written to now: only the whole of what lies under it could be
         // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.
         var begun = now.Levels.Any(l => l.Name == now.Info.Going) ? now.Info.Going : null;
-        var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels).Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
+        var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels)
+            .Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
         if (at is not { } i) return null;
         var (upper, lower, on) = (now.Levels[i].Name, now.Levels[i + 1].Name, On(place, Verb, work));
         var held = await Act(on, _ =>

@@ -25,7 +25,7 @@ public static class AssistedMerge
     /// <summary>How often the operation looks whether somebody has the volume still. A virtual machine that is gone says nothing, and others wait.</summary>
     static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
-    const string MergeStep = "merge";
+    const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
 
     /// <summary>Tries it, in steps, for an operation that has the turn at the volume's files.</summary>
     internal static async Task Try(Saga saga, Volume volume, string snapshotId)
@@ -73,6 +73,4 @@ public static class AssistedMerge
     /// <param name="well">Whether the hypervisor has done its part.</param>
     public static async Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
         await tx.Operations.Tell(new("snapshot", snapshotId), MergeStep, WordStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed) is not null;
-
-    const string AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
 }

@@ -100,7 +100,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     internal static async Task Take(Saga saga, Volume volume, Snapshot snapshot, bool evenInUse = true)
     {
         if (!evenInUse && await Writers.Any(saga, volume.Id))
-            throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use.") { NamesNothing = true }.Thrown();
+            throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use, and volumes that are written to have no moment in common. Detach it first.") { NamesNothing = true }.Thrown();
         await saga.Driver.CreateSnapshot(await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
     }
 
