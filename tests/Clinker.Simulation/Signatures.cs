@@ -87,7 +87,7 @@ public sealed class Signatures : IDisposable
         world.Shares.Write(old.Id, "old");
         await world.Reimage(old, ImageId);
         await world.RunUntilQuiet();
-        Assert.Equal(("available", "old"), (await world.StatusOf(old), world.Shares.Find(old.Id)!.Content));
+        Assert.Equal(("error", "old"), (await world.StatusOf(old), world.Shares.Find(old.Id)!.Content));
         await world.Hold("not re-imaged");
     }
 

@@ -51,10 +51,10 @@ public sealed record RestoreBackup(string BackupId, string VolumeId) : Operation
         await saga.Finish(tx => Settle(tx, saga.Row, VolumeStatus.Available));
     }
 
-    /// <summary>The volume holds what it held, or all of the backup: which of them is for its owner to find out, unless nothing was put in its place yet.</summary>
+    /// <summary>The volume holds what it held, or all of the backup: which of them is for its owner to find out, unless it was left alone.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await Settle(tx, row, await tx.Operations.ReplacedNothing(row.Id, OnStorage) ? VolumeStatus.Available : VolumeStatus.ErrorRestoring);
+        await Settle(tx, row, await tx.Operations.LeftAlone(row.Id, OnStorage, fault) ? VolumeStatus.Available : VolumeStatus.ErrorRestoring);
         await tx.Messages.Add(row, "VOLUME_BACKUP", BackupId, MessageAction.RestoreBackup, fault);
     }
 

@@ -16,6 +16,9 @@ public readonly struct OperationTable(Tx tx)
     static readonly Sql AfterStuck = Sql.Raw("case when exists (select 1 from journal j where j.operation = operation.id and j.step = '' "
         + "and j.event = 'fault') then 'unwinding' else 'queued' end");
 
+    /// <summary>In which an operation waits for its turn at a volume's files.</summary>
+    internal const string TurnStep = "files";
+
     /// <summary>When what only a person may resume is tried again.</summary>
     public static readonly DateTime Never = new(9999, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
@@ -151,16 +154,20 @@ public readonly struct OperationTable(Tx tx)
     /// </summary>
     public async Task<bool> WasUntouched(string id, string step) => 0 < await tx.Number($"""
         select count(*) from journal
-        where operation = {id} and (step = {step} or step = {Saga.TurnStep} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
+        where operation = {id} and (step = {step} or step = {TurnStep} or substr(step, 1, 1) = '→') and event = {JournalEvent.Undone} and data = {JournalEvent.Untouched}
         """);
 
     /// <summary>Notes that an operation comes to put another content in the place of a volume's; false when the lease was lost.</summary>
     public async Task<bool> ComesToReplace(string id, long generation) => 1 == await tx.Execute(
         $"update operation set replacing = 1 where id = {id} and generation = {generation} and owner is not null");
 
-    /// <summary>Whether a volume whose content an operation was to replace in a step, and has not, holds what it held: for certain.</summary>
-    public async Task<bool> ReplacedNothing(string id, string step) =>
-        await tx.Number($"select count(*) from operation where id = {id} and replacing = 0") == 1 || await WasUntouched(id, step);
+    /// <summary>
+    /// Whether a volume whose content an operation was to replace in a step is as if that had not been asked for: nothing was done, or it was
+    /// cancelled before it came to replace anything. After another fault in the step it is in error, as with Cinder: who waits for it is not to take
+    /// that for success.
+    /// </summary>
+    public async Task<bool> LeftAlone(string id, string step, Fault because) => await WasUntouched(id, step)
+        || (because is Fault.Cancelled && await tx.Number($"select count(*) from operation where id = {id} and replacing = 0") == 1);
 
     public Task<List<JournalEntry>> Journal(string id) => tx.Query(
         $"select step, event, data, at from journal where operation = {id} order by at, step, event",

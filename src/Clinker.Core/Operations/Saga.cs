@@ -22,9 +22,6 @@ namespace Clinker.Operations;
 /// </summary>
 public sealed class Saga
 {
-    /// <summary>The step in which an operation waits for its turn at what others change too; nothing is done in it.</summary>
-    internal const string TurnStep = "files";
-
     readonly Run run;
     readonly Dictionary<(string Step, string Event), string?> journal;
     readonly HashSet<string> named = [];
@@ -48,7 +45,7 @@ public sealed class Saga
 
     /// <summary>
     /// As <see cref="Work"/>, for an act that puts another content in the place of a volume's: that it comes to do so is written down before. What ends
-    /// before that has left the volume as it was, and this is known then (<see cref="OperationTable.ReplacedNothing"/>).
+    /// before that has left the volume as it was, and this is known then (<see cref="OperationTable.LeftAlone"/>).
     /// </summary>
     public Work Replacing => Work with { Confirm = run.ComesToReplace };
 

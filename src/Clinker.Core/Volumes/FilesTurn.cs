@@ -11,7 +11,7 @@ namespace Clinker.Volumes;
 /// </summary>
 static class FilesTurn
 {
-    const string Step = Saga.TurnStep;
+    const string Step = OperationTable.TurnStep;
     /// <summary>What is about a volume and leaves its files as they are.</summary>
     static readonly string[] Readers = [.. Turns.Kinds, nameof(UploadVolume)];
 

@@ -86,10 +86,10 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         catch (FaultException) when (!saga.Work.Token.IsCancellationRequested) { /* the log has it */ }
     }
 
-    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless nothing was put in its place yet.</summary>
+    /// <summary>It holds what it held, or all of the image, and which is for its owner to find out; unless it was left alone.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        if (await tx.Operations.ReplacedNothing(row.Id, OnStorage)) await tx.Volumes.PutBack(VolumeId, Downloading);
+        if (await tx.Operations.LeftAlone(row.Id, OnStorage, fault)) await tx.Volumes.PutBack(VolumeId, Downloading);
         else await tx.Volumes.Settle(VolumeId, Downloading, Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.ReimageVolume, fault);
         await Turns.Next(tx, row, VolumeId);

@@ -69,10 +69,10 @@ public sealed record RevertVolume(string VolumeId, string SnapshotId) : Operatio
         await saga.Finish(tx => Settle(tx, saga.Row, Available));
     }
 
-    /// <summary>What is in the volume then, the one content or the other, is for its owner to find out; unless nothing was put in its place yet.</summary>
+    /// <summary>What is in the volume then, the one content or the other, is for its owner to find out; unless it was left alone.</summary>
     public override async Task Failed(Tx tx, Fault fault, OperationRow row)
     {
-        await Settle(tx, row, await tx.Operations.ReplacedNothing(row.Id, OnStorage) ? Available : Error);
+        await Settle(tx, row, await tx.Operations.LeftAlone(row.Id, OnStorage, fault) ? Available : Error);
         await tx.Messages.Add(row, "VOLUME", VolumeId, MessageAction.RevertVolume, fault);
     }
 
