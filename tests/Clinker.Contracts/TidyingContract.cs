@@ -196,6 +196,7 @@ public abstract class TidyingContract : IAsyncLifetime
     [InlineData("a snapshot goes that a clone stands on, and then the clone", 2, 1)]
     [InlineData("a snapshot goes while the volume is in use", 2, 1)]
     [InlineData("the clone of an older snapshot goes after that", 3, 2)]
+    [InlineData("putting files together is cut, and the delete of the snapshot ends then", 3, 2)]
     [InlineData("a clone stands on it still", 2, 2)]
     [InlineData("the source of a clone goes", 2, 2)]
     public async Task No_chain_is_longer_than_need_be(string what, int left, int then)
@@ -226,6 +227,15 @@ public abstract class TidyingContract : IAsyncLifetime
                 var ofOlder = await Made("", new VolumeSource.OfSnapshot(older.Id));
                 await Deleted(older);
                 await Deleted(ofOlder);
+                break;
+            case "putting files together is cut, and the delete of the snapshot ends then":
+                var cut = await Taken(volume);
+                await Write(volume, wanted = "new");
+                await Taken(volume);
+                var asked = 0;
+                Task Lost() => ++asked < 2 ? Task.CompletedTask : throw new OperationCanceledException(); // once it is noted that it goes
+                await Assert.ThrowsAsync<OperationCanceledException>(() => driver.DeleteSnapshot(volume, cut, Work with { Confirm = Lost }));
+                await Deleted(cut);
                 break;
             case "a clone stands on it still":
                 await Made("", new VolumeSource.OfVolume(volume.Id));
