@@ -56,6 +56,7 @@ public sealed record DetachVolume(string VolumeId, string? AttachmentId, bool Wa
         await saga.Finish(async tx =>
         {
             if (AttachmentId is not null) await Attaching.Remove(tx, await tx.Volumes.Get(VolumeId, @lock: true), AttachmentId);
+            await FilesTurn.Nudge(tx, VolumeId);
             await Turns.End(tx, saga.Row, VolumeId);
         });
     }

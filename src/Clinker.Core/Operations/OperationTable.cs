@@ -397,6 +397,16 @@ public readonly struct OperationTable(Tx tx)
         return id;
     }
 
+    /// <summary>Has the operation that holds something look again now, if it waits.</summary>
+    public async Task Nudge(About held)
+    {
+        var queue = await tx.One<string?>($"""
+            update operation set run_after = {tx.Now} where status = 'queued' and run_after > {tx.Now}
+              and id in (select operation from hold where kind = {held.Kind} and id = {held.Id}) returning queue
+            """, r => r.GetString(0));
+        if (queue is not null) tx.Wake(queue);
+    }
+
     /// <summary>Has an operation hold one more resource until it has ended.</summary>
     public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
 

@@ -22,8 +22,8 @@ public static class AssistedMerge
     /// <summary>How long it may take (Cinder: RemoteFSSnapDriverDistributed, _nova_assisted_vol_snap_delete).</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromHours(2);
 
-    /// <summary>How often the operation looks whether somebody has the volume still. A virtual machine that is gone says nothing, and others wait.</summary>
-    static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+    /// <summary>How often the operation looks whether the time is over. A word wakes it at once, and so does a host that lets go of the volume.</summary>
+    static readonly TimeSpan Pause = TimeSpan.FromMinutes(10);
 
     const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
 

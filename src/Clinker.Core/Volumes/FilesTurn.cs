@@ -34,6 +34,9 @@ static class FilesTurn
     /// <summary>Whether somebody reads a volume or one of its snapshots, beside an operation that has the turn: nobody begins to as long as it does.</summary>
     public static Task<bool> AnyReader(Tx tx, OperationRow row, string volumeId) => tx.Operations.AnyReader(volumeId, Step, otherThan: row.Id);
 
+    /// <summary>Has whoever keeps the turn look again, if he waits for a host that has let go of the volume.</summary>
+    public static Task Nudge(Tx tx, string volumeId) => tx.Operations.Nudge(Of(volumeId));
+
     /// <summary>Waits, as a step, until nobody changes the files of these volumes. For what reads one, or has it for itself by its status.</summary>
     public static Task Pass(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, async tx =>
     {
