@@ -238,6 +238,7 @@ static partial class Composition
             LogLevels = levels,
             Images = images,
             ForceUpload = settings.Images.ForceUpload,
+            CompressedUpload = settings.Images.CompressedUpload,
             ImageCoreProperties = settings.Images.CoreProperties,
             ResourceFilters = settings.ResourceFilters ?? ListFilters.Configured,
             Health = [HealthChecks.Database(db), .. settings.Backends.Select(

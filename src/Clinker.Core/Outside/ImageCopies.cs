@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Clinker.Drivers;
 using Clinker.Formats;
 using Clinker.Host;
@@ -45,7 +46,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         image.Demand(sizeGb);
         using var verifier = await Verifier(image, token);
         progress?.Begin(image.SizeBytes!.Value);
-        if (ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
+        if (image.ContainerFormat != Image.Compressed && ImageFormats.Readable[image.DiskFormat!] == ImageFormats.Raw)
         {
             await using var download = new ImageDownload(images, image, verifier);
             await Pieces(download.Read, write, progress, token, head => Demand(image, DiskImage.Look(Begun(image, head))));
@@ -63,19 +64,44 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         await using (var file = New(source))
         {
             await using var download = new ImageDownload(images, image, verifier);
-            await Pieces(download.Read, async (_, piece) => await file.WriteAsync(piece, token), progress, token, holes: false);
-            await download.Verify(token);
+            if (image.ContainerFormat == Image.Compressed) await Unpacked(download, scratch.File("packed"), file);
+            else await Whole(download, file);
             var found = DiskImage.Look(DiskBytes.Of(file.SafeFileHandle));
             Demand(image, found);
             DemandRoom(found.Bytes);
         }
-        var bytes = await conversion.SizeOf(source, format, image.Id, token);
+        var bytes = format == ImageFormats.Raw ? new FileInfo(raw = source).Length : await conversion.SizeOf(source, format, image.Id, token);
         DemandRoom(bytes);
         progress?.More(bytes);
-        ImageConversion.Demand(scratch, bytes);
-        await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
+        if (raw != source)
+        {
+            ImageConversion.Demand(scratch, bytes);
+            await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
+        }
         await using var disk = new FileStream(raw, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
         await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, progress, token);
+
+        async Task Whole(ImageDownload download, FileStream into)
+        {
+            await Pieces(download.Read, async (_, piece) => await into.WriteAsync(piece, token), progress, token, holes: false);
+            await download.Verify(token);
+        }
+
+        // Verified before it is unpacked; and however much comes out of it, no more is kept than could be in a volume of that size.
+        async Task Unpacked(ImageDownload download, string at, FileStream into)
+        {
+            await using var file = New(at);
+            await Whole(download, file);
+            file.Position = 0;
+            await using var packed = new GZipStream(file, CompressionMode.Decompress);
+            var (buffer, left) = (new byte[PieceBytes], (sizeGb + 1L) << 30);
+            try
+            {
+                for (int n; (n = await packed.ReadAsync(buffer, token)) > 0; await into.WriteAsync(buffer.AsMemory(0, n), token))
+                    if ((left -= n) < 0) throw Image.Unacceptable(image.Id, $"what is compressed in it is larger than the volume's {sizeGb} GiB.");
+            }
+            catch (InvalidDataException) { throw Image.Unacceptable(image.Id, "it is said to be compressed, and is no gzip data."); }
+        }
 
         void DemandRoom(long needed)
         {
@@ -91,10 +117,11 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
     }
 
     /// <summary>Gives an image the content of a volume, in the format that the image has.</summary>
-    public async Task Upload(Content content, string imageId, string format, Work work)
+    /// <param name="isCompressed">Whether by gzip: it is not known before how long it will be.</param>
+    public async Task Upload(Content content, string imageId, string format, bool isCompressed, Work work)
     {
         var (token, progress) = (work.Token, work.Progress);
-        if (format == ImageFormats.Raw) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, progress, stop), token);
+        if (format == ImageFormats.Raw && !isCompressed) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, progress, stop), token);
         else
         {
             await conversion.With(content.Length, imageId, async scratch =>
@@ -109,7 +136,9 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
                         await file.WriteAsync(piece, token);
                     }, token);
                 }
-                await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], imageId, token);
+                if (format == ImageFormats.Raw) made = raw;
+                else await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], imageId, token);
+                if (isCompressed) made = await Packed(made, scratch.File("packed"), token);
                 await using var image = new FileStream(made, FileMode.Open, FileAccess.Read, FileShare.Read, PieceBytes, useAsync: true);
                 progress?.More(image.Length);
                 await images.Upload(imageId, image.Length, async (to, stop) =>
@@ -119,6 +148,14 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
                 }, token);
             }, token);
         }
+    }
+
+    static async Task<string> Packed(string from, string to, CancellationToken token)
+    {
+        await using var file = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read, PieceBytes, useAsync: true);
+        await using var packed = new GZipStream(New(to), CompressionLevel.Optimal);
+        await file.CopyToAsync(packed, PieceBytes, token);
+        return to;
     }
 
     /// <summary>All of it, holes as zeroes. That it was one moment's is known before its last byte is written.</summary>

@@ -67,6 +67,9 @@ public sealed record Image
 
     public const string Active = "active";
 
+    /// <summary>Container formats: its bytes as they are, or compressed by gzip (cinder/image/accelerator.py).</summary>
+    public const string Bare = "bare", Compressed = "compressed";
+
     /// <summary>What is noted of it with a volume that holds it (cinder/volume/volume_utils.py, its IMAGE_ATTRIBUTES and properties).</summary>
     public Dictionary<string, string> Words()
     {
@@ -92,8 +95,8 @@ public sealed record Image
         const long gib = 1L << 30;
         if (Status != Active) throw Fault.Invalid.Input($"Image {Id} is not active.").Thrown();
         if (SizeBytes is not > 0) throw Fault.Invalid.Input($"Image {Id} has no data.").Thrown();
-        if (ContainerFormat != "bare")
-            throw Fault.Invalid.Input($"Image {Id} is in a container of format {ContainerFormat}; only bare ones can be written to volumes.").Thrown();
+        if (ContainerFormat is not (Bare or Compressed))
+            throw Fault.Invalid.Input($"Image {Id} is in a container of format {ContainerFormat}; only bare and compressed ones can be written to volumes.").Thrown();
         if (DiskFormat is null || !ImageFormats.Readable.ContainsKey(DiskFormat))
             throw Fault.Invalid.Input($"Image {Id} has disk format {DiskFormat}, which can't be written to volumes.").Thrown();
         var needs = (SizeBytes + gib - 1) / gib;

@@ -84,7 +84,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         await using (var content = moment is null
             ? await saga.Driver.Read(volume with { AttachStatus = AttachStatus.Detached }, saga.Work)
             : await saga.Driver.Read(volume, moment, saga.Work))
-            await saga.Images.Upload(content, ImageId, DiskFormat, saga.Work);
+            await saga.Images.Upload(content, ImageId, DiskFormat, record.ContainerFormat == Image.Compressed, saga.Work);
         record = await images.Get(ImageId, token: null, token);
         if (record.Status != Image.Active) throw Image.Unacceptable(ImageId, $"it is {record.Status} after its upload.");
     }

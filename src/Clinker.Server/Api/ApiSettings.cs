@@ -92,6 +92,9 @@ sealed record ApiSettings
     /// <summary>Whether a volume that is in use may be made an image (enable_force_upload).</summary>
     public bool ForceUpload { get; init; }
 
+    /// <summary>Whether an image of a volume may be a compressed one (allow_compression_on_image_upload).</summary>
+    public bool CompressedUpload { get; init; } = true;
+
     /// <summary>What each image says of itself, so that it is not passed on to one that is made of a volume (glance_core_properties).</summary>
     public IReadOnlyList<string> ImageCoreProperties { get; init; } =
         ["checksum", "container_format", "disk_format", "image_name", "image_id", "min_disk", "min_ram", "name", "size"];

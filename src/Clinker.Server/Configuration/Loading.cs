@@ -161,7 +161,7 @@ static class Loading
             servers is { Count: > 0 } ? new([.. servers.Select(WithoutVersion)], retries, timeout) : null,
             new(from.Get(Options.ConversionDir)!, from.Get(Options.ConversionDisabled), from.Get(Options.ConversionCpu),
                 from.Get(Options.ConversionMemory) * (1L << 30)) { VmdkTypes = from.Get(Options.VmdkTypes) ?? [] },
-            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload),
+            from.Get(Options.GlanceCoreProperties) ?? [], from.Get(Options.ForceUpload), from.Get(Options.CompressedUpload),
             from.Get(Options.VerifySignatures) == "enabled" ? keys with { Endpoint = keys.Endpoint is { } at ? new(at.OriginalString.TrimEnd('/') + "/") : null } : null);
     }
 

@@ -306,6 +306,9 @@ static class Options
     public static readonly Option<bool> ForceUpload = Add(Default, "enable_force_upload", Kinds.Bool, "false",
         "Whether a volume that is in use may be made an image, where its backend can take a snapshot of it then.");
 
+    public static readonly Option<bool> CompressedUpload = Add(Default, "allow_compression_on_image_upload", Kinds.Bool, "true",
+        "Whether a volume may be made an image that is compressed by gzip (container_format compressed). That takes room in image_conversion_dir, and a processor.");
+
     public static readonly Option<string> ConversionDir = Add(Default, "image_conversion_dir", Kinds.FullPath, "$state_path/conversion",
         "Where images that are not raw are converted: on the hosts of backends, with room for the image and for the disk in it.");
 

@@ -81,10 +81,11 @@ sealed record QuotaSettings(
 /// <param name="Glance">Null: there is no image service.</param>
 /// <param name="CoreProperties">What is not passed on to images of volumes.</param>
 /// <param name="ForceUpload">Whether a volume in use may be made an image.</param>
+/// <param name="CompressedUpload">Whether an image of a volume may be a compressed one.</param>
 /// <param name="Signatures">Where the certificates are by which signatures are verified; null: they are not.</param>
 sealed record ImageSettings(
     Outside.GlanceSettings? Glance, Clinker.Outside.ConversionSettings Conversion, IReadOnlyList<string> CoreProperties, bool ForceUpload,
-    Outside.BarbicanSettings? Signatures);
+    bool CompressedUpload, Outside.BarbicanSettings? Signatures);
 
 /// <summary>Filters and weighers by Cinder's names, in order.</summary>
 /// <param name="Multipliers">By weigher; 1 for others.</param>

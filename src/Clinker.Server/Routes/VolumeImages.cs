@@ -34,6 +34,8 @@ static class VolumeImages
             call.Demand(UploadRule, now.ProjectId, now.UserId);
             if (want.Visibility == "public") call.Demand(PublicRule, now.ProjectId, now.UserId);
             _ = ImageReference.Service(call);
+            if (want.ContainerFormat == Image.Compressed && !call.Settings.CompressedUpload)
+                throw new Fault.Invalid("Images are not compressed here (allow_compression_on_image_upload): container_format must be bare.").Thrown();
             var rule = want.Force && call.Settings.ForceUpload ? VolumeRules.UploadEvenInUse : VolumeRules.Upload;
             var moved = await UploadVolume.Accept(tx, id, imageId, want.DiskFormat, rule, operation, call.RequestId);
             return (moved, moved.VolumeTypeId is { } its ? await tx.Types.Find(its) : null);
@@ -97,16 +99,16 @@ static class VolumeImages
                 Must.Optional("disk_format", Must.OneOf("raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop")),
                 Must.Optional("container_format", Must.Description),
                 Must.Optional("visibility", Must.OneOf("community", "public", "private", "shared"), since: Behaviour.UploadVisibility),
-                Must.Optional("protected", Must.Flag, since: Behaviour.UploadVisibility)).AndAlso(Bare),
+                Must.Optional("protected", Must.Flag, since: Behaviour.UploadVisibility)).AndAlso(Container),
             Read);
 
         static ImageOfVolume Read(JsonElement body) => new(
-            body.Text("image_name")!, body.Flag("force") ?? false, body.Text("disk_format") ?? ImageFormats.Raw, "bare",
+            body.Text("image_name")!, body.Flag("force") ?? false, body.Text("disk_format") ?? ImageFormats.Raw, body.Text("container_format") ?? Image.Bare,
             body.Text("visibility"), body.Flag("protected"));
 
-        static string? Bare(JsonElement body) => body.Text("container_format") is null or "bare"
+        static string? Container(JsonElement body) => body.Text("container_format") is null or Image.Bare or Image.Compressed
             ? null
-            : "Volumes are uploaded without a container only: container_format must be bare.";
+            : "Volumes are uploaded as they are or compressed by gzip: container_format must be bare or compressed.";
     }
 
     sealed record Reimaging(string ImageId, bool Reserved)

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using Clinker.Drivers;
 using Clinker.Host;
@@ -46,11 +47,11 @@ public sealed class ImageCopyTests : IAsyncDisposable
 
     ConversionSettings Settings => new(Scratch, Disabled: false, TimeSpan.FromSeconds(60), 1L << 30);
 
-    async Task<byte[]> Written(byte[] image, string format, ConversionSettings? settings = null)
+    async Task<byte[]> Written(byte[] image, string format, ConversionSettings? settings = null, string container = "bare")
     {
         using var into = new MemoryStream();
         into.SetLength(Disk);
-        var id = fake.Give(image, format);
+        var id = fake.Give(image, format, with: i => i["container_format"] = container);
         using var conversion = new ImageConversion(settings ?? Settings);
         await new ImageCopies(glance, conversion).Fill(await glance.Get(id, null, Go), 1)(async (at, piece) =>
         {
@@ -60,9 +61,9 @@ public sealed class ImageCopyTests : IAsyncDisposable
         return into.ToArray();
     }
 
-    async Task Refused(byte[] image, string format, string why, ConversionSettings? settings = null)
+    async Task Refused(byte[] image, string format, string why, ConversionSettings? settings = null, string container = "bare")
     {
-        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(image, format, settings))).Fault;
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => Written(image, format, settings, container))).Fault;
         Assert.False(fault.Transient, fault.Message);
         Assert.Contains(why, fault.Message, StringComparison.Ordinal);
         Assert.Contains("is unacceptable", fault.Message, StringComparison.Ordinal);
@@ -205,13 +206,52 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await glance.Create(new(id, "made", format, "bare", null, null, Volume.EmptyMetadata), null, Go);
         using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content);
-        await new ImageCopies(glance, conversion).Upload(from, id, format, new Work(1, Go));
+        await new ImageCopies(glance, conversion).Upload(from, id, format, isCompressed: false, new Work(1, Go));
         Assert.True(from.Closed);
         await File.WriteAllBytesAsync(In("made"), fake.Data[id]);
         await QemuImg("convert", "-f", name, "-O", "raw", In("made"), In("back"));
         var back = await File.ReadAllBytesAsync(In("back"));
         Assert.True(back.AsSpan(0, (int)Disk).SequenceEqual(content), "other bytes"); // VHD rounds its size up
         if (Directory.Exists(Scratch)) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("qcow2")]
+    public async Task A_compressed_image_is_the_same_one_packed_by_gzip(string format)
+    {
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", format, "compressed", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = new ImageConversion(Settings);
+        await using var from = new Bytes(content);
+        await new ImageCopies(glance, conversion).Upload(from, id, format, isCompressed: true, new Work(1, Go));
+        var packed = fake.Data[id];
+        Assert.InRange(packed.Length, 1 << 20, (int)Disk / 2);
+        await File.WriteAllBytesAsync(In("packed.gz"), packed);
+        Assert.Equal(0, (await Processes.Run("gzip", ["-d", In("packed.gz")], TimeSpan.FromSeconds(60))).ExitCode);
+        await QemuImg("convert", "-f", format, "-O", "raw", In("packed"), In("back"));
+        Assert.True((await File.ReadAllBytesAsync(In("back"))).AsSpan().SequenceEqual(content), "other bytes");
+        Assert.True((await Written(packed, format, container: "compressed")).AsSpan().SequenceEqual(content), "other bytes");
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
+    [Fact]
+    public async Task What_is_compressed_is_as_little_trusted()
+    {
+        await Refused(content, "raw", "it is said to be compressed, and is no gzip data.", container: "compressed");
+        await Refused(await Packed(await Image("qcow2")), "raw", "it is declared to be raw, but is qcow2", container: "compressed");
+        await Refused(await Packed(content), "qcow2", "it is declared to be qcow2", container: "compressed");
+        using var much = new MemoryStream();
+        await using (var packed = new GZipStream(much, CompressionLevel.Fastest, leaveOpen: true))
+            for (var (i, zeroes) = (0, new byte[64 << 20]); i < 33; i++) await packed.WriteAsync(zeroes);
+        await Refused(much.ToArray(), "raw", "what is compressed in it is larger than the volume's 1 GiB.", container: "compressed");
+
+        static async Task<byte[]> Packed(byte[] bytes)
+        {
+            using var to = new MemoryStream();
+            await using (var packed = new GZipStream(to, CompressionLevel.Fastest, leaveOpen: true)) await packed.WriteAsync(bytes);
+            return to.ToArray();
+        }
     }
 
     [Fact]
@@ -221,7 +261,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await glance.Create(new(id, "made", "raw", "bare", null, null, Volume.EmptyMetadata), null, Go);
         using var conversion = new ImageConversion(Settings);
         await using var from = new Bytes(content) { Torn = true };
-        var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", new Work(1, Go)))).Fault;
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => new ImageCopies(glance, conversion).Upload(from, id, "raw", isCompressed: false, new Work(1, Go)))).Fault;
         Assert.IsType<Fault.DriverFailed>(fault);
         while ((string?)fake.Images[id]["status"] == "saving") await Task.Delay(1);
         Assert.Equal("queued", (string?)fake.Images[id]["status"]);
