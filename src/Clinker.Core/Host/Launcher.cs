@@ -132,12 +132,9 @@ public sealed class Launcher : IDisposable
                 while (true)
                 {
                     var (word, id) = ((Word)from.ReadByte(), from.ReadInt32());
-                    TaskCompletionSource<ProcessResult> answer;
+                    TaskCompletionSource<ProcessResult>? answer;
                     lock (asked)
-                    {
-                        answer = asked[id];
-                        asked.Remove(id);
-                    }
+                        if (!asked.Remove(id, out answer)) throw new InvalidDataException("It answers what it was not asked.");
                     switch (word)
                     {
                         case Word.Ended: answer.SetResult(new(from.ReadInt32(), from.ReadString(), from.ReadString())); break;
@@ -146,7 +143,7 @@ public sealed class Launcher : IDisposable
                     }
                 }
             }
-            catch (IOException) { /* it is gone */ }
+            catch (Exception e) when (e is IOException or InvalidDataException) { /* it is gone, or as good as */ }
             lock (asked)
             {
                 over = true;
@@ -212,11 +209,11 @@ public sealed class Launcher : IDisposable
             }
             catch (Win32Exception e) { answer = () => Say(Word.CanNot, e.NativeErrorCode, e.Message); }
             catch (OperationCanceledException) { answer = () => Say(Word.Killed); }
-            running.TryRemove(id, out _);
-            limit.Dispose();
             lock (to)
                 try { answer(); to.Flush(); }
                 catch (IOException) { /* nobody asks any more */ }
+            running.TryRemove(id, out _); // not before: at the end they are waited for, and then the output is closed
+            limit.Dispose();
 
             void Say(Word word, int? number = null, params string[] texts)
             {

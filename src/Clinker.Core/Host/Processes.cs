@@ -64,7 +64,7 @@ public static class Processes
         }
         catch (OperationCanceledException)
         {
-            try { process.Kill(entireProcessTree: true); } catch (InvalidOperationException) { /* it has ended meanwhile */ }
+            try { process.Kill(entireProcessTree: true); } catch (Exception e) when (e is InvalidOperationException or AggregateException) { /* it, or a child of it, has ended meanwhile */ }
             throw;
         }
         // A daemon that the program left behind (glusterfs after mount) may hold the pipes open: what is there is enough.

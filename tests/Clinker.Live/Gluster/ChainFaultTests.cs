@@ -339,6 +339,8 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
             Assert.Equal("", await Sh($"setfattr -n trusted.afr.rep-client-2 -v 0x000000000000000000000000 {bricks}/1/{name} {bricks}/2/{name}"));
             foreach (var option in (string[])["cluster.data-self-heal", "cluster.metadata-self-heal", "cluster.self-heal-daemon"])
                 await Node.Do("gluster", "volume", "set", "rep", option, "on");
+            await Within(Soon, async () => await Sh($"stat {MountPoint(share)}/{name} > /dev/null; head -qc 8M {bricks}/?/{name} | sha256sum")
+                == await Sh($"head -qc 8M {bricks}/3/{name} {bricks}/3/{name} {bricks}/3/{name} | sha256sum"), "the others have what the third has");
             torn.Content[1] = 3;
             await Within(Soon, async () =>
             {
