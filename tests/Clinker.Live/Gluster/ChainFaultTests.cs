@@ -228,7 +228,6 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
     [InlineData("client")]
     public async Task A_delete_that_merges_goes_on_when_its_share_answers_again(string what)
     {
-        Processes.Launcher ??= new(Daemon.Executable("clinkerd")); // as the daemon does: a program that is started here would wait for the share
         driver = await Driver(Impatient, Vol1);
         var disk = await Create(Vol1);
         await AtPoints(Vol1, _ => Hang("STOP"), _ => Hang("CONT"), () => Merge(disk), first: 0, points: 8);

@@ -46,6 +46,7 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        Processes.Launcher ??= new(Daemon.Executable("clinkerd")); // as the daemon does: what is started here would wait for a share that hangs
         Root = Path.Combine(Node.Root, new Ids().New()[..8]);
         Directory.CreateDirectory(Root);
         await Node.Do("glusterd-start");
