@@ -82,15 +82,9 @@ public abstract partial class FileDriver
         var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels)
             .Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
         if (at is not { } i) return null;
-        var (upper, lower, on) = (now.Levels[i].Name, now.Levels[i + 1].Name, On(place, Verb, work));
-        var held = await Act(on, _ =>
-        {
-            using var dir = place.Open();
-            using var file = Chain.Open(dir, upper, Verb);
-            return Libc.Facts(file).AllocatedBytes;
-        });
-        if (held > place.Last.Free) return null; // both are there until it is done
-        if (begun is null) await Note(on, now.Spec, now.Info with { Active = now.Info.Active ?? now.Top.Name, Going = upper }, work);
+        var (upper, lower) = (now.Levels[i].Name, now.Levels[i + 1].Name);
+        if (now.Levels[i].Allocated > place.Last.Free) return null; // both are there until it is done
+        if (begun is null) await Note(On(place, Verb, work), now.Spec, now.Info with { Active = now.Info.Active ?? now.Top.Name, Going = upper }, work);
         return new(upper, lower);
     }
 
@@ -438,7 +432,7 @@ public abstract partial class FileDriver
     async Task Commit(Errand on, IReadOnlyList<Level> levels, Work work, long rate)
     {
         using var dir = await Act(on, _ => on.Place.Open());
-        var held = await Act(on, _ => { using var file = Chain.Open(dir, levels[0].Name, on.Verb); return Libc.Facts(file).AllocatedBytes; });
+        var held = levels[0].Allocated;
         await work.StillHeld();
         string[] paced = rate == 0 ? [] : ["-r", Number(rate)];
         await QemuImg(on, ["commit", "-q", "-d", .. paced, "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],

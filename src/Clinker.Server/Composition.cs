@@ -79,8 +79,8 @@ static partial class Composition
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 
         // Before the first share is opened, and until the last is closed.
-        var keeps = settings.Backends.Any(b => b is BackendSettings.Files) || settings.Backups is not null;
-        using var launcher = keeps && (settings.Roles & (Roles.Volume | Roles.Backup)) != 0 ? new Launcher(Environment.ProcessPath!) : null;
+        var hasShares = settings.Backends.Any(b => b is BackendSettings.Files) || settings.Backups is not null;
+        using var launcher = hasShares && (settings.Roles & (Roles.Volume | Roles.Backup)) != 0 ? new Launcher(Environment.ProcessPath!) : null;
         Processes.Launcher = launcher;
         var ids = new Ids();
         await using var db = await Open(settings.Database, time);

@@ -100,8 +100,7 @@ public sealed class Faults
     public async Task A_share_that_hangs_holds_up_nothing_else()
     {
         await using var site = await Site.Up();
-        await site.Gluster("add", "vol2");
-        await File.AppendAllTextAsync(site.SharesFile, $"{site.Node}:/vol2\n");
+        await File.AppendAllTextAsync(site.SharesFile, await site.Second() + "\n");
         await using var daemon = site.Daemon();
         await daemon.Start();
         await site.Gluster("brick-hang", "vol2");

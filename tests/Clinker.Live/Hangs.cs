@@ -67,8 +67,7 @@ public sealed class Hangs(ITestOutputHelper output)
     public async Task A_share_that_hangs_holds_up_no_work_on_another()
     {
         await using var site = await Site.Up();
-        await site.Gluster("add", "vol2");
-        string[] shares = [site.Share, $"{site.Node}:/vol2"];
+        string[] shares = [site.Share, await site.Second()];
         await File.WriteAllLinesAsync(site.SharesFile, shares);
         await using var daemon = site.Daemon();
         await daemon.Start();

@@ -70,8 +70,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
             quota_backup_gigabytes = -1
             backup_driver = directory
             """);
-        await site.Gluster("add", "vol2");
-        string[] names = [site.Share, $"{site.Node}:/vol2"];
+        string[] names = [site.Share, await site.Second()];
         await File.WriteAllLinesAsync(site.SharesFile, names);
         foreach (var name in names) shares[name] = new(site.MountOf(name), site.Folder);
         await using var of = daemon = site.Daemon();

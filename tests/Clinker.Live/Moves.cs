@@ -17,8 +17,7 @@ public sealed class Moves(ITestOutputHelper output)
     public async Task A_volume_moves_from_share_to_share_whenever_its_daemon_is_killed()
     {
         await using var site = await Site.Up();
-        await site.Gluster("add", "vol2");
-        string[] shares = [site.Share, $"{site.Node}:/vol2"];
+        string[] shares = [site.Share, await site.Second()];
         await File.WriteAllLinesAsync(site.SharesFile, shares);
         await using var daemon = site.Daemon();
         await daemon.Start();
@@ -65,8 +64,7 @@ public sealed class Moves(ITestOutputHelper output)
     public async Task A_move_that_is_cancelled_in_the_midst_of_its_copy_ends_at_once_and_leaves_nothing()
     {
         await using var site = await Site.Up(more: "enabled_backends = a, b");
-        await site.Gluster("add", "vol2");
-        string[] shares = [site.Share, $"{site.Node}:/vol2"];
+        string[] shares = [site.Share, await site.Second()];
         foreach (var (share, name) in shares.Zip((string[])["a", "b"]))
         {
             await File.WriteAllTextAsync(site.SharesFile + name, share + "\n");

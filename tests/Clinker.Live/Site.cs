@@ -76,6 +76,13 @@ sealed class Site : IAsyncDisposable
 
     public Daemon Daemon() => new(Folder, "--config-file", Config);
 
+    /// <summary>Makes one more share on its server; the line for a shares file.</summary>
+    public async Task<string> Second()
+    {
+        await Gluster("add", "vol2");
+        return $"{Node}:/vol2";
+    }
+
     /// <summary>Calls the fixture: <c>Gluster("brick-kill")</c>.</summary>
     public async Task<string> Gluster(params string[] words)
     {

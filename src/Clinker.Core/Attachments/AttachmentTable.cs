@@ -46,6 +46,9 @@ public readonly struct AttachmentTable(Tx tx)
           and id <> {otherThan ?? ""}
         """);
 
+    /// <summary>The servers that have a volume, or are about to.</summary>
+    public async Task<List<string>> ServersOf(string volumeId) => [.. (await Of(volumeId)).Select(a => a.ServerId).OfType<string>().Distinct()];
+
     /// <summary>Whether any host has a volume: one that was connected, or that says of itself that it has it.</summary>
     public async Task<bool> Any(string volumeId) => 0 < await tx.Number($"""
         select count(*) from attachment where volume_id = {volumeId} and (connection_info is not null or attached_at is not null)

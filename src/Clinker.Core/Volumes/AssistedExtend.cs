@@ -65,7 +65,7 @@ public static class AssistedExtend
     /// <summary>What is that large already its server finds when it is started again, if not before.</summary>
     static async Task Tell(Saga saga, string volumeId, bool isLarge)
     {
-        var servers = await saga.Read(async tx => (await tx.Attachments.Of(volumeId)).Select(u => u.ServerId).OfType<string>().Distinct().ToList());
+        var servers = await saga.Read(tx => tx.Attachments.ServersOf(volumeId));
         if (servers.Count == 0) return;
         try { await saga.Compute.Tell(ServerEvent.VolumeExtended, volumeId, servers, well: true, saga.Work.Token); }
         catch (FaultException e) when (isLarge || !e.NothingDone) { /* it is that large, or it may have been heard */ }

@@ -80,7 +80,7 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
 
     async Task Tell(Saga saga, bool well)
     {
-        var servers = await saga.Read(async tx => (await tx.Attachments.Of(VolumeId)).Select(u => u.ServerId).OfType<string>().Distinct().ToList());
+        var servers = await saga.Read(tx => tx.Attachments.ServersOf(VolumeId));
         if (servers.Count == 0 || saga.Means.Compute is not { } compute) return;
         try { await compute.Tell(ServerEvent.VolumeReimaged, VolumeId, servers, well, saga.Work.Token); }
         catch (FaultException) when (!saga.Work.Token.IsCancellationRequested) { /* the log has it */ }

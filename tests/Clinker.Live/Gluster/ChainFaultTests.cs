@@ -51,6 +51,14 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         for (var i = 0; i < mib; i++) disk.Content[at + i] = fill;
     }
 
+    async Task<Disk> Clone(Disk of, string share)
+    {
+        var volume = NewVolume(share) with { SourceVolumeId = of.Volume.Id };
+        var made = await driver.CreateFromVolume(volume, of.Volume, Operation());
+        disks.Add(new(volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available }, new(of.Content)));
+        return disks[^1];
+    }
+
     Snapshot SnapshotOf(Disk disk) => new()
     {
         Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = disk.Volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
@@ -148,6 +156,20 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         return w => driver.DeleteSnapshot(disk.Volume, snapshot, w);
     }
 
+    /// <summary>Has storage fail a moment after a merge has begun to write.</summary>
+    async Task InTheMidst(string share, Func<Task> strike, Func<Task> mend, Disk disk)
+    {
+        var struck = Task.CompletedTask;
+        await AtPoints(share, _ => { struck = Later(); return Task.CompletedTask; }, async _ => { await struck; await mend(); },
+            () => Merge(disk, mib: 48), first: 1, points: 1);
+
+        async Task Later()
+        {
+            await Task.Delay(100, Token);
+            await strike();
+        }
+    }
+
     [Fact]
     public async Task A_delete_that_merges_goes_on_when_its_brick_is_back()
     {
@@ -155,16 +177,7 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         var disk = await Create(Vol1);
         await AtPoints(Vol1, _ => Node.Do("brick-kill", "vol1"), _ => Node.Do("brick-start", "vol1"), () => Merge(disk), first: 1, points: 1);
         // And in the midst of it: what was put under already is covered all the same.
-        var killed = Task.CompletedTask;
-        await AtPoints(Vol1, _ => { killed = Later(); return Task.CompletedTask; }, async _ => { await killed; await Node.Do("brick-start", "vol1"); },
-            () => Merge(disk, mib: 48), first: 1, points: 1);
-
-        async Task Later()
-        {
-            await Task.Delay(100, Token);
-            await Node.Do("brick-kill", "vol1");
-        }
-
+        await InTheMidst(Vol1, () => Node.Do("brick-kill", "vol1"), () => Node.Do("brick-start", "vol1"), disk);
     }
 
     [Fact]
@@ -192,10 +205,7 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         await driver.DeleteSnapshot(disk.Volume, first, Operation());
         await AllIsWell(Small);
 
-        var clone = new Disk(NewVolume(Small) with { SourceVolumeId = disk.Volume.Id }, new(disk.Content));
-        var made = await driver.CreateFromVolume(clone.Volume, disk.Volume, Operation());
-        clone.Volume = clone.Volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available };
-        disks.Add(clone);
+        var clone = await Clone(disk, Small);
         await Node.Do("fill", "small", "8");
         Assert.Equal(new Fault.ShareFull(Small), await FaultOf(() => driver.Flatten(clone.Volume, Operation())));
         await driver.Abandon(clone.Volume, Operation()); // as its operation undoes it
@@ -232,20 +242,12 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
         var disk = await Create(Vol1);
         await AtPoints(Vol1, _ => Hang("STOP"), _ => Hang("CONT"), () => Merge(disk), first: 0, points: 4);
         // And in the midst of it.
-        var hung = Task.CompletedTask;
-        await AtPoints(Vol1, _ => { hung = Later(); return Task.CompletedTask; }, async _ => { await hung; await Hang("CONT"); },
-            () => Merge(disk, mib: 48), first: 1, points: 1);
+        await InTheMidst(Vol1, () => Hang("STOP"), () => Hang("CONT"), disk);
 
         async Task Hang(string signal)
         {
             if (what == "brick") await Node.Do(signal == "STOP" ? "brick-hang" : "brick-resume", "vol1");
             else foreach (var client in await Clients(Vol1)) await Sh($"kill -{signal} {client.Process}");
-        }
-
-        async Task Later()
-        {
-            await Task.Delay(100, Token);
-            await Hang("STOP");
         }
     }
 
@@ -278,10 +280,7 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
             Task Replace() => Node.Do("gluster", "volume", "replace-brick", "rep",
                 $"{Node.Address}:{bricks}/{++replaced}", $"{Node.Address}:{bricks}/{replaced + 3}", "commit", "force");
             await AtPoints(share, _ => Replace(), _ => Healed(), () => Merge(disk), first: 1, points: 1);
-            var clone = new Disk(NewVolume(share) with { SourceVolumeId = disk.Volume.Id }, new(disk.Content));
-            var made = await driver.CreateFromVolume(clone.Volume, disk.Volume, Operation());
-            clone.Volume = clone.Volume with { ProviderLocation = made.ProviderLocation, Format = made.Format, Status = VolumeStatus.Available };
-            disks.Add(clone);
+            var clone = await Clone(disk, share);
             await AtPoints(share, _ => Replace(), _ => Healed(), () => Task.FromResult<Func<Work, Task>>(w => driver.Flatten(clone.Volume, w)), first: 0, points: 1);
             Assert.Equal(2, replaced);
         }
