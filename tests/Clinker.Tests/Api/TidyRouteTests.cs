@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.Versioning;
 using Clinker.Drivers;
 using Clinker.Gluster;
@@ -28,6 +29,8 @@ public sealed class TidyRouteTests : IAsyncDisposable
         Directory.Delete(root, recursive: true);
     }
 
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     /// <summary>A clone into which its source is being copied, for hours.</summary>
     async Task Begun()
     {
@@ -48,8 +51,9 @@ public sealed class TidyRouteTests : IAsyncDisposable
         var untidy = Assert.Single(await driver.FindUntidy("b1", [await api.Db.Read(tx => tx.Volumes.Get(id))], CancellationToken.None));
         Assert.Equal(new Untidy(id, 2, Flattens: true, untidy.Bytes), untidy);
         Assert.True(await api.Db.Commit(tx => TidyVolume.TryAccept(tx, untidy, Queue, "7d1bd1e5-4b7f-4ef8-9c35-d86f8d1f7e5f")));
-        while (!Directory.EnumerateFiles(root, "*.g1").Any())
+        for (var waited = Stopwatch.StartNew(); !Directory.EnumerateFiles(root, "*.g1").Any();)
         {
+            Assert.True(waited.Elapsed < Patience, "it does not begin");
             var tidy = (await api.Db.Read(tx => tx.Operations.Get("7d1bd1e5-4b7f-4ef8-9c35-d86f8d1f7e5f")))!;
             Assert.True(tidy.Status is OperationStatus.Queued or OperationStatus.Running, tidy.Fault);
             await Task.Delay(5);
@@ -59,8 +63,9 @@ public sealed class TidyRouteTests : IAsyncDisposable
     /// <summary>Time goes on until something has come about.</summary>
     async Task<T> While<T>(Task<T> task)
     {
-        while (!task.IsCompleted)
+        for (var waited = Stopwatch.StartNew(); !task.IsCompleted;)
         {
+            Assert.True(waited.Elapsed < Patience, "what was asked for still waits");
             api.Time.Advance(TimeSpan.FromMilliseconds(200));
             await Task.WhenAny(task, Task.Delay(10));
         }
