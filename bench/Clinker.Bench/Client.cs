@@ -49,10 +49,10 @@ sealed class Client : IDisposable
         return new(status, buffer.AsSpan(head, bytes));
     }
 
-    /// <summary>Waits a millisecond, idly; the kernel's clock for that is finer than the runtime's timers.</summary>
-    public void Pause()
+    /// <summary>Waits idly; the kernel's clock for that is finer than the runtime's timers.</summary>
+    public void Pause(TimeSpan time)
     {
-        if (socket.Poll(1000, SelectMode.SelectRead)) throw new InvalidDataException("The daemon closed the connection.");
+        if (socket.Poll(time, SelectMode.SelectRead)) throw new InvalidDataException("The daemon closed the connection.");
     }
 
     ReadOnlySpan<byte> Header(int head, ReadOnlySpan<byte> name)

@@ -56,7 +56,8 @@ public abstract partial class FileDriver
     async Task<bool> Filled(Place place, string verb, VolumeSpec spec, Fill fill, Work work)
     {
         var on = new Errand(place, verb, options.ActDeadline + ThickPerGib * (spec.Provisioning == Provisioning.Thick ? spec.Bytes / Gib : 0), work.Token);
-        return spec.Format == VolumeFormat.Qcow2 ? await LaidOut(on, spec, Go) : await Go((_, file) => Libc.Truncate(file, spec.Bytes));
+        return spec.Format == VolumeFormat.Qcow2 ? await LaidOut(on, spec, Go)
+            : await Go((_, file) => { if (!spec.IsImage) Libc.Truncate(file, spec.Bytes); });
 
         Task<bool> Go(Action<SafeFileHandle, SafeFileHandle> begin)
         {
@@ -76,7 +77,7 @@ public abstract partial class FileDriver
         }
     }
 
-    /// <summary>A file under work as it is being filled: each write is an act of its own.</summary>
+    /// <summary>A file under work as it is being filled: each write is an act of its own. What could not be written is told by the last one at the latest.</summary>
     sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
     {
         /// <summary>The clusters of an image that hold something, for each of its tables.</summary>
@@ -85,12 +86,37 @@ public abstract partial class FileDriver
         Task syncing = Task.CompletedTask;
         long unsynced, end;
 
+        /// <summary>Open from the first act to the last: to close a file is to wait until all that was written to it is on the brick.</summary>
+        SafeFileHandle? opened;
+
         public async Task Run(Fill fill)
         {
-            try { await fill(Write, on.Token); }
-            finally { await syncing; }
-            if (spec.IsImage) await driver.OnWork(on, dir, spec, file => { Libc.Truncate(file, end); return true; });
-            if (spec.Under is not null) await Blank();
+            try
+            {
+                try { await fill(Write, on.Token); }
+                finally { await syncing; }
+                if (spec.Under is not null) await Blank();
+                await OnFile(file =>
+                {
+                    if (spec.IsImage && Libc.Facts(file).Size != end) Libc.Truncate(file, end); // a FUSE client lets go of each page of a file that is cut
+                    Libc.Sync(file);
+                    return true;
+                });
+            }
+            finally { await Close(); }
+        }
+
+        Task<T> OnFile<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>
+        {
+            on.Place.Prove(dir);
+            return act(opened ??= VolumeFiles.Resume(dir, driver.layout, spec));
+        });
+
+        async Task Close()
+        {
+            if (opened is null) return;
+            try { await on.Place.Lane.Run(_ => { opened.Dispose(); return true; }, driver.options.ProbeDeadline, CancellationToken.None); }
+            catch (TimeoutException) { new Thread(opened.Dispose) { IsBackground = true }.Start(); /* it may hang there, and must not where handles are collected */ }
         }
 
         /// <summary>
@@ -99,11 +125,11 @@ public abstract partial class FileDriver
         /// </summary>
         async Task Blank()
         {
-            var tables = await driver.OnWork(on, dir, spec, file => Mapped(file).Tables);
+            var tables = await OnFile(file => Mapped(file).Tables);
             for (var i = 0; i < tables; i++)
             {
                 var index = i;
-                await driver.OnWork(on, dir, spec, file =>
+                await OnFile(file =>
                 {
                     Mapped(file).Blank(file, index, held.GetValueOrDefault(index));
                     return true;
@@ -117,7 +143,7 @@ public abstract partial class FileDriver
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
             if (bytes.IsEmpty) return;
-            await driver.OnWork(on, dir, spec, file =>
+            await OnFile(file =>
             {
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);
                 return true;
@@ -125,7 +151,7 @@ public abstract partial class FileDriver
             if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return;
             unsynced = 0;
             await syncing;
-            syncing = driver.OnWork(on, dir, spec, file => { Libc.Sync(file); return true; }); // beside what is written next
+            syncing = OnFile(file => { Libc.Sync(file); return true; }); // beside what is written next
         }
 
         /// <summary>Where in the file the bytes go: an image was laid out with room for all of them.</summary>

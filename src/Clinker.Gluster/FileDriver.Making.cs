@@ -57,7 +57,9 @@ public abstract partial class FileDriver
     {
         on.Place.Prove(dir);
         using var file = VolumeFiles.Resume(dir, layout, spec);
-        return act(file);
+        var done = act(file);
+        Libc.Flush(file);
+        return done;
     });
 
     /// <summary>
@@ -151,6 +153,7 @@ public abstract partial class FileDriver
                 try
                 {
                     fill?.Invoke(dir, file);
+                    Libc.Flush(file);
                     token.ThrowIfCancellationRequested(); // nobody waits for it any more: nobody else would tidy up
                 }
                 catch { TidyUp(dir, spec); throw; }

@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Runtime.InteropServices;
+using System.Threading.Channels;
 using Clinker.Drivers;
 using Clinker.Formats;
 using Clinker.Host;
@@ -15,6 +17,9 @@ public sealed record SignatureSettings(Certificates? Certificates, TimeProvider 
 public sealed class ImageCopies(Images images, ImageConversion conversion, SignatureSettings? signatures = null)
 {
     const int PieceBytes = 4 * 1024 * 1024;
+
+    /// <summary>So many are read before the first of them is written, so that neither side waits for each hesitation of the other.</summary>
+    const int PiecesAhead = 4;
 
     public Images Images => images;
 
@@ -179,35 +184,50 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         }
     }
 
-    /// <summary>Reads, beside what is being written of it, from the first piece to the last.</summary>
+    /// <summary>Reads, beside what is being written of it and a few pieces ahead, from the first piece to the last.</summary>
     /// <param name="look">Sees the first piece before anything is written.</param>
     /// <param name="holes">Whether pieces of zeroes are left out.</param>
     static async Task Pieces(Func<Memory<byte>, CancellationToken, ValueTask<int>> read, WriteAt write, Progress? progress, CancellationToken token,
         Action<ReadOnlyMemory<byte>>? look = null, bool holes = true)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var (buffer, other, at) = (new byte[PieceBytes], new byte[PieceBytes], 0L);
-        for (var n = await read(buffer, stop.Token); n > 0; (buffer, other) = (other, buffer))
+        var (free, ready, at) = (Channel.CreateUnbounded<byte[]>(), Channel.CreateUnbounded<ReadOnlyMemory<byte>>(), 0L);
+        for (var i = 0; i < PiecesAhead; i++) free.Writer.TryWrite(new byte[PieceBytes]);
+        var reading = Task.Run(Read, CancellationToken.None);
+        try
         {
-            var piece = buffer.AsMemory(0, n);
-            if (at == 0) look?.Invoke(piece);
-            var into = other;
-            var coming = Task.Run(async () => await read(into, stop.Token), CancellationToken.None);
-            try
+            await foreach (var piece in ready.Reader.ReadAllAsync(token))
             {
+                if (at == 0) look?.Invoke(piece);
                 if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
+                at += piece.Length;
+                progress?.Did(piece.Length);
+                if (MemoryMarshal.TryGetArray(piece, out var used)) free.Writer.TryWrite(used.Array!);
             }
-            catch
-            {
-                await stop.CancelAsync();
-                await ((Task)coming).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // nobody reads any more when the source goes
-                throw;
-            }
-            at += n;
-            progress?.Did(n);
-            n = await coming;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await reading; // nobody reads any more when the source goes
         }
         await write(at, ReadOnlyMemory<byte>.Empty);
+
+        async Task Read()
+        {
+            Exception? failure = null;
+            try
+            {
+                while (true)
+                {
+                    var buffer = await free.Reader.ReadAsync(stop.Token);
+                    var n = await read(buffer, stop.Token);
+                    if (n == 0) break;
+                    ready.Writer.TryWrite(buffer.AsMemory(0, n));
+                }
+            }
+            catch (Exception e) { failure = e; /* whoever writes is told, after what came before it */ }
+            ready.Writer.Complete(failure);
+        }
     }
 
     /// <summary>An image of which the head is there; what has not come yet reads as zeroes.</summary>

@@ -15,6 +15,7 @@ internal static unsafe partial class Libc
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
     const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const int F_DUPFD_CLOEXEC = 1030;
     const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
     const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
@@ -45,6 +46,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fsync(SafeFileHandle file);
+
+    [LibraryImport(libc, SetLastError = true)]
+    private static partial int fcntl(SafeFileHandle file, int command, int word);
+
+    [LibraryImport(libc, SetLastError = true)]
+    private static partial int close(int file);
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial nint pread(SafeFileHandle file, byte* into, nuint length, long offset);
@@ -133,6 +140,17 @@ internal static unsafe partial class Libc
     public static void ChangeGroup(SafeFileHandle file, uint group) => Done(() => fchown(file, uint.MaxValue, group), "fchown");
 
     public static void Sync(SafeFileHandle file) => Done(() => fsync(file), "fsync");
+
+    /// <summary>
+    /// Hears what became of all that was written through a handle. GlusterFS takes what it has no room for, and says so once: to an fsync or a close
+    /// of that handle. A handle of .NET's keeps it to itself as it closes, and an fsync of another one then knows of nothing.
+    /// </summary>
+    public static void Flush(SafeFileHandle file)
+    {
+        int twin;
+        while ((twin = fcntl(file, F_DUPFD_CLOEXEC, 0)) < 0) Interrupted("dup", "");
+        if (close(twin) != 0) throw new ErrnoException(Marshal.GetLastPInvokeError(), "close"); // also when it was interrupted: it is closed
+    }
 
     public static void Unlink(SafeFileHandle dir, string name) => Done(() => unlinkat(dir, name, 0), "unlink", name);
 
