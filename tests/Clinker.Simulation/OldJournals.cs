@@ -21,7 +21,7 @@ public sealed class OldJournals
     static readonly string[] Stories =
     [
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails", "Assist", "AssistRefused", "AssistThatFails", "AssistThatIsNotNoted",
-        "Merge", "MergeRefused", "MergeThatFails", "ExtendInUse", "ExtendInUseRefused", "ReimageReserved",
+        "Merge", "MergeRefused", "MergeThatFails", "ExtendInUse", "ExtendInUseRefused", "ReimageReserved", "BackupAssist", "BackupAssistThatFails", "BackupAssistThatIsNotSaved", "UploadAssist",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Flatten", "FlattenThatFails", "Tidy", "TidyThatFails", "DeleteWhileTidy", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",

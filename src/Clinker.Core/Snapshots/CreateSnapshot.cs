@@ -73,19 +73,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Take(saga, volume.Id);
-        var taken = await saga.Step("snapshot", // not so when the compute service has to help
-            async () =>
-            {
-                if (await AssistedSnapshot.IsNeeded(saga, volume.Id))
-                {
-                    await AssistedSnapshot.Demand(saga, volume.Id);
-                    return false;
-                }
-                await Take(saga, volume, snapshot);
-                return true;
-            },
-            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
-        var hosts = taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot);
+        var hosts = await InSteps(saga, volume, snapshot);
         await saga.Finish(async tx =>
         {
             await Connections.Note(tx, volume.Id, hosts);
@@ -93,6 +81,25 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
             await tx.Snapshots.Settle(SnapshotId, Creating, Available);
             await Turns.Next(tx, saga.Row, volume.Id);
         });
+    }
+
+    /// <summary>Takes it, in steps, for an operation that has the turn at the volume's files; for its end what the hosts are to be told from now on.</summary>
+    /// <param name="what">What can't be done without it.</param>
+    internal static async Task<IReadOnlyList<Renewed>> InSteps(Saga saga, Volume volume, Snapshot snapshot, string what = AssistedSnapshot.Verb)
+    {
+        var taken = await saga.Step("snapshot", // not so when the compute service has to help
+            async () =>
+            {
+                if (await AssistedSnapshot.IsNeeded(saga, volume.Id))
+                {
+                    await AssistedSnapshot.Demand(saga, volume.Id, what);
+                    return false;
+                }
+                await Take(saga, volume, snapshot);
+                return true;
+            },
+            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+        return taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot, what);
     }
 
     /// <summary>Of a volume in use only where the backend keeps to one moment then too.</summary>
