@@ -327,7 +327,7 @@ public sealed class BackupAssistAndMergeRefusedAtEveryPoint(ITestOutputHelper ou
 
 public sealed class BackupAssistAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndDetach", output, twice: false);
 
-public sealed class BackupAssistAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndDeleteSnapshot", output);
+public sealed class BackupAssistAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndDeleteSnapshot", output, twice: false);
 
 public sealed class UploadAssistAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssist", output);
 
@@ -336,3 +336,25 @@ public sealed class UploadAssistThatFailsAtEveryPoint(ITestOutputHelper output) 
 public sealed class UploadAssistInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssistInSilence", output, twice: false);
 
 public sealed class UploadAssistThatIsNotStoredAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssistThatIsNotStored", output, twice: false);
+
+public sealed class FlattenInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUse", output);
+
+public sealed class FlattenInUseUnheardAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseUnheard", output, twice: false);
+
+public sealed class FlattenInUseAfterAWhileAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseAfterAWhile", output, twice: false);
+
+public sealed class FlattenInUseThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatFails", output);
+
+public sealed class FlattenInUseRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseRefused", output, twice: false);
+
+public sealed class FlattenInUseInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseInSilence", output, twice: false);
+
+public sealed class FlattenInUseTooLateAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseTooLate", output, twice: false);
+
+public sealed class FlattenInUseThatIsNoneAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatIsNone", output, twice: false);
+
+public sealed class FlattenInUseThatIsNotSeenAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatIsNotSeen", output, twice: false);
+
+public sealed class FlattenInUseAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseAndDetach", output);
+
+public sealed class BackupAssistInSilenceAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistInSilenceAndDetach", output, twice: false);

@@ -35,14 +35,19 @@ sealed partial record Story
         BackedUp("BackupAssistInSilence", Helps.Silently) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
         BackedUp("BackupAssistTooLate", Helps.Late) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
         BackedUp("BackupAssistThatIsNotNoted", Helps.Well) with { FailsForGood = "end snapshot: note", Ends = [NoBackup, "in-use 1 old; backup error"] },
-        BackedUp("BackupAssistThatIsNotSaved", Helps.Well) with { FailsForGood = "put object: publish", Ends = [NoBackup, "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistThatIsNotSaved", Helps.Well) with { FailsForGood = "put object: publish", Ends = [NoBackup, "in-use 1 new; backup error; a file more", "in-use 1 old; backup error"] },
         BackedUp("BackupAssistAndMergeThatFails", Helps.Well, then: Helps.Badly),
         BackedUp("BackupAssistAndMergeInSilence", Helps.Well, then: Helps.Silently),
         BackedUp("BackupAssistAndMergeRefused", Helps.Well, then: Helps.No),
         BackedUp("BackupAssistAndDetach", Helps.Well, meanwhile: (w, s) => w.Detach(s.Attachment!)) with
         {
-            Ends = ["available 1 new; backup available old", "available 1 new; backup error", "available 1 old; backup error", "in-use 1 new; backup available old",
+            Ends = ["available 1 new; backup available old", "available 1 new; backup available old; a file more", "available 1 new; backup error", "available 1 new; backup error; a file more", "available 1 old; backup error", "in-use 1 new; backup available old",
                 "in-use 1 new; backup error", "in-use 1 old; backup error", "in-use 1 new; backup available old; a file more"],
+        },
+        BackedUp("BackupAssistInSilenceAndDetach", Helps.Silently) with
+        {
+            Accept = async (w, s) => { await w.Backup(s.Volume!); await w.Detach(s.Attachment!); },
+            Ends = ["available 1 new; backup error", "available 1 old; backup error", "available 1 old; backup available old", "in-use 1 new; backup error", "in-use 1 old; backup error"],
         },
         BackedUp("BackupAssistAndDeleteSnapshot", Helps.Well) with
         {
@@ -58,10 +63,23 @@ sealed partial record Story
                 "in-use 1 new; available 1 old; backup available new", "in-use 1 new; available 1 old; backup error", "in-use 1 new; available 1 old; backup available new; a file more",
                 "in-use 1 new; error_deleting 1; backup available new; a file more", "in-use 1 new; error_deleting 1 old; backup available new; a file more"],
         },
+        Flattened("FlattenInUse", Helps.Well, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseUnheard", Helps.Unheard, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseAfterAWhile", Helps.AfterAWhile, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseThatFails", Helps.Badly, Begun, NotFlat),
+        Flattened("FlattenInUseRefused", Helps.No, NotFlat, Begun),
+        Flattened("FlattenInUseInSilence", Helps.Silently, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseTooLate", Helps.Late, Begun, NotFlat),
+        Flattened("FlattenInUseThatIsNone", Helps.Falsely, Begun, NotFlat),
+        Flattened("FlattenInUseThatIsNotSeen", Helps.Well, Begun, NotFlat) with { FailsForGood = "end pull" },
+        Flattened("FlattenInUseAndDetach", Helps.Late, "available 1 old", "available 1 old; not flat", "available 1 old; a file more; not flat", NotFlat, Begun) with
+        {
+            Accept = async (w, s) => { await w.Flatten(s.Volume!); await w.Detach(s.Attachment!); },
+        },
         Uploaded("UploadAssist", Helps.Well, "in-use 1 new; image active old", "in-use 1 new; a file more; image active old", "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old"),
         Uploaded("UploadAssistThatFails", Helps.Badly, "in-use 1 old"),
         Uploaded("UploadAssistInSilence", Helps.Silently, "in-use 1 new", "in-use 1 old"),
-        Uploaded("UploadAssistThatIsNotStored", Helps.Well, "in-use 1 new", "in-use 1 old") with { FailsForGood = "image: stored" },
+        Uploaded("UploadAssistThatIsNotStored", Helps.Well, "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old") with { FailsForGood = "image: stored" },
         Extended("ExtendInUse", Helps.Well, "in-use 3 old", "in-use 1 old"),
         Extended("ExtendInUseUnheard", Helps.Unheard, "in-use 3 old", "in-use 1 old"),
         Extended("ExtendInUseAfterAWhile", Helps.AfterAWhile, "in-use 3 old", "in-use 1 old"),
@@ -90,6 +108,15 @@ sealed partial record Story
         await w.Backup(s.Volume!);
     }, then is null ? "in-use 1 new; backup available old" : "in-use 1 new; backup available old; a file more", "in-use 1 new; backup available old",
         "in-use 1 new; backup available old; a file more", NoBackup, "in-use 1 new; backup error; a file more", "in-use 1 old; backup error") { MayBeUnknown = true };
+
+    const string Flat = "in-use 1 old", NotFlat = "in-use 1 old; not flat", Begun = "in-use 1 old; a file more; not flat";
+
+    static Story Flattened(string name, Helps helps, params IReadOnlyList<string> ends) => new(name, async world =>
+    {
+        var scene = await AUseWith(world, helps);
+        world.Shares.StandsOnOthers[scene.Volume!.Id] = true;
+        return scene;
+    }, (w, s) => w.Flatten(s.Volume!), ends) { MayBeUnknown = true };
 
     static Story Uploaded(string name, Helps helps, params IReadOnlyList<string> ends) =>
         new(name, world => AUseWith(world, helps), (w, s) => w.Upload(s.Volume!), ends) { MayBeUnknown = true };

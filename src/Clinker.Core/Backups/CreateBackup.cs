@@ -90,10 +90,9 @@ public sealed record CreateBackup(
         var place = new BackupPlace(container, BackupId);
 
         var moment = TemporarySnapshotId is { } temporary ? await Moment.Take(saga, volume, temporary, "back up volumes in use") : null;
-        var saved = await saga.Step("save",
-            () => Save(saga, backup, place, volume, moment?.Snapshot ?? snapshot),
-            undo: () => saga.Backups.Remove(place, saga.Work));
-        if (moment is not null) await moment.LetGo(saga, volume);
+        Task<Saved> Saving() => Save(saga, backup, place, volume, moment?.Snapshot ?? snapshot);
+        Task Undo() => saga.Backups.Remove(place, saga.Work);
+        var saved = moment is not null ? await moment.Read(saga, volume, "save", Saving, Undo) : await saga.Step("save", Saving, Undo);
 
         await saga.Finish(async tx =>
         {

@@ -25,7 +25,7 @@ public static class AssistedMerge
     /// <summary>How often the operation looks whether the time is over. A word wakes it at once, and so does a host that lets go of the volume.</summary>
     static readonly TimeSpan Pause = TimeSpan.FromMinutes(10);
 
-    const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
+    internal const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep, MergedStep = "merged";
 
     /// <summary>Behind the names of those steps that an operation of its own id has a second time, or might.</summary>
     internal const string Again = " again";
@@ -41,7 +41,7 @@ public static class AssistedMerge
         if (merge is null) return;
         var no = await saga.Step(AskStep + again, () => Ask(saga, volume, snapshotId, merge));
         if (no is null) await saga.Commit(WordStep + again, tx => Word(tx, saga.Row.Id, volume.Id, again));
-        await saga.Step("merged", () => Tried(saga, async () =>
+        await saga.Step(MergedStep, () => Tried(saga, async () =>
         {
             await saga.Driver.EndMerge(volume, mayCome: no is null, saga.Work);
             return merge;

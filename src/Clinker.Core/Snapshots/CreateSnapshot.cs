@@ -108,6 +108,12 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     {
         if (!evenInUse && await Writers.Any(saga, volume.Id))
             throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use, and volumes that are written to have no moment in common. Detach it first.") { NamesNothing = true }.Thrown();
+        if (await AssistedSnapshot.IsNeeded(saga, volume.Id)) // one of several
+            throw new FaultException(new Fault.DriverFailed(AssistedSnapshot.Verb,
+                $"the compute service freezes one volume at a time, and volume {volume.Id} is in use. Detach it first, or take a snapshot of each volume.") { NamesNothing = true })
+            {
+                NothingDone = true,
+            };
         await saga.Driver.CreateSnapshot(await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
     }
 

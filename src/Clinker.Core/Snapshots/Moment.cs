@@ -45,8 +45,16 @@ public sealed record Moment(Snapshot Snapshot, bool IsFrozen)
         return new(frozen, true);
     }
 
-    /// <summary>Lets go of it, in steps, and has what it leaves apart put together if that can be.</summary>
-    public async Task LetGo(Saga saga, Volume volume)
+    /// <summary>Reads it, as a step, and lets go of it, however that ends.</summary>
+    public async Task<T> Read<T>(Saga saga, Volume volume, string step, Func<Task<T>> read, Func<Task>? undo = null)
+    {
+        var (result, fault) = IsFrozen ? await saga.Try(step, read, undo ?? (() => Task.CompletedTask), _ => true) : (await saga.Step(step, read, undo), null);
+        await LetGo(saga, volume);
+        return fault is null ? result! : throw fault.Thrown();
+    }
+
+    /// <summary>In steps. What it leaves apart is put together if that can be.</summary>
+    async Task LetGo(Saga saga, Volume volume)
     {
         var quiet = IsFrozen && await FilesTurn.TakeFor(saga, "turn back", volume.Id);
         if (quiet) volume = volume with { AttachStatus = AttachStatus.Detached };
@@ -60,7 +68,7 @@ public sealed record Moment(Snapshot Snapshot, bool IsFrozen)
     /// <summary>
     /// One for which the compute service was asked, by the id by which that was done, as it is to see it; null when there is none. It is asked for
     /// until it is not creating any more: from then on hosts are told of the new file, and the answer stays for as long as ended operations are
-    /// remembered, since who asks twice a second may come when all is over.
+    /// remembered, since who asks twice a second may come when all is over. The same way the compute service says what it has made of an <see cref="AssistedFlatten"/>.
     /// </summary>
     public static async Task<Snapshot?> Find(Tx tx, string id)
     {

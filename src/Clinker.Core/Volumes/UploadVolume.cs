@@ -61,9 +61,8 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         // One that is in use is read as it was at one moment: from a snapshot that is there only meanwhile.
         var moment = volume.PreviousStatus == InUse ? await Moment.Take(saga, volume, saga.Row.Id, "upload volumes in use") : null;
 
-        await saga.Step("upload", () => Upload(saga, volume, moment?.Snapshot));
-
-        if (moment is not null) await moment.LetGo(saga, volume);
+        if (moment is null) await saga.Step("upload", () => Upload(saga, volume, null));
+        else await moment.Read(saga, volume, "upload", async () => { await Upload(saga, volume, moment.Snapshot); return true; });
 
         await saga.Finish(async tx =>
         {
