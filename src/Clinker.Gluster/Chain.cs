@@ -94,8 +94,9 @@ internal static partial class Chain
 
     /// <summary>Every file from one on downwards.</summary>
     /// <param name="fresh">Whether the names are to be counted anew, whatever other hosts have done in the last second.</param>
+    /// <param name="isTop">Whether the volume made the first of them to write to.</param>
     /// <exception cref="FaultException">DriverFailed: one is not there, or is not what it should be. Nothing else was opened.</exception>
-    public static List<Level> Walk(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb, bool fresh = false)
+    public static List<Level> Walk(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb, bool fresh = false, bool isTop = true)
     {
         var levels = new List<Level>();
         for (DiskFile? next = from; next is { } at;)
@@ -110,7 +111,7 @@ internal static partial class Chain
                 return levels;
             }
             var header = Header(file, at.Name, verb);
-            next = Under(layout, spec, at.Name, header, verb, isTop: levels.Count == 0);
+            next = Under(layout, spec, at.Name, header, verb, isTop: isTop && levels.Count == 0);
             levels.Add(new(at, header.Bytes, facts.Links, next is not null && Map(file, at.Name, verb).IsEmpty, facts.AllocatedBytes,
                 next is null || (header.Backing == next.Value.Name && header.BackingFormat is not null)));
         }

@@ -26,11 +26,17 @@ namespace Clinker.Gluster;
 /// A file that another has taken the place of while somebody had the volume open, who goes on with the old one: whatever he wrote into it would be
 /// lost. So until he is gone. Cinder knows no such word.
 /// </param>
+/// <param name="Pulling">
+/// The file under the volume's own one, into which whoever has that open may be taking all that lies under it. So long no file is put on it that is
+/// to be a snapshot's; and once it does not stand on this one any more, and holds all of it, this one is to go. Cinder knows no such word.
+/// </param>
 internal sealed record ChainInfo(
-    string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null, string? Coming = null, string? Replaced = null)
+    string? Active, IReadOnlyDictionary<string, string> Snapshots, string? Kept = null, string? Going = null, string? Coming = null, string? Replaced = null,
+    DiskFile? Pulling = null)
 {
     const int MostBytes = 1024 * 1024;
-    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going", ComingKey = "clinker:coming", ReplacedKey = "clinker:replaced";
+    const string ActiveKey = "active", KeptKey = "clinker:kept", GoingKey = "clinker:going", ComingKey = "clinker:coming", ReplacedKey = "clinker:replaced",
+        PullingKey = "clinker:pulling", PullingRawKey = "clinker:pulling raw";
     static readonly JsonWriterOptions Form = new() { Indented = true, IndentSize = 1 };
 
     public static readonly ChainInfo None = new(null, new Dictionary<string, string>());
@@ -62,6 +68,7 @@ internal sealed record ChainInfo(
         if (json.Length == 0) return None;
         using var document = JsonDocument.Parse(json);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidDataException("is no JSON object");
+        DiskFile? pulling = null;
         var (active, kept, going, coming, replaced, snapshots) = ((string?)null, (string?)null, (string?)null, (string?)null, (string?)null, new Dictionary<string, string>());
         foreach (var member in document.RootElement.EnumerateObject())
         {
@@ -73,9 +80,10 @@ internal sealed record ChainInfo(
             else if (member.Name == GoingKey) going = file;
             else if (member.Name == ComingKey) coming = file;
             else if (member.Name == ReplacedKey) replaced = file;
+            else if (member.Name is PullingKey or PullingRawKey) pulling = new(file, member.Name == PullingKey ? VolumeFormat.Qcow2 : VolumeFormat.Raw);
             else snapshots[member.Name] = file;
         }
-        return new(active, snapshots, kept, going, coming, replaced);
+        return new(active, snapshots, kept, going, coming, replaced, pulling);
     }
 
     /// <summary>As Cinder writes it: keys sorted, one space deep.</summary>
@@ -87,6 +95,7 @@ internal sealed record ChainInfo(
         if (Going is not null) all[GoingKey] = Going;
         if (Coming is not null) all[ComingKey] = Coming;
         if (Replaced is not null) all[ReplacedKey] = Replaced;
+        if (Pulling is { } pulling) all[pulling.Format == VolumeFormat.Qcow2 ? PullingKey : PullingRawKey] = pulling.Name;
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Form))
         {

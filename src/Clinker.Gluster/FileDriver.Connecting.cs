@@ -32,7 +32,7 @@ public abstract partial class FileDriver
                     + $"qemu-img rebase -u -f qcow2 -b {now.Levels[i + 1].Name} -F {Words(now.Levels[i + 1].File.Format)} {now.Levels[i].Name}").Thrown();
         DemandKnown(now, Verb);
         var info = now.Info.Coming is { } coming ? now.Info.Begins(coming) : now.Info;
-        if (!now.Attached) info = info with { Replaced = null };
+        if (!now.Attached) info = info with { Replaced = null, Pulling = now.MayPull ? null : info.Pulling };
         if (info != now.Info) await Note(On(now.Place, Verb, work), now.Spec, info, work);
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }

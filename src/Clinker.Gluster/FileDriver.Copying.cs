@@ -52,6 +52,8 @@ public abstract partial class FileDriver
     {
         public DiskFile Top => Levels[0].File;
         public long Bytes => Levels[0].Bytes;
+        /// <summary>What the topmost stands on whoever has it open may be taking up into it.</summary>
+        public bool MayPull => Info.Pulling is { } under && Levels.Count > 1 && Levels[1].Name == under.Name;
     }
 
     /// <summary>Before anything is done: what can't be understood is no reason to take anything back, which would need to understand it too.</summary>

@@ -117,6 +117,7 @@ internal sealed class PoolCheck
                 $"is the topmost of {levels.Count} files, and max_chain_depth is {options.MaxChainDepth}",
                 "delete snapshots that nobody needs", ids: spec.Id);
         foreach (var snapshot in row.Snapshots) Snapshot(snapshot, spec, info);
+        if (info.Pulling is { } pulling) Walk(spec, pulling, about, quiet: true); // as long as it is there it is somebody's
         foreach (var (id, overlay) in info.Snapshots.Where(s => row.Snapshots.All(r => r.Id != s.Key)))
         {
             Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about,

@@ -95,6 +95,18 @@ sealed class Guest : IAsyncDisposable
         Task<string> Under(string image) => Said("info", "-f", "qcow2", Path.Combine(folder, image), "backing file: ");
     });
 
+    /// <summary>
+    /// Takes up all that the file which is open stands on into it, as QEMU's block-stream does: it stands on nothing then. The guest knows nothing of it.
+    /// </summary>
+    /// <param name="written">Whether what is new in it has come to the storage too, and not only that it stands on nothing.</param>
+    public Task Pull(bool written = true) => InTurn(async () =>
+    {
+        await Do("flush");
+        await Do("close");
+        await Tool(["rebase", .. written ? Array.Empty<string>() : ["-u"], "-f", "qcow2", "-b", "", File]);
+        await Do($"open -o driver=qcow2 {File}");
+    });
+
     /// <summary>Makes the disk that it has open larger, as QEMU's block_resize does.</summary>
     public Task Resize(long bytes) => InTurn(async () => Assert.DoesNotContain("fail", await Do($"truncate {bytes}"), StringComparison.OrdinalIgnoreCase));
 

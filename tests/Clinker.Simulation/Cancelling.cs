@@ -211,6 +211,25 @@ public sealed class Cancelling(ITestOutputHelper output)
         Assert.Equal(story.Ends[0], await world.Outcome());
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_backup_of_a_volume_in_use_is_cancelled_once_the_compute_service_has_done_its_part(bool hasDone)
+    {
+        var story = Story.Of("BackupAssist");
+        await using var world = await World.New(separate: false);
+        var scene = await story.Before(world);
+        await story.Accept(world, scene);
+        var asked = (await world.Db.Read(tx => tx.Operations.List(new() { Limit = 100 }))).Single(o => o.Status == OperationStatus.Queued);
+        if (hasDone) world.Meanwhile = ("read", () => Cancel(world, asked.Id));
+        else
+        {
+            await world.RunOnly(World.Queue);
+            await Assert.ThrowsAsync<FaultException>(() => world.Db.Commit(tx => tx.Operations.Cancel(asked.Id, CoreJson.Kinds)));
+        }
+        await world.RunUntilQuiet();
+        Assert.Equal(hasDone ? "in-use 1 new; backup error" : story.Ends[0], await world.Outcome());
+        await world.Hold("cancelled");
+    }
+
     [Fact]
     public async Task How_far_it_is_is_written_down_once_a_second_and_not_after_the_lease()
     {

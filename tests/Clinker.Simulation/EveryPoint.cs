@@ -300,3 +300,61 @@ public sealed class RestoreCindersAtEveryPoint(ITestOutputHelper output) : Every
 public sealed class DeleteCindersAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteCinders", output);
 
 public sealed class DeleteCindersThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("DeleteCindersThatFails", output);
+
+public sealed class BackupAssistAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssist", output);
+
+public sealed class BackupAssistUnheardAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistUnheard", output, twice: false);
+
+public sealed class BackupAssistAfterAWhileAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAfterAWhile", output, twice: false);
+
+public sealed class BackupAssistThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistThatFails", output, twice: false);
+
+public sealed class BackupAssistRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistRefused", output, twice: false);
+
+public sealed class BackupAssistInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistInSilence", output, twice: false);
+
+public sealed class BackupAssistTooLateAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistTooLate", output, twice: false);
+
+public sealed class BackupAssistThatIsNotNotedAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistThatIsNotNoted", output, twice: false);
+
+public sealed class BackupAssistThatIsNotSavedAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistThatIsNotSaved", output);
+
+public sealed class BackupAssistAndMergeThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndMergeThatFails", output);
+
+public sealed class BackupAssistAndMergeInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndMergeInSilence", output, twice: false);
+
+public sealed class BackupAssistAndMergeRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndMergeRefused", output, twice: false);
+
+public sealed class BackupAssistAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndDetach", output, twice: false);
+
+public sealed class BackupAssistAndDeleteSnapshotAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistAndDeleteSnapshot", output, twice: false);
+
+public sealed class UploadAssistAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssist", output);
+
+public sealed class UploadAssistThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssistThatFails", output, twice: false);
+
+public sealed class UploadAssistInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssistInSilence", output, twice: false);
+
+public sealed class UploadAssistThatIsNotStoredAtEveryPoint(ITestOutputHelper output) : EveryPoint("UploadAssistThatIsNotStored", output, twice: false);
+
+public sealed class FlattenInUseAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUse", output);
+
+public sealed class FlattenInUseUnheardAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseUnheard", output, twice: false);
+
+public sealed class FlattenInUseAfterAWhileAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseAfterAWhile", output, twice: false);
+
+public sealed class FlattenInUseThatFailsAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatFails", output);
+
+public sealed class FlattenInUseRefusedAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseRefused", output, twice: false);
+
+public sealed class FlattenInUseInSilenceAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseInSilence", output, twice: false);
+
+public sealed class FlattenInUseTooLateAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseTooLate", output, twice: false);
+
+public sealed class FlattenInUseThatIsNoneAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatIsNone", output, twice: false);
+
+public sealed class FlattenInUseThatIsNotSeenAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseThatIsNotSeen", output, twice: false);
+
+public sealed class FlattenInUseAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("FlattenInUseAndDetach", output);
+
+public sealed class BackupAssistInSilenceAndDetachAtEveryPoint(ITestOutputHelper output) : EveryPoint("BackupAssistInSilenceAndDetach", output, twice: false);

@@ -112,6 +112,9 @@ sealed class Hypervisor(World world)
         public override Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop) =>
             Ask(() => its.turns.Enqueue(new(volumeId, snapshotId, Act.Merge)));
 
+        public override Task Pull(string volumeId, string id, CancellationToken stop) =>
+            Ask(() => its.turns.Enqueue(new(volumeId, id, Act.Merge))); // to files of no content it is the same
+
         public override Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop) => Ask(() =>
         {
             its.told.Add((what, well));

@@ -21,7 +21,7 @@ public sealed class OldJournals
     static readonly string[] Stories =
     [
         "Create", "CreateThatFails", "CreateWithTheBackendDown", "Delete", "DeleteThatFails", "Snapshot", "SnapshotThatFails", "Assist", "AssistRefused", "AssistThatFails", "AssistThatIsNotNoted",
-        "Merge", "MergeRefused", "MergeThatFails", "ExtendInUse", "ExtendInUseRefused", "ReimageReserved",
+        "Merge", "MergeRefused", "MergeThatFails", "ExtendInUse", "ExtendInUseRefused", "ReimageReserved", "BackupAssist", "BackupAssistThatFails", "BackupAssistThatIsNotSaved", "UploadAssist", "FlattenInUse", "FlattenInUseThatFails", "FlattenInUseRefused",
         "DeleteSnapshot", "DeleteSnapshotThatFails", "DeleteWithSnapshots", "DeleteWithSnapshotsThatFails", "Clone", "CloneThatFails",
         "CreateFromSnapshot", "Extend", "ExtendThatFails", "ExtendWithoutRoom", "Revert", "RevertThatFails", "Flatten", "FlattenThatFails", "Tidy", "TidyThatFails", "DeleteWhileTidy", "Connect",
         "ConnectThatFails", "Move", "Detach", "DetachThatFails", "CopyGroup", "CopyGroupThatFails", "GroupOfSnapshot", "DeleteGroup",
@@ -137,6 +137,7 @@ public sealed class OldJournals
             state["objects"] = new JsonArray([.. world.Objects.All.OrderBy(o => o.Key, StringComparer.Ordinal)
                 .Select(o => new JsonArray(o.Key, Convert.ToBase64String(o.Value)))]);
         if (world.Imported.Count > 0) state["imported"] = new JsonArray([.. world.Imported.Select(i => (JsonNode)i)]);
+        if (!world.Shares.StandsOnOthers.IsEmpty) state["stand on others"] = new JsonArray([.. world.Shares.StandsOnOthers.Keys.Select(k => (JsonNode)k)]);
         if (!world.Shares.Exports.IsEmpty)
             state["exports"] = new JsonArray([.. world.Shares.Exports.Keys.Order().Select(e => new JsonArray(e.VolumeId, e.Host))]);
         return state;
@@ -182,6 +183,7 @@ public sealed class OldJournals
         foreach (var link in state["links"]?.AsArray() ?? [])
             world.Shares.Files[((string)link![0]!, (string)link[1]!)] = world.Shares.Files[((string)link[0]!, (string)link[2]!)];
         foreach (var export in state["exports"]?.AsArray() ?? []) world.Shares.Exports[((string)export![0]!, (string)export[1]!)] = true;
+        foreach (var one in state["stand on others"]?.AsArray() ?? []) world.Shares.StandsOnOthers[(string)one!] = true;
         foreach (var image in state["images"]?.AsArray() ?? [])
             world.Images.Records[(string)image![0]!] = world.Images.Give((string)image[0]!, (string?)image[2] ?? "") with { Status = (string)image[1]! };
         foreach (var kept in state["objects"]?.AsArray() ?? []) world.Objects.All[(string)kept![0]!] = Convert.FromBase64String((string)kept[1]!);

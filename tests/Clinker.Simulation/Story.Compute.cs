@@ -27,6 +27,59 @@ sealed partial record Story
         Merged("MergeTooLate", Helps.Late, Apart, Deleted),
         Merged("MergeThatIsNone", Helps.Falsely, Apart, Deleted),
         Merged("MergeThatIsNotSeen", Helps.Well, Apart, Deleted) with { FailsForGood = "end merge" },
+        BackedUp("BackupAssist", Helps.Well),
+        BackedUp("BackupAssistUnheard", Helps.Unheard),
+        BackedUp("BackupAssistAfterAWhile", Helps.AfterAWhile),
+        BackedUp("BackupAssistThatFails", Helps.Badly) with { Ends = ["in-use 1 old; backup error"] },
+        BackedUp("BackupAssistRefused", Helps.No) with { Ends = ["in-use 1 old; backup error"] },
+        BackedUp("BackupAssistInSilence", Helps.Silently) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistTooLate", Helps.Late) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistThatIsNotNoted", Helps.Well) with { FailsForGood = "end snapshot: note", Ends = [NoBackup, "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistThatIsNotSaved", Helps.Well) with { FailsForGood = "put object: publish", Ends = [NoBackup, "in-use 1 new; backup error; a file more", "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistAndMergeThatFails", Helps.Well, then: Helps.Badly),
+        BackedUp("BackupAssistAndMergeInSilence", Helps.Well, then: Helps.Silently),
+        BackedUp("BackupAssistAndMergeRefused", Helps.Well, then: Helps.No),
+        BackedUp("BackupAssistAndDetach", Helps.Well, meanwhile: (w, s) => w.Detach(s.Attachment!)) with
+        {
+            Ends = ["available 1 new; backup available old", "available 1 new; backup available old; a file more", "available 1 new; backup error", "available 1 new; backup error; a file more", "available 1 old; backup error", "in-use 1 new; backup available old",
+                "in-use 1 new; backup error", "in-use 1 old; backup error", "in-use 1 new; backup available old; a file more"],
+        },
+        BackedUp("BackupAssistInSilenceAndDetach", Helps.Silently) with
+        {
+            Accept = async (w, s) => { await w.Backup(s.Volume!); await w.Detach(s.Attachment!); },
+            Ends = ["available 1 new; backup error", "available 1 old; backup error", "available 1 old; backup available old", "in-use 1 new; backup error", "in-use 1 old; backup error"],
+        },
+        BackedUp("BackupAssistAndDeleteSnapshot", Helps.Well) with
+        {
+            Before = async w => await ASnapshotInUse(w, Helps.Well),
+            Accept = async (w, s) =>
+            {
+                w.Meanwhile = ("read", () => w.Delete(s.Snapshot!));
+                await w.Backup(s.Volume!);
+            },
+            Ends = ["in-use 1 new; backup available new", "in-use 1 new; backup available new; a file more", "in-use 1 new; backup error", "in-use 1 new; backup error; a file more",
+                "in-use 1 new; error_deleting 1; backup available new", "in-use 1 new; error_deleting 1 old; backup available new",
+                "in-use 1 new; error_deleting 1; backup error", "in-use 1 new; error_deleting 1 old; backup error",
+                "in-use 1 new; available 1 old; backup available new", "in-use 1 new; available 1 old; backup error", "in-use 1 new; available 1 old; backup available new; a file more",
+                "in-use 1 new; error_deleting 1; backup available new; a file more", "in-use 1 new; error_deleting 1 old; backup available new; a file more"],
+        },
+        Flattened("FlattenInUse", Helps.Well, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseUnheard", Helps.Unheard, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseAfterAWhile", Helps.AfterAWhile, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseThatFails", Helps.Badly, Begun, NotFlat),
+        Flattened("FlattenInUseRefused", Helps.No, NotFlat, Begun),
+        Flattened("FlattenInUseInSilence", Helps.Silently, Flat, NotFlat, Begun),
+        Flattened("FlattenInUseTooLate", Helps.Late, Begun, NotFlat),
+        Flattened("FlattenInUseThatIsNone", Helps.Falsely, Begun, NotFlat),
+        Flattened("FlattenInUseThatIsNotSeen", Helps.Well, Begun, NotFlat) with { FailsForGood = "end pull" },
+        Flattened("FlattenInUseAndDetach", Helps.Late, "available 1 old", "available 1 old; not flat", "available 1 old; a file more; not flat", NotFlat, Begun) with
+        {
+            Accept = async (w, s) => { await w.Flatten(s.Volume!); await w.Detach(s.Attachment!); },
+        },
+        Uploaded("UploadAssist", Helps.Well, "in-use 1 new; image active old", "in-use 1 new; a file more; image active old", "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old"),
+        Uploaded("UploadAssistThatFails", Helps.Badly, "in-use 1 old"),
+        Uploaded("UploadAssistInSilence", Helps.Silently, "in-use 1 new", "in-use 1 old"),
+        Uploaded("UploadAssistThatIsNotStored", Helps.Well, "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old") with { FailsForGood = "image: stored" },
         Extended("ExtendInUse", Helps.Well, "in-use 3 old", "in-use 1 old"),
         Extended("ExtendInUseUnheard", Helps.Unheard, "in-use 3 old", "in-use 1 old"),
         Extended("ExtendInUseAfterAWhile", Helps.AfterAWhile, "in-use 3 old", "in-use 1 old"),
@@ -43,6 +96,30 @@ sealed partial record Story
             "in-use 1 new; error_deleting 1", "available 1 new; error_deleting 1 old", "in-use 1 new; error_deleting 1 old",
             "available 1 new; error_deleting 1; a file more", "in-use 1 new; error_deleting 1; a file more") { MayBeUnknown = true },
     ];
+
+    const string NoBackup = "in-use 1 new; backup error";
+
+    /// <param name="then">How the compute service helps once the moment is there.</param>
+    /// <param name="meanwhile">What somebody does when it is being read.</param>
+    static Story BackedUp(string name, Helps helps, Helps? then = null, Func<World, Scene, Task>? meanwhile = null) => new(name, world => AUseWith(world, helps), async (w, s) =>
+    {
+        if (then is { } from) w.Meanwhile = ("read", () => { w.Hypervisor.Helps = from; return Task.CompletedTask; });
+        if (meanwhile is not null) w.Meanwhile = ("read", () => meanwhile(w, s));
+        await w.Backup(s.Volume!);
+    }, then is null ? "in-use 1 new; backup available old" : "in-use 1 new; backup available old; a file more", "in-use 1 new; backup available old",
+        "in-use 1 new; backup available old; a file more", NoBackup, "in-use 1 new; backup error; a file more", "in-use 1 old; backup error") { MayBeUnknown = true };
+
+    const string Flat = "in-use 1 old", NotFlat = "in-use 1 old; not flat", Begun = "in-use 1 old; a file more; not flat";
+
+    static Story Flattened(string name, Helps helps, params IReadOnlyList<string> ends) => new(name, async world =>
+    {
+        var scene = await AUseWith(world, helps);
+        world.Shares.StandsOnOthers[scene.Volume!.Id] = true;
+        return scene;
+    }, (w, s) => w.Flatten(s.Volume!), ends) { MayBeUnknown = true };
+
+    static Story Uploaded(string name, Helps helps, params IReadOnlyList<string> ends) =>
+        new(name, world => AUseWith(world, helps), (w, s) => w.Upload(s.Volume!), ends) { MayBeUnknown = true };
 
     static Story Extended(string name, Helps helps, params IReadOnlyList<string> ends) =>
         new(name, world => AUseWith(world, helps), (w, s) => w.Extend(s.Volume!, 3, rule: VolumeRules.ExtendEvenInUse), [.. ends, "error_extending 1 old"]) { MayBeUnknown = true };

@@ -162,6 +162,7 @@ sealed partial class World
             });
         all.AddRange(Shares.Others.Select(f => $"file {f.File} {Shares.Get(f.Pool, f.File)!.Content}".TrimEnd()));
         all.AddRange(Shares.Going.Select(_ => "a file more"));
+        all.AddRange(Shares.StandsOnOthers.Select(_ => "not flat"));
         all.AddRange(ImagesMade());
         return string.Join("; ", all);
     }

@@ -236,7 +236,7 @@ sealed partial class World : IAsyncDisposable
     public async Task RunUntilQuiet(TimeSpan? atMost = null)
     {
         var until = Now + (atMost ?? TimeSpan.FromDays(1));
-        for (var round = 0; round < 1000; round++)
+        for (var round = 0; round < 10_000; round++)
         {
             if (daemons.Count == 0) Start();
             foreach (var daemon in daemons) await daemon.RunDue();

@@ -15,13 +15,13 @@ using static Clinker.Backups.BackupStatus;
 namespace Clinker.Backups;
 
 /// <summary>Copies what is in a volume or a snapshot to where backups are kept. It runs where that can be read.</summary>
-/// <param name="TemporarySnapshotId">Of a volume in use: the snapshot that is taken for it and goes with its end; else null.</param>
+/// <param name="TemporarySnapshotId">Of a volume in use: the snapshot that is taken for it and goes with its end (<see cref="Moment"/>); else null.</param>
 public sealed record CreateBackup(
     string BackupId, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? TemporarySnapshotId = null) : Operation
 {
     protected internal override About About => new("backup", BackupId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.CreateBackup;
-    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => Moment.MayBeCancelled(journal);
 
     /// <summary>Accepts a new backup: its row, its quota, the status of what it is of and the operation, in one transaction.</summary>
     /// <param name="asked">Without what it has of its volume and its parent: that is taken as it is now.</param>
@@ -89,12 +89,10 @@ public sealed record CreateBackup(
         var container = await saga.Commit("begin", tx => Begin(tx, saga, backup));
         var place = new BackupPlace(container, BackupId);
 
-        var moment = TemporarySnapshotId is { } temporary ? Moment.Of(volume, temporary) : null;
-        if (moment is not null) await Moment.Take(saga, volume, moment, "back up volumes in use");
-        var saved = await saga.Step("save",
-            () => Save(saga, backup, place, volume, moment ?? snapshot),
-            undo: () => saga.Backups.Remove(place, saga.Work));
-        if (moment is not null) await Moment.LetGo(saga, volume, moment);
+        var moment = TemporarySnapshotId is { } temporary ? await Moment.Take(saga, volume, temporary, "back up volumes in use") : null;
+        Task<Saved> Saving() => Save(saga, backup, place, volume, moment?.Snapshot ?? snapshot);
+        Task Undo() => saga.Backups.Remove(place, saga.Work);
+        var saved = moment is not null ? await moment.Read(saga, volume, "save", Saving, Undo) : await saga.Step("save", Saving, Undo);
 
         await saga.Finish(async tx =>
         {

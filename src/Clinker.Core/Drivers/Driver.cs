@@ -119,6 +119,24 @@ public abstract class Driver : IAsyncDisposable
     /// </summary>
     public virtual Task Flatten(Volume volume, Work work) => Task.CompletedTask;
 
+    /// <summary>
+    /// Whether a volume that one virtual machine has open can be flattened by its hypervisor alone, and that is certain to do nothing else: it
+    /// writes to the file that would have to be replaced, and there are no snapshots.
+    /// </summary>
+    public virtual Task<bool> MayPull(Volume volume, Work work) => Task.FromResult(false);
+
+    /// <summary>
+    /// Begins that: notes, durable on return, that the hypervisor takes up all that the file which is open stands on into it, now, later or never. The
+    /// volume holds the same all the time, and no snapshot of it is begun until it is known what came of that, or nobody has the volume any more.
+    /// </summary>
+    public virtual Task BeginPull(Volume volume, Work work) => throw CanNot("flatten volumes in use");
+
+    /// <summary>Sees what came of <see cref="BeginPull"/>: what the volume does not stand on any more is given up, as <see cref="Flatten"/> does, and only then.</summary>
+    /// <param name="mayCome">Whether the hypervisor may still do it.</param>
+    /// <returns>Whether the volume stands on nothing that others stand on.</returns>
+    /// <exception cref="FaultException">Unavailable, which waits: it is done, and not all of it is written down.</exception>
+    public virtual Task<bool> EndPull(Volume volume, bool mayCome, Work work) => throw CanNot("flatten volumes in use");
+
     /// <summary>Which of these volumes of a pool, which nobody has, <see cref="Tidy"/> is to put in order.</summary>
     public virtual Task<IReadOnlyList<Untidy>> FindUntidy(string pool, IReadOnlyList<Volume> volumes, CancellationToken token) =>
         Task.FromResult<IReadOnlyList<Untidy>>([]);

@@ -380,10 +380,16 @@ public readonly struct OperationTable(Tx tx)
     /// </summary>
     /// <param name="after">The step behind which it waits.</param>
     /// <param name="step">The one that takes the word.</param>
-    public async Task<string?> Tell(About about, string after, string step, string word)
+    public Task<string?> Tell(About about, string after, string step, string word) =>
+        TellWhom($"about_kind = {about.Kind} and about_id = {about.Id}", after, step, word);
+
+    /// <summary>As <see cref="Tell"/>, to the operation of an id; false when it does not wait for it.</summary>
+    public async Task<bool> TellOne(string operation, string after, string step, string word) => await TellWhom($"id = {operation}", after, step, word) is not null;
+
+    async Task<string?> TellWhom(Sql whom, string after, string step, string word)
     {
         var told = await tx.One<(string Id, string Queue)?>($"""
-            select id, queue from operation where about_kind = {about.Kind} and about_id = {about.Id} and status in ('queued', 'running')
+            select id, queue from operation where {whom} and status in ('queued', 'running')
               and exists (select 1 from journal j where j.operation = operation.id and j.step = {after} and j.event = {JournalEvent.Done})
               and not exists (select 1 from journal j where j.operation = operation.id and j.step = {step} and j.event = {JournalEvent.Done})
             """, r => (r.GetString(0), r.GetString(1)));
@@ -409,6 +415,13 @@ public readonly struct OperationTable(Tx tx)
 
     /// <summary>Has an operation hold one more resource until it has ended.</summary>
     public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");
+
+    /// <summary>Has it hold that no more.</summary>
+    public Task LetGo(string id, About held) => tx.Execute($"delete from hold where operation = {id} and kind = {held.Kind} and id = {held.Id}");
+
+    /// <summary>Whether this operation holds it.</summary>
+    public async Task<bool> Holds(string id, About held) =>
+        0 < await tx.Number($"select count(*) from hold where operation = {id} and kind = {held.Kind} and id = {held.Id}");
 
     /// <summary>Whether an operation that has come past a step reads a volume or one of its snapshots.</summary>
     public async Task<bool> AnyReader(string volumeId, string step, string otherThan) => 0 < await tx.Number($"""

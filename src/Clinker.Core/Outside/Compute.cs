@@ -6,7 +6,7 @@ namespace Clinker.Outside;
 /// <summary>
 /// The compute service (Nova), which helps with what only the hypervisor of a running virtual machine can do: os-assisted-volume-snapshots
 /// (https://docs.openstack.org/api-ref/compute/#assisted-volume-snapshots). It is asked as this service and answers at once; what came of it, it
-/// says later by os-update_snapshot_status: see <see cref="Snapshots.AssistedSnapshot"/> and <see cref="Snapshots.AssistedMerge"/>.
+/// says later by os-update_snapshot_status: see <see cref="Snapshots.AssistedSnapshot"/>, <see cref="Snapshots.AssistedMerge"/> and <see cref="Volumes.AssistedFlatten"/>.
 /// </summary>
 public abstract class Compute
 {
@@ -25,6 +25,14 @@ public abstract class Compute
     /// <param name="snapshotId">What its word is said of.</param>
     /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
     public abstract Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop);
+
+    /// <summary>
+    /// Asks that the hypervisor of the virtual machine which has a volume takes up all that the file which that has open stands on into this file.
+    /// Heard again as <see cref="Merge"/> is.
+    /// </summary>
+    /// <param name="id">What its word is said of.</param>
+    /// <exception cref="FaultException">As at <see cref="TakeSnapshot"/>.</exception>
+    public abstract Task Pull(string volumeId, string id, CancellationToken stop);
 
     /// <summary>
     /// Tells servers what has become of a volume of theirs: os-server-external-events

@@ -25,16 +25,23 @@ public static class AssistedMerge
     /// <summary>How often the operation looks whether the time is over. A word wakes it at once, and so does a host that lets go of the volume.</summary>
     static readonly TimeSpan Pause = TimeSpan.FromMinutes(10);
 
-    const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep;
+    internal const string MergeStep = "merge", AskStep = AssistedSnapshot.AskStep, WordStep = AssistedSnapshot.WordStep, MergedStep = "merged";
+
+    /// <summary>Behind the names of those steps that an operation of its own id has a second time, or might.</summary>
+    internal const string Again = " again";
+
+    /// <summary>Whether the hypervisor may have been asked.</summary>
+    internal static bool HasBegun(IEnumerable<JournalEntry> journal) => journal.Any(e => e is { Step: MergeStep, Event: JournalEvent.Done });
 
     /// <summary>Tries it, in steps, for an operation that has the turn at the volume's files.</summary>
-    internal static async Task Try(Saga saga, Volume volume, string snapshotId)
+    /// <param name="again">Whether its id is the operation's, which has asked before: <see cref="Again"/>.</param>
+    internal static async Task Try(Saga saga, Volume volume, string snapshotId, string again = "")
     {
         var merge = await saga.Step(MergeStep, async () => await Tried(saga, () => Begin(saga, volume)));
         if (merge is null) return;
-        var no = await saga.Step(AskStep, () => Ask(saga, volume, snapshotId, merge));
-        if (no is null) await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, volume.Id));
-        await saga.Step("merged", () => Tried(saga, async () =>
+        var no = await saga.Step(AskStep + again, () => Ask(saga, volume, snapshotId, merge));
+        if (no is null) await saga.Commit(WordStep + again, tx => Word(tx, saga.Row.Id, volume.Id, again));
+        await saga.Step(MergedStep, () => Tried(saga, async () =>
         {
             await saga.Driver.EndMerge(volume, mayCome: no is null, saga.Work);
             return merge;
@@ -66,11 +73,12 @@ public static class AssistedMerge
         catch (FaultException e) { return e.NothingDone ? e.Message : null; }
     }
 
-    static async Task<string> Word(Tx tx, string operation, string volumeId) =>
-        await AssistedSnapshot.Word(tx, operation, await tx.Attachments.Any(volumeId) ? Patience : TimeSpan.Zero, Pause);
+    internal static async Task<string> Word(Tx tx, string operation, string volumeId, string again) =>
+        await AssistedSnapshot.Word(tx, operation, AskStep + again, WordStep + again, await tx.Attachments.Any(volumeId) ? Patience : TimeSpan.Zero, Pause);
 
     /// <summary>As <see cref="AssistedSnapshot.Tell"/>.</summary>
     /// <param name="well">Whether the hypervisor has done its part.</param>
     public static async Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
-        await tx.Operations.Tell(new("snapshot", snapshotId), MergeStep, WordStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed) is not null;
+        await tx.Operations.Tell(new("snapshot", snapshotId), MergeStep, WordStep, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed) is not null
+        || await tx.Operations.TellOne(snapshotId, MergeStep, WordStep + Again, well ? AssistedSnapshot.Went : AssistedSnapshot.Failed);
 }

@@ -37,17 +37,20 @@ public static class AssistedSnapshot
 
     /// <summary>Whether a snapshot of the volume, as it is used now, needs the compute service.</summary>
     internal static async Task<bool> IsNeeded(Saga saga, string volumeId) =>
-        saga.Driver.Can.HasFlag(Abilities.SnapshotsAssisted) && !saga.Driver.Can.HasFlag(Abilities.SnapshotsAttached)
-        && await Writers.Any(saga, volumeId);
+        MayBeNeeded(saga) && await Writers.Any(saga, volumeId);
+
+    /// <summary>Whether one of any volume of the backend would, were it in use: its files have to change for it.</summary>
+    internal static bool MayBeNeeded(Saga saga) =>
+        saga.Driver.Can.HasFlag(Abilities.SnapshotsAssisted) && !saga.Driver.Can.HasFlag(Abilities.SnapshotsAttached);
 
     /// <summary>Whether the compute service may have been asked.</summary>
     internal static bool HasBegun(IEnumerable<JournalEntry> journal) => journal.Any(e => e is { Step: FileStep, Event: JournalEvent.Done });
 
     /// <summary>Refuses what nobody could help with.</summary>
     /// <exception cref="FaultException">DriverFailed; nothing was done.</exception>
-    internal static async Task Demand(Saga saga, string volumeId)
+    internal static async Task Demand(Saga saga, string volumeId, string what = Verb)
     {
-        if (await WhyNot(saga, volumeId) is { } why) throw new FaultException(new Fault.DriverFailed(Verb, why)) { NothingDone = true };
+        if (await WhyNot(saga, volumeId) is { } why) throw new FaultException(new Fault.DriverFailed(what, why)) { NothingDone = true };
     }
 
     /// <summary>Why the compute service can't help with a volume that is in use; null: it can.</summary>
@@ -62,8 +65,9 @@ public static class AssistedSnapshot
     }
 
     /// <summary>Takes it, in steps; for the end of the operation what the hosts are to be told from now on.</summary>
+    /// <param name="what">What can't be done without it.</param>
     /// <exception cref="FaultException">DriverFailed: it was refused, it failed, or it is not known what came of it.</exception>
-    internal static async Task<IReadOnlyList<Renewed>> Take(Saga saga, Volume volume, Snapshot snapshot)
+    internal static async Task<IReadOnlyList<Renewed>> Take(Saga saga, Volume volume, Snapshot snapshot, string what = Verb)
     {
         var mayBeUsed = false; // as far as the journal says
         var file = await saga.Step(FileStep,
@@ -77,15 +81,15 @@ public static class AssistedSnapshot
         if (await saga.Once(AskStep, () => Ask(saga, volume, snapshot, file), otherwise: null) is { } no)
         {
             mayBeUsed = false;
-            throw new Fault.DriverFailed(Verb, no).Thrown();
+            throw new Fault.DriverFailed(what, no).Thrown();
         }
-        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, Patience, Pause));
+        var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, AskStep, WordStep, Patience, Pause));
         mayBeUsed = word != Failed;
         if (word != Went)
-            throw new Fault.DriverFailed(Verb, word == Failed
+            throw new Fault.DriverFailed(what, word == Failed
                 ? "the compute service says that it failed; its log tells why."
                 : $"the compute service did not say within {Patience.TotalMinutes:0} minutes what came of it. {file} stays, since the virtual "
-                    + "machine may be writing to it: delete this snapshot, and detach the volume before the next one is taken.").Thrown();
+                    + $"machine may be writing to it: {(what == Verb ? "delete this snapshot, and " : "")}detach the volume before the next one is taken.").Thrown();
         await saga.Step("note", () => saga.Driver.EndSnapshot(volume, snapshot, saga.Work));
         return await saga.Step("hosts", () => Connections.Renew(saga, volume));
     }
@@ -104,11 +108,11 @@ public static class AssistedSnapshot
 
     /// <summary>What the compute service said of what it was asked; <see cref="Nothing"/> when the time for that is over.</summary>
     /// <exception cref="FaultException">Unavailable: it has not said it yet.</exception>
-    internal static async Task<string> Word(Tx tx, string operation, TimeSpan patience, TimeSpan pause)
+    internal static async Task<string> Word(Tx tx, string operation, string askStep, string wordStep, TimeSpan patience, TimeSpan pause)
     {
         var journal = await tx.Operations.Journal(operation);
-        if (journal.Find(e => e is { Step: WordStep, Event: JournalEvent.Told }) is { } told) return told.Data!;
-        var left = journal.Find(e => e is { Step: AskStep, Event: JournalEvent.Done })!.At + patience - tx.Now;
+        if (journal.Find(e => e.Step == wordStep && e.Event == JournalEvent.Told) is { } told) return told.Data!;
+        var left = journal.Find(e => e.Step == askStep && e.Event == JournalEvent.Done)!.At + patience - tx.Now;
         if (left <= TimeSpan.Zero) return Nothing;
         throw new FaultException(new Fault.Unavailable("The compute service is at work: this waits for its word."))
         {
@@ -121,7 +125,9 @@ public static class AssistedSnapshot
     /// The word of the compute service; false when nobody waits for it, since none was asked for, or it came too late. From the first word on the
     /// operation knows what to do: a later one changes nothing.
     /// </summary>
+    /// <param name="snapshotId">Of one that has no row, the operation's.</param>
     /// <param name="well">Whether the virtual machine has gone over.</param>
     public static async Task<bool> Tell(Tx tx, string snapshotId, bool well) =>
-        await tx.Operations.Tell(new("snapshot", snapshotId), FileStep, WordStep, well ? Went : Failed) is not null;
+        await tx.Operations.Tell(new("snapshot", snapshotId), FileStep, WordStep, well ? Went : Failed) is not null
+        || await tx.Operations.TellOne(snapshotId, FileStep, WordStep, well ? Went : Failed);
 }

@@ -73,19 +73,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Take(saga, volume.Id);
-        var taken = await saga.Step("snapshot", // not so when the compute service has to help
-            async () =>
-            {
-                if (await AssistedSnapshot.IsNeeded(saga, volume.Id))
-                {
-                    await AssistedSnapshot.Demand(saga, volume.Id);
-                    return false;
-                }
-                await Take(saga, volume, snapshot);
-                return true;
-            },
-            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
-        var hosts = taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot);
+        var hosts = await InSteps(saga, volume, snapshot);
         await saga.Finish(async tx =>
         {
             await Connections.Note(tx, volume.Id, hosts);
@@ -95,12 +83,37 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
         });
     }
 
+    /// <summary>Takes it, in steps, for an operation that has the turn at the volume's files; for its end what the hosts are to be told from now on.</summary>
+    /// <param name="what">What can't be done without it.</param>
+    internal static async Task<IReadOnlyList<Renewed>> InSteps(Saga saga, Volume volume, Snapshot snapshot, string what = AssistedSnapshot.Verb)
+    {
+        var taken = await saga.Step("snapshot", // not so when the compute service has to help
+            async () =>
+            {
+                if (await AssistedSnapshot.IsNeeded(saga, volume.Id))
+                {
+                    await AssistedSnapshot.Demand(saga, volume.Id, what);
+                    return false;
+                }
+                await Take(saga, volume, snapshot);
+                return true;
+            },
+            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+        return taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot, what);
+    }
+
     /// <summary>Of a volume in use only where the backend keeps to one moment then too.</summary>
     /// <param name="evenInUse">Otherwise it is refused while a host has the volume.</param>
     internal static async Task Take(Saga saga, Volume volume, Snapshot snapshot, bool evenInUse = true)
     {
         if (!evenInUse && await Writers.Any(saga, volume.Id))
             throw new Fault.DriverFailed("take snapshots of one moment", $"volume {volume.Id} is in use, and volumes that are written to have no moment in common. Detach it first.") { NamesNothing = true }.Thrown();
+        if (await AssistedSnapshot.IsNeeded(saga, volume.Id)) // one of several
+            throw new FaultException(new Fault.DriverFailed(AssistedSnapshot.Verb,
+                $"the compute service freezes one volume at a time, and volume {volume.Id} is in use. Detach it first, or take a snapshot of each volume.") { NamesNothing = true })
+            {
+                NothingDone = true,
+            };
         await saga.Driver.CreateSnapshot(await Writers.ToCopy(saga, volume.Id, "take snapshots of volumes in use"), snapshot, saga.Work);
     }
 

@@ -18,18 +18,32 @@ static class FilesTurn
     static About Of(string volumeId) => new("files", volumeId);
 
     /// <summary>Takes the turn for these volumes, as a step. Whether nobody reads or writes any of them: nobody will as long as it is kept.</summary>
-    public static Task<bool> Take(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, async tx =>
+    public static Task<bool> Take(Saga saga, params IReadOnlyList<string> volumeIds) => saga.Later(Step, tx => TakeAll(tx, saga.Row, volumeIds));
+
+    /// <summary>The same as a step of another name, for an operation that has passed and comes to change the files after all.</summary>
+    public static Task<bool> TakeFor(Saga saga, string step, string volumeId) => saga.Commit(step, tx => TakeAll(tx, saga.Row, [volumeId]));
+
+    static async Task<bool> TakeAll(Tx tx, OperationRow row, IReadOnlyList<string> volumeIds)
     {
         var quiet = true;
         foreach (var id in volumeIds.Distinct().Order(StringComparer.Ordinal))
         {
             await Demand(tx, id);
             if (await tx.Operations.AnyOther(new("volume", id), Readers)) throw Changed(id);
-            quiet &= !await tx.Attachments.Any(id) && !await tx.Operations.AnyReader(id, Step, otherThan: saga.Row.Id);
-            await tx.Operations.Hold(saga.Row.Id, Of(id));
+            quiet &= !await tx.Attachments.Any(id) && !await tx.Operations.AnyReader(id, Step, otherThan: row.Id);
+            await tx.Operations.Hold(row.Id, Of(id));
         }
         return quiet;
-    });
+    }
+
+    /// <summary>Lets others have it before the operation has ended, which only reads from then on.</summary>
+    public static Task LetGo(Tx tx, OperationRow row, string volumeId) => tx.Operations.LetGo(row.Id, Of(volumeId));
+
+    /// <summary>The undo of <see cref="LetGo"/>.</summary>
+    public static async Task TakeBack(Tx tx, OperationRow row, string volumeId)
+    {
+        if (!await tx.Operations.Holds(row.Id, Of(volumeId))) await Take(tx, row, volumeId);
+    }
 
     /// <summary>Whether somebody reads a volume or one of its snapshots, beside an operation that has the turn: nobody begins to as long as it does.</summary>
     public static Task<bool> AnyReader(Tx tx, OperationRow row, string volumeId) => tx.Operations.AnyReader(volumeId, Step, otherThan: row.Id);

@@ -3,6 +3,7 @@ using Clinker.Attachments;
 using Clinker.Messages;
 using Clinker.Operations;
 using Clinker.Scheduling;
+using Clinker.Snapshots;
 using Clinker.Store;
 
 namespace Clinker.Volumes;
@@ -12,7 +13,9 @@ public sealed record FlattenVolume(string VolumeId) : Operation
 {
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.FlattenVolume;
-    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
+
+    /// <summary>Not once the compute service may have been asked: what it does is not to be stopped.</summary>
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => !AssistedMerge.HasBegun(journal);
 
     /// <exception cref="FaultException">NotFound; Invalid: its state forbids it, or something is under way with it.</exception>
     public static async Task Accept(Tx tx, string volumeId, string operationId, string? requestId)
@@ -28,9 +31,15 @@ public sealed record FlattenVolume(string VolumeId) : Operation
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId)); // no host comes or goes until the end
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Keep(saga, VolumeId);
-        await saga.Step("flatten",
-            () => saga.Driver.Flatten(volume, saga.Work),
+        var isFlat = await saga.Step("flatten", // not so when the compute service has to help
+            async () =>
+            {
+                if (await AssistedFlatten.IsNeeded(saga, volume)) return false;
+                await saga.Driver.Flatten(volume, saga.Work);
+                return true;
+            },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
+        if (!isFlat) await AssistedFlatten.Run(saga, volume);
         await saga.Finish(tx => Turns.Next(tx, saga.Row, VolumeId));
     }
 

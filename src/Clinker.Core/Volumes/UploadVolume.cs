@@ -26,7 +26,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
 
     protected internal override About About => new("volume", VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.UploadVolume;
-    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => Moment.MayBeCancelled(journal);
 
     /// <summary>Accepts it: the status and the operation, in one transaction.</summary>
     /// <exception cref="FaultException">NotFound; Invalid: its state forbids it.</exception>
@@ -59,12 +59,10 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
         // One that is in use is read as it was at one moment: from a snapshot that is there only meanwhile.
-        var moment = volume.PreviousStatus == InUse ? Moment.Of(volume, saga.Row.Id) : null;
-        if (moment is not null) await Moment.Take(saga, volume, moment, "upload volumes in use");
+        var moment = volume.PreviousStatus == InUse ? await Moment.Take(saga, volume, saga.Row.Id, "upload volumes in use") : null;
 
-        await saga.Step("upload", () => Upload(saga, volume, moment));
-
-        if (moment is not null) await Moment.LetGo(saga, volume, moment);
+        if (moment is null) await saga.Step("upload", () => Upload(saga, volume, null));
+        else await moment.Read(saga, volume, "upload", async () => { await Upload(saga, volume, moment.Snapshot); return true; });
 
         await saga.Finish(async tx =>
         {

@@ -17,6 +17,7 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
 {
     const int MaxConnections = 16, MostWords = 300;
     const string Path = "os-assisted-volume-snapshots", TakeVerb = "take snapshots of volumes in use", MergeVerb = "put files of volumes in use together",
+        PullVerb = "flatten volumes in use",
         TellVerb = "tell servers what became of a volume";
 
     readonly Keystone keystone = new(settings, time, log);
@@ -30,14 +31,21 @@ sealed partial class Nova(KeystoneSettings settings, TimeProvider time, ILogger 
 
     public override async Task Merge(string volumeId, string snapshotId, Merge what, CancellationToken stop)
     {
-        var info = JsonSerializer.Serialize(new NovaJson.DeleteInfo(volumeId, "qcow2", what.File, what.Into), NovaJsonContext.Default.DeleteInfo);
-        var path = $"{Path}/{snapshotId}?delete_info={Uri.EscapeDataString(info)}";
-        try { await Heard($"the merge of {what.File}", MergeVerb, () => new(HttpMethod.Delete, path), stop); }
+        try { await Delete(snapshotId, new(volumeId, "qcow2", what.File, what.Into), $"the merge of {what.File}", MergeVerb, stop); }
         catch (FaultException e) when (e.NothingDone)
         {
             Log.NotMerged(log, what.File, what.Into, e.Message);
             throw;
         }
+    }
+
+    public override Task Pull(string volumeId, string id, CancellationToken stop) =>
+        Delete(id, new(volumeId, "qcow2", null, null), $"the flatten of volume {volumeId}", PullVerb, stop);
+
+    Task Delete(string id, NovaJson.DeleteInfo what, string words, string verb, CancellationToken stop)
+    {
+        var info = JsonSerializer.Serialize(what, NovaJsonContext.Default.DeleteInfo);
+        return Heard(words, verb, () => new(HttpMethod.Delete, $"{Path}/{id}?delete_info={Uri.EscapeDataString(info)}"), stop);
     }
 
     public override async Task Tell(ServerEvent what, string volumeId, IReadOnlyList<string> servers, bool well, CancellationToken stop)
@@ -221,7 +229,7 @@ static class NovaJson
 
     public sealed record Taking(int? Code);
 
-    public sealed record DeleteInfo(string VolumeId, string Type, string FileToMerge, string MergeTargetFile);
+    public sealed record DeleteInfo(string VolumeId, string Type, string? FileToMerge, string? MergeTargetFile);
 }
 
 /// <summary>How it is written.</summary>

@@ -63,7 +63,8 @@ static class SnapshotActions
     /// </summary>
     static Task UpdateStatus(Call call, string id, Report to) => call.Db.Commit(async tx =>
     {
-        var snapshot = await Snapshots.Visible(tx, call, id, @lock: true);
+        var temporary = await Snapshots.Temporary(tx, call, id);
+        var snapshot = temporary ?? await Snapshots.Visible(tx, call, id, @lock: true);
         call.Demand(ReportRule, snapshot.ProjectId, snapshot.UserId);
         if (!Reportable.TryGetValue(snapshot.Status, out var allowed))
             throw Refusal.BadRequest($"Snapshot status {snapshot.Status} not allowed for update_snapshot_status");
@@ -77,6 +78,7 @@ static class SnapshotActions
             { Status: "error_deleting" } or { Status: "deleting", Progress: AssistedSnapshot.Done } => await AssistedMerge.Tell(tx, id, well: to.Status == "deleting"),
             _ => false,
         };
+        if (temporary is not null) return; // what else is said of it settles nothing
         if (to.Status != snapshot.Status && !heard)
         {
             await DemandSettled(tx, id);

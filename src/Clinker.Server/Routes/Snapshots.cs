@@ -86,7 +86,13 @@ static class Snapshots
         return new(found.Items.Select(s => new SnapshotDetail(s)), Next(call, "snapshots/detail", query, found.Items), found.Count);
     }
 
-    static async Task<SnapshotDetail> Show(Call call, string id) => new(await call.Db.Read(tx => Visible(tx, call, id)));
+    static async Task<SnapshotDetail> Show(Call call, string id) => new(await call.Db.Read(async tx => await Temporary(tx, call, id) ?? await Visible(tx, call, id)));
+
+    /// <summary>
+    /// One that has no row, and that the compute service was asked for: only an administrator, as that is one, knows of it. Null: there is none.
+    /// </summary>
+    public static async Task<Snapshot?> Temporary(Tx tx, Call call, string id) =>
+        call.IsAdmin && await tx.Snapshots.Find(id) is null ? await Moment.Find(tx, id) : null;
 
     static async Task<SnapshotShape> Update(Call call, string id, SnapshotUpdate want) => new(await call.Db.Commit(async tx =>
     {

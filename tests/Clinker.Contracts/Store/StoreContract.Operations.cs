@@ -46,6 +46,33 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task What_is_held_may_be_let_go_of_before_the_end()
+    {
+        About files = new("files", Some.Id()), other = new("files", Some.Id());
+        var (mine, another) = (await Started("q", files, other), await Started("q", files));
+        await Db.Commit(tx => tx.Operations.LetGo(mine.Id, files));
+        foreach (var (id, about, holds) in ((string, About, bool)[])[(mine.Id, files, false), (mine.Id, other, true), (another.Id, files, true)])
+            Assert.Equal(holds, await Db.Read(tx => tx.Operations.Holds(id, about)));
+    }
+
+    [Fact]
+    public async Task A_word_to_one_operation_is_taken_while_it_waits_for_that_and_the_first_one_stands()
+    {
+        var (one, another) = (await Started(), await Started());
+        Task<bool> Tell(string word) => Db.Commit(tx => tx.Operations.TellOne(one.Id, "file", "word", word));
+        Assert.False(await Tell("early"));
+        foreach (var row in new[] { one, another }) await Db.Commit(tx => tx.Operations.Journal(row.Id, "file", JournalEvent.Done, null));
+        await Db.Commit(tx => tx.Operations.Defer(one.Id, tx.Now + TimeSpan.FromMinutes(1)));
+        Assert.True(await Tell("went"));
+        Assert.True(await Tell("failed"));
+        Assert.Equal("went", (await Db.Read(tx => tx.Operations.Journal(one.Id))).Single(e => e.Event == JournalEvent.Told).Data);
+        Assert.DoesNotContain(await Db.Read(tx => tx.Operations.Journal(another.Id)), e => e.Event == JournalEvent.Told);
+        Assert.Contains(await Claim("me"), r => r.Id == one.Id); // it is woken
+        await Db.Commit(tx => tx.Operations.Journal(one.Id, "word", JournalEvent.Done, null));
+        Assert.False(await Tell("late"));
+    }
+
+    [Fact]
     public async Task What_is_started_in_a_transaction_that_fails_was_never_there()
     {
         await Assert.ThrowsAsync<DivideByZeroException>(() => Db.Commit(async tx =>

@@ -2,12 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Clinker.Contracts;
 using Clinker.Drivers;
+using Clinker.Drivers.Memory;
 using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Operations;
 using Clinker.Server.Outside;
 using Clinker.Services;
 using Clinker.Tests.Outside;
+using Clinker.Volumes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 using static Clinker.Tests.Api.AttachmentCalls;
@@ -40,7 +42,7 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
         await api.Db.Commit(tx => tx.Volumes.SetHost(volume, $"h1@b1#{pool}"));
         var disk = await driver.Create(await api.Db.Read(tx => tx.Volumes.Get(volume)), new Work(1, CancellationToken.None));
         await api.Db.Commit(tx => tx.Execute($"update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {volume}"));
-        api.Work(backend: driver, compute: nova);
+        api.Work(backend: driver, compute: nova, backups: new MemoryBackups(api.Objects) { ChunkBytes = 1 << 20 });
         attachment = await Attached(api, volume, Instance, "host1");
         guest = await Guest.Boot(Path.Combine(root, await Told()), disk.Format);
         for (var i = 0; i < 30; i++) await guest.Write();
@@ -274,6 +276,229 @@ public sealed class SnapshotInUseTests : IAsyncLifetime
         Assert.Equal(200, (await detach).Status);
         Assert.Equal("gone", await SettledAtLast(taken[0]));
         Assert.True(api.Time.GetUtcNow() - from < TimeSpan.FromMinutes(5));
+    }
+
+    async Task<string> BackedUp(string more = "")
+    {
+        await api.BackupService(); // it lives
+        var backup = await api.Backup(volume, $""", "force": true{more}""");
+        var settled = api.Settled($"backups/{backup}");
+        while (!settled.IsCompleted)
+        {
+            await Task.WhenAny(settled, Task.Delay(5));
+            api.Time.Advance(TimeSpan.FromMilliseconds(500));
+        }
+        Assert.Equal("in-use", (await Volume()).GetProperty("status").GetString());
+        return await settled == "available" ? backup : $"{await settled}: {(await api.Get($"backups/{backup}", Newest)).Json.GetProperty("backup").GetProperty("fail_reason").GetString()}";
+    }
+
+    /// <summary>Another volume where the first one is.</summary>
+    async Task<string> Another(Func<Volume, Task<VolumeOnDisk>> made)
+    {
+        var (id, host) = (await api.Volume(), (await api.Db.Read(tx => tx.Volumes.Get(volume))).Host!);
+        await api.Available(id);
+        await api.Db.Commit(tx => tx.Volumes.SetHost(id, host));
+        var disk = await made(await api.Db.Read(tx => tx.Volumes.Get(id)));
+        await api.Db.Commit(tx => tx.Execute($"update volume set provider_location = {disk.ProviderLocation}, format = {disk.Format} where id = {id}"));
+        return id;
+    }
+
+    async Task HoldsBackup(string backup, IReadOnlyDictionary<int, byte> content)
+    {
+        var to = await Another(host => driver.Create(host, new Work(1, CancellationToken.None)));
+        Assert.Equal(202, (await api.Post($"backups/{backup}/restore", $$"""{"restore": {"volume_id": "{{to}}"} }""")).Status);
+        var settled = api.Settled($"volumes/{to}");
+        await Passing(api, settled);
+        Assert.Equal("available", await settled);
+        await Guest.Holds(Path.Combine(root, $"volume-{to}"), "raw", content);
+    }
+
+    /// <summary>As Nova does: it asks for the snapshot until it is not creating, and then which file the server has now.</summary>
+    async Task<(string Status, string File)> Polls(string snapshot)
+    {
+        while (true)
+        {
+            var seen = (await api.Get($"snapshots/{snapshot}")).Json.GetProperty("snapshot");
+            Assert.Equal(volume, seen.GetProperty("volume_id").GetString());
+            if (seen.GetProperty("status").GetString() is { } status and not "creating") return (status, await Told());
+            await Task.Delay(50);
+        }
+    }
+
+    [Fact]
+    public async Task A_backup_of_a_volume_in_use_is_what_it_was_at_one_moment_and_Nova_finds_what_it_asks_for()
+    {
+        var polls = new List<Task<(string, string File)>>();
+        var files = new List<string>();
+        fake.Answers = async asked =>
+        {
+            var info = asked["snapshot"]!["create_info"]!;
+            var id = (string)info["snapshot_id"]!;
+            var member = $"u:{RunningApi.Project}:member";
+            Assert.Equal(404, (await api.Get($"snapshots/{id}", token: member)).Status);
+            Assert.Equal(404, (await Says(id, "creating", token: member)).Status);
+            Assert.Equal(202, (await Says(id, "creating", "40%")).Status);
+            foreach (var (path, list) in ((string, string)[])[("snapshots", "snapshots"), ("snapshots/detail?all_tenants=1", "snapshots")])
+                Assert.Empty((await api.Get(path)).Json.GetProperty(list).EnumerateArray());
+            foreach (var refused in (Answered[])[await api.Delete($"snapshots/{id}"), await api.Put($"snapshots/{id}", """{"snapshot": {"name": "mine"} }""")])
+                Assert.Equal(404, refused.Status);
+            files.Add((string)info["new_file"]!);
+            polls.Add(Polls(id));
+            return await GoesOver(asked);
+        };
+        fake.Merges = PutsTogether;
+        var full = await BackedUp();
+        await HoldsBackup(full, atGoingOver);
+        await guest.Check();
+        Assert.Equal((2, files[0]), (Files, await Told())); // it was the first: the file that is written to takes up nothing
+        for (var i = 0; i < 10; i++) await guest.Write();
+        var next = await BackedUp(""", "incremental": true""");
+        await HoldsBackup(next, atGoingOver);
+        Assert.NotEqual(atGoingOver, guest.Content);
+        await guest.Check();
+        Assert.Equal((2, files[1]), (Files, await Told())); // what the first one left apart is put together
+        Assert.Equal(files, (await Task.WhenAll(polls)).Select(p => p.File));
+        Assert.Null(Info(Path.GetExtension(files[1])[1..]));
+        Assert.Equal(2, fake.Asked.Count(a => a.Path.EndsWith("/os-assisted-volume-snapshots", StringComparison.Ordinal)));
+        Assert.Equal(0, (await api.Get($"os-quota-sets/{RunningApi.Project}?usage=True", Newest)).Json.GetProperty("quota_set").GetProperty("snapshots").GetProperty("in_use").GetInt32());
+    }
+
+    [Theory, InlineData("says no"), InlineData("fails"), InlineData("is silent"), InlineData("goes over, silently")]
+    public async Task A_backup_that_Nova_does_not_help_with_fails_and_the_server_goes_on(string nova)
+    {
+        fake.Answers = async asked =>
+        {
+            if (nova == "says no") return (400, """{"badRequest": {"code": 400, "message": "not now, please"}}""");
+            var info = asked["snapshot"]!["create_info"]!;
+            if (nova == "fails") Assert.Equal(202, (await Says((string)info["snapshot_id"]!, "error")).Status);
+            if (nova != "goes over, silently") return Heard;
+            await guest.GoOver(Path.Combine(root, (string)info["new_file"]!));
+            await guest.Write();
+            return Heard;
+        };
+        Assert.Equal("error: The driver could not back up volumes in use.", await BackedUp());
+        await guest.Write();
+        await guest.Check();
+        var last = fake.Asked.Last(a => a.Body["snapshot"] is not null).Body["snapshot"]!["create_info"]!;
+        Assert.Equal("error", (await api.Get($"snapshots/{(string)last["snapshot_id"]!}")).Json.GetProperty("snapshot").GetProperty("status").GetString());
+        fake.Answers = GoesOver;
+        fake.Merges = PutsTogether;
+        var next = await BackedUp();
+        if (nova == "is silent") Assert.Equal("error: The driver could not take the snapshot.", next); // it is not known where the guest writes
+        else await HoldsBackup(next, atGoingOver);
+        await guest.Check();
+
+        await guest.DisposeAsync();
+        var detach = api.Delete($"attachments/{attachment}", Newest);
+        await Passing(api, detach);
+        var there = await api.Db.Read(tx => tx.Volumes.Get(volume));
+        foreach (var one in await driver.FindUntidy(there.Pool!, [there], CancellationToken.None)) await driver.Tidy(there, one.Flattens, new(1, CancellationToken.None, Operation: "5d9a3c52-7a1e-4f0e-8a43-0c0a5e9f7b02"));
+        Assert.Equal($"volume-{volume}", Info("active"));
+        Assert.Equal(1, Files);
+        await Guest.Holds(Path.Combine(root, $"volume-{volume}"), "raw", guest.Content);
+    }
+
+    [Fact]
+    public async Task Snapshots_of_a_group_are_refused_since_Nova_freezes_one_volume_at_a_time()
+    {
+        fake.Answers = GoesOver;
+        await api.GroupType();
+        var types = (await api.Get("types/default")).Json.GetProperty("volume_type").GetProperty("id").GetString();
+        var group = (await api.Post("groups", $$"""{"group": {"name": "g", "group_type": "gt", "volume_types": ["{{types}}"], "availability_zone": "nova"} }""", "3.13"))
+            .Json.GetProperty("group").GetProperty("id").GetString()!;
+        await api.Db.Commit(tx => tx.Execute($"update volume set group_id = {group} where id = {volume}"));
+        var taken = (await api.Post("group_snapshots", $$"""{"group_snapshot": {"name": "s", "group_id": "{{group}}"} }""", "3.14")).Json.GetProperty("group_snapshot").GetProperty("id").GetString()!;
+        Assert.Equal("error", await api.Settled($"group_snapshots/{taken}"));
+        Assert.Empty(fake.Asked);
+        var why = (await api.Db.Read(tx => tx.Operations.List(new() { Filters = [new("kind", Store.Op.Equal, "CreateGroupSnapshot")], Limit = 1 }))).Single().Fault;
+        Assert.Contains("one volume at a time", Fault.WordsOf(why), StringComparison.Ordinal);
+        Assert.Equal(1, Files + 1);
+        await guest.Check();
+    }
+
+    /// <summary>The guest has a clone of the volume that it had, which shares what that had.</summary>
+    async Task AClone()
+    {
+        await guest.DisposeAsync();
+        fake.Answers = GoesOver;
+        var detach = api.Delete($"attachments/{attachment}", Newest);
+        await Passing(api, detach);
+        var snapshot = await api.Snapshot(volume);
+        Assert.Equal("available", await Settled(snapshot));
+        var (source, taken) = await api.Db.Read(async tx => (await tx.Volumes.Get(volume), await tx.Snapshots.Get(snapshot)));
+        volume = await Another(to => driver.CreateFromSnapshot(to, source, taken, new Work(1, CancellationToken.None)));
+        attachment = await Attached(api, volume, Instance, "host1");
+        var before = guest.Content;
+        guest = await Guest.Boot(Path.Combine(root, await Told()), "qcow2", seed: 2);
+        foreach (var (at, with) in before) guest.Content[at] = with;
+        for (var i = 0; i < 10; i++) await guest.Write();
+        Assert.Equal(2, Files + 1); // and there is no .info of it yet
+    }
+
+    /// <summary>How the operation ended.</summary>
+    async Task<OperationRow> Flattened()
+    {
+        Assert.Equal(202, (await api.Post($"volumes/{volume}/action", """{"os-flatten": null}""", Newest)).Status);
+        while (true)
+        {
+            var row = (await api.Db.Read(tx => tx.Operations.List(new() { Filters = [new("kind", Store.Op.Equal, nameof(FlattenVolume))], Limit = 100 }))).MaxBy(o => o.CreatedAt)!;
+            if (row.Status is OperationStatus.Done or OperationStatus.Failed) return row;
+            await Task.Delay(5);
+            api.Time.Advance(TimeSpan.FromSeconds(5));
+        }
+    }
+
+    [Theory, InlineData("does it"), InlineData("says no"), InlineData("fails"), InlineData("lies"), InlineData("is silent")]
+    public async Task A_volume_in_use_is_flattened_by_Nova_alone_and_by_what_its_file_says(string nova)
+    {
+        await AClone();
+        string[] shared = [.. Directory.GetFiles(root).Where(f => Path.GetFileName(f).StartsWith($"volume-{volume}.", StringComparison.Ordinal))];
+        Assert.Single(shared);
+        fake.Merges = async (id, asked) =>
+        {
+            Assert.Equal((volume, "qcow2", null, null), ((string)asked["volume_id"]!, (string)asked["type"]!, (string?)asked["file_to_merge"], (string?)asked["merge_target_file"]));
+            Assert.True(asked.AsObject().ContainsKey("file_to_merge") && asked.AsObject().ContainsKey("merge_target_file"));
+            if (nova == "says no") return (400, """{"badRequest": {"code": 400, "message": "not now, please"}}""");
+            if (nova == "is silent") return (204, "");
+            if (nova == "does it") await guest.Pull();
+            Assert.Equal(202, (await Says(id, nova == "fails" ? "error_deleting" : "deleting")).Status);
+            return (204, "");
+        };
+        var ended = await Flattened();
+        Assert.Equal(nova == "does it" ? OperationStatus.Done : OperationStatus.Failed, ended.Status);
+        Assert.Equal(nova == "does it", !File.Exists(shared[0]));
+        Assert.Equal(nova is "fails" or "lies" or "is silent" ? Path.GetFileName(shared[0]) : null, Info("clinker:pulling raw"));
+        await guest.Write();
+        await guest.Check();
+        if (nova != "does it")
+        {
+            Assert.Equal("flatten volume: The driver could not flatten the volume.", await Message());
+            var snapshot = await Taken();
+            Assert.Equal(nova == "says no" ? "available" : "error", await Settled(snapshot)); // which file is open has to stay certain
+            if (nova == "says no") return;
+            Assert.Equal(202, (await api.Delete($"snapshots/{snapshot}")).Status);
+            Assert.Equal("gone", await Settled(snapshot));
+            nova = "does it";
+            Assert.Equal(OperationStatus.Done, (await Flattened()).Status);
+            Assert.False(File.Exists(shared[0]));
+            await guest.Check();
+        }
+        Assert.Equal("available", await Settled(await Taken()));
+    }
+
+    [Fact]
+    public async Task A_volume_that_is_detached_while_Nova_flattens_it_is_flattened_here()
+    {
+        await AClone();
+        fake.Merges = (_, _) => Task.FromResult<(int, string)?>((204, ""));
+        var flattened = Flattened();
+        while (fake.Asked.All(a => a.Body["file_to_merge"] is not null || a.Body["merge_target_file"] is not null || a.Body["type"] is null)) await Task.Delay(10);
+        var content = guest.Content;
+        await guest.DisposeAsync();
+        Assert.Equal(200, (await api.Delete($"attachments/{attachment}", Newest)).Status);
+        Assert.Equal(OperationStatus.Done, (await flattened).Status);
+        Assert.Equal(1, Files);
+        await Guest.Holds(Path.Combine(root, $"volume-{volume}"), "qcow2", content);
     }
 
     async Task<(string Status, int Size)> Extended(int toGb, Func<JsonNode, Task<(int, string)?>>? nova = null)

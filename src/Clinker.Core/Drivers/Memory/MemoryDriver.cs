@@ -137,6 +137,34 @@ public sealed partial class MemoryDriver(
         if (!mayCome || Files.GetValueOrDefault(key) == MemoryShares.Merged) Files.TryRemove(key, out _);
     }
 
+    // A volume stands on others if it is said to: only a hypervisor makes that not so.
+    public override async Task<bool> MayPull(Volume volume, Work work)
+    {
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("may pull");
+        return shares.StandsOnOthers.ContainsKey(volume.FileId) && shares.IsWrittenTo(volume.Id);
+    }
+
+    public override async Task BeginPull(Volume volume, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("begin pull");
+        Files.TryAdd(key, MemoryShares.NotOver);
+    }
+
+    public override async Task<bool> EndPull(Volume volume, bool mayCome, Work work)
+    {
+        var key = (Reach(volume), Going(volume));
+        work.Token.ThrowIfCancellationRequested();
+        await work.StillHeld();
+        await Touch("end pull");
+        if (Files.GetValueOrDefault(key) == MemoryShares.Merged) shares.StandsOnOthers.TryRemove(volume.FileId, out _);
+        if (!mayCome || Files.GetValueOrDefault(key) == MemoryShares.Merged) Files.TryRemove(key, out _);
+        return !shares.StandsOnOthers.ContainsKey(volume.FileId);
+    }
+
     static string Going(Volume volume) => MemoryShares.GoingHead + Id(volume.FileId, "volume");
 
     static string Coming(Snapshot snapshot) => MemoryShares.ComingHead + Id(snapshot.Id, "snapshot");
@@ -144,7 +172,7 @@ public sealed partial class MemoryDriver(
     public override Task RevertTo(Volume volume, Snapshot snapshot, Work work) => Replace(
         volume, work, "revert", () => Task.FromResult(Grown(Existing((Reach(volume), SnapshotFile(snapshot)), "revert the volume"), volume)));
 
-    // Nothing stands on anything here: it only takes its time, and may fail.
+    // Only for whom it matters a volume stands on something here: it takes its time, and may fail.
     public override async Task Flatten(Volume volume, Work work)
     {
         var key = (Reach(volume), VolumeFile(volume));
@@ -152,6 +180,8 @@ public sealed partial class MemoryDriver(
         await Touch("flatten: copy");
         await work.StillHeld();
         Existing(key, "flatten the volume");
+        shares.StandsOnOthers.TryRemove(volume.FileId, out _);
+        if (!shares.IsWrittenTo(volume.Id)) Files.TryRemove((Reach(volume), Going(volume)), out _);
     }
 
     public override Task<IReadOnlyList<Untidy>> FindUntidy(string pool, IReadOnlyList<Volume> volumes, CancellationToken token)

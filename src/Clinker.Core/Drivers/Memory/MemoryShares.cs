@@ -38,6 +38,9 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>Volumes that are to be put in order.</summary>
     public ConcurrentDictionary<string, Untidy> Untidy { get; } = new();
 
+    /// <summary>Volumes that stand on what others stand on too, until they are flattened, by the ids in their files' names.</summary>
+    public ConcurrentDictionary<string, bool> StandsOnOthers { get; } = new();
+
     internal const string ComingHead = "coming-";
 
     /// <summary>A file to which nobody has gone over yet.</summary>
