@@ -163,7 +163,7 @@ public abstract partial class FileDriver
         try
         {
             if (more is not null) await more(dir);
-            await work.StillHeld();
+            await (spec.Replacing is null ? work.StillHeld() : work.MayReplace());
             await Act(on, token =>
             {
                 using var file = VolumeFiles.Resume(dir, layout, spec);
