@@ -251,6 +251,9 @@ public abstract class TidyingContract : IAsyncLifetime
         Assert.Equal(left == then ? [] : [(volume.Id, left, false)], (await PutInOrder()).ConvertAll(u => (u.VolumeId, u.Files, u.Flattens)));
         Assert.Equal(then, await FilesOf(volume));
         await Holds(volume.Id, wanted);
+        if (what != "a snapshot goes while the volume is in use") return;
+        var row = await TidyOf(volume.Id); // what qemu-img puts together is told too
+        Assert.Equal((row.BytesTotal, true), (row.BytesDone, row.BytesTotal > 0));
     }
 
     Task Write(Volume volume, string content) => DiskContent.WriteVolume(DirectoryOf(PoolOf(pool)), volume.Id, VolumeFormat.Raw, content).AsTask();
