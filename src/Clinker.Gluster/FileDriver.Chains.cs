@@ -2,6 +2,7 @@ using System.Text.Json;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
+using Clinker.Outside;
 using Clinker.Snapshots;
 using Clinker.Volumes;
 using Microsoft.Win32.SafeHandles;
@@ -550,8 +551,11 @@ public abstract partial class FileDriver
         var held = levels[0].Allocated;
         await work.StillHeld();
         string[] paced = rate == 0 ? [] : ["-r", Number(rate)];
-        await QemuImg(on, ["commit", "-q", "-d", .. paced, "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
-            on.Deadline + CommitPerGib * (held / Gib) + TimeSpan.FromSeconds(rate == 0 ? 0 : held / rate), "put one file of the volume into the one under it", on.Token, onPool: true);
+        var far = work.Progress is null ? null : new ToolProgress(work.Progress, held);
+        work.Progress?.More(held);
+        await QemuImg(on, ["commit", far is null ? "-q" : "-p", "-d", .. paced, "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
+            on.Deadline + CommitPerGib * (held / Gib) + TimeSpan.FromSeconds(rate == 0 ? 0 : held / rate), "put one file of the volume into the one under it", on.Token, onPool: true, far is null ? null : far.Hear);
+        far?.Whole();
     }
 
     /// <summary>

@@ -104,11 +104,13 @@ public abstract partial class FileDriver
     /// <param name="what">For the words of a fault: "qemu-img could not …".</param>
     /// <param name="kill">Ends the program; the deadline does in any case.</param>
     /// <param name="onPool">Whether it works on files of the pool, so that storage is to blame for what storage says.</param>
-    async Task QemuImg(Errand on, IReadOnlyList<string> arguments, TimeSpan deadline, string what, CancellationToken kill, bool onPool = false)
+    /// <param name="said">Told what it prints while it runs.</param>
+    async Task QemuImg(Errand on, IReadOnlyList<string> arguments, TimeSpan deadline, string what, CancellationToken kill, bool onPool = false,
+        Action<string>? said = null)
     {
         try
         {
-            var result = await Processes.Run(options.QemuImg, arguments, deadline, kill).WaitAsync(on.Token);
+            var result = await Processes.Run(options.QemuImg, arguments, deadline, said, kill).WaitAsync(on.Token);
             if (result.ExitCode == 0) return;
             Log.ToolFailed(log, options.QemuImg, result.ExitCode, result.Error);
             // QEMU locks what it has open, across hosts: most likely the one of a lease before this, which ends by itself.
@@ -166,7 +168,7 @@ public abstract partial class FileDriver
         try
         {
             if (more is not null) await more(dir);
-            await work.StillHeld();
+            await (spec.Replacing is null ? work.StillHeld() : work.MayReplace());
             await Act(on, token =>
             {
                 using var file = VolumeFiles.Resume(dir, layout, spec);

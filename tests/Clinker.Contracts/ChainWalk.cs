@@ -190,19 +190,37 @@ public abstract class ChainWalk : IAsyncDisposable
 
     async Task Revert(Disk disk)
     {
-        var (snapshot, content) = disk.Snapshots[^1];
-        await Do($"revert {Short(disk.Volume.Id)} to {Short(snapshot.Id)}", w => driver.RevertTo(disk.Volume, snapshot, w));
-        disk.Content = new(content);
+        var (snapshot, content) = random.Next(3) == 0 ? Pick(disk.Snapshots) : disk.Snapshots[^1];
+        await Replace(disk, $"revert {Short(disk.Volume.Id)} to {Short(snapshot.Id)}", new(content), w => driver.RevertTo(disk.Volume, snapshot, w));
+    }
+
+    /// <summary>Given up before it was said that another content takes its place, a volume has what it had; after that, the one or the other.</summary>
+    async Task Replace(Disk disk, string what, SortedDictionary<int, byte> content, Func<Work, Task> act)
+    {
+        var said = false;
+        if (!await Do(what, w => act(w with
+            {
+                Replaces = async () =>
+                {
+                    await w.StillHeld();
+                    said = true;
+                },
+            }), w => driver.Abandon(disk.Volume, w)))
+        {
+            if (!said) return;
+            await using var now = await driver.Read(disk.Volume, new Work(1, Token));
+            if (!(await Found(now, what)).SequenceEqual(content)) return;
+        }
+        disk.Content = content;
     }
 
     async Task Refill(Disk disk)
     {
         var content = new SortedDictionary<int, byte> { [random.Next(20)] = (byte)random.Next(1, 256) };
-        await Do($"refill {Short(disk.Volume.Id)}", w => driver.Refill(disk.Volume, async (write, _) =>
+        await Replace(disk, $"refill {Short(disk.Volume.Id)}", content, w => driver.Refill(disk.Volume, async (write, _) =>
         {
             foreach (var (slot, value) in content) await write(At(slot), Piece(value));
         }, w));
-        disk.Content = content;
     }
 
     async Task Flatten(Disk disk)
@@ -360,6 +378,14 @@ public abstract class ChainWalk : IAsyncDisposable
 
     static async Task Same(Content content, SortedDictionary<int, byte> wanted, string what)
     {
+        var found = await Found(content, what);
+        Assert.True(wanted.SequenceEqual(found), $"{what}: wanted {Text(wanted)}, found {Text(found)}");
+
+        static string Text(SortedDictionary<int, byte> of) => string.Join(' ', of.Select(c => $"{c.Key}:{c.Value}"));
+    }
+
+    static async Task<SortedDictionary<int, byte>> Found(Content content, string what)
+    {
         var found = new SortedDictionary<int, byte>();
         var buffer = new byte[1 << 20];
         for (var at = await content.NextData(0); at is { } from && from < content.Length; at = await content.NextData(from / 4096 * 4096 + buffer.Length))
@@ -375,9 +401,7 @@ public abstract class ChainWalk : IAsyncDisposable
             }
         }
         await content.Close();
-        Assert.True(wanted.SequenceEqual(found), $"{what}: wanted {Text(wanted)}, found {Text(found)}");
-
-        static string Text(SortedDictionary<int, byte> of) => string.Join(' ', of.Select(c => $"{c.Key}:{c.Value}"));
+        return found;
     }
 
     IEnumerable<string> Names() => Directory.EnumerateFileSystemEntries(DirectoryOf(pool)).Select(p => Path.GetFileName(p)!).Where(n => n[0] != '.');

@@ -1,5 +1,6 @@
 using Clinker.Drivers;
 using Clinker.Operations;
+using Clinker.Snapshots;
 using Clinker.Volumes;
 using Xunit;
 
@@ -111,9 +112,9 @@ public abstract partial class DriverContract
             throw new TimeZoneNotFoundException();
         }, Under(1)));
         Assert.Equal("old", await Read(First, volume.Id));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Driver.Refill(volume, ContentOf(source), Lost(() => Task.CompletedTask)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Driver.Refill(volume, ContentOf(source), AtTheEnd(Lost(() => Task.CompletedTask))));
         Assert.Equal("old", await Read(First, volume.Id));
-        var gone = await Assert.ThrowsAsync<FaultException>(() => Driver.Refill(volume, ContentOf(source), Late(() => Driver.Abandon(volume, Under(2)))));
+        var gone = await Assert.ThrowsAsync<FaultException>(() => Driver.Refill(volume, ContentOf(source), AtTheEnd(Late(() => Driver.Abandon(volume, Under(2))))));
         Assert.True(gone.Fault.Transient);
         Assert.Equal("old", await Read(First, volume.Id));
         await Driver.Abandon(volume, Under(3));
@@ -121,6 +122,100 @@ public abstract partial class DriverContract
         var missing = NewVolume(First);
         await Assert.ThrowsAsync<FaultException>(() => Driver.Refill(missing, ContentOf(source), Under(1)));
         Assert.Equal(2, (await Volumes(First)).Count);
+    }
+
+    /// <summary>What stands on what else, and what is put in its place.</summary>
+    [Theory]
+    [InlineData("alone", "refill"), InlineData("clone", "refill"), InlineData("of a snapshot", "refill"), InlineData("with snapshots", "refill")]
+    [InlineData("clone with snapshots", "refill"), InlineData("with snapshots", "revert"), InlineData("with snapshots", "earlier")]
+    [InlineData("clone with snapshots", "revert"), InlineData("clone with snapshots", "earlier")]
+    public async Task A_volume_is_what_it_was_until_it_is_said_that_another_takes_its_place(string kind, string verb)
+    {
+        Needs(Abilities.Content | Abilities.Snapshots | Abilities.Clones | Abilities.Revert);
+        var (source, given) = (await Made(First, 1, "earlier"), await Made(Second, 1, "new"));
+        var volume = kind switch
+        {
+            "clone" or "clone with snapshots" => await Cloned(async v => await Driver.CreateFromVolume(v, source, Under(1))),
+            "of a snapshot" => await Cloned(async v => await Driver.CreateFromSnapshot(v, source, await Taken(source), Under(1))),
+            _ => source,
+        };
+        List<Snapshot> snapshots = [];
+        if (kind.EndsWith("with snapshots", StringComparison.Ordinal))
+            foreach (var content in new[] { "revert", "" })
+            {
+                snapshots.Add(await Taken(volume));
+                if (content.Length > 0) await Write(First, volume.Id, content);
+            }
+        await Write(First, volume.Id, "old");
+        var (expected, confirmed) = (verb switch { "refill" => "new", "revert" => "revert", _ => "earlier" }, 0);
+
+        // Lost, and given up, at each question that is asked before.
+        for (var (lostAt, isOver) = (0, false); !isOver; lostAt++)
+        {
+            confirmed = 0;
+            isOver = await Lose(Under(2 * lostAt + 1) with { Confirm = () => confirmed++ == lostAt ? throw new OperationCanceledException() : Task.CompletedTask });
+            await Driver.Abandon(volume, Under(2 * lostAt + 2));
+            await IsAsBefore();
+        }
+        using (var ends = CancellationTokenSource.CreateLinkedTokenSource(Token))
+        {
+            if (verb == "refill")
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Driver.Refill(volume, async (write, token) =>
+                {
+                    await write(0, new byte[] { 1, 2, 3 });
+                    await ends.CancelAsync();
+                    await write(512, new byte[] { 4 });
+                }, Under(20) with { Token = ends.Token }));
+            await Driver.Abandon(volume, Under(21));
+            await IsAsBefore();
+        }
+        var said = 0;
+        await Do(Under(22) with
+        {
+            Replaces = async () =>
+            {
+                Assert.Equal(1, ++said);
+                Assert.Equal("old", await Read(First, volume.Id));
+            },
+        });
+        Assert.Equal(1, said);
+        var copy = NewVolume(Second); // in the pool's format, which the volume may have no more
+        await Driver.CreateFilled(copy, ContentOf(volume), Under(1));
+        Assert.Equal(expected, await Read(Second, copy.Id));
+        await using (var content = await Driver.Read(volume, Under(1))) Assert.Equal(1L << 30, content.Length);
+        Assert.Empty(await Litter(First));
+
+        // True when it came to say it.
+        async Task<bool> Lose(Work work)
+        {
+            var says = false;
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Do(work with
+            {
+                Replaces = () =>
+                {
+                    says = true;
+                    throw new OperationCanceledException();
+                },
+            }));
+            return says;
+        }
+
+        Task Do(Work work) => verb == "refill" ? Driver.Refill(volume, ContentOf(given), work) : Driver.RevertTo(volume, snapshots[verb == "revert" ? 1 : 0], work);
+
+        async Task IsAsBefore()
+        {
+            Assert.Equal("old", await Read(First, volume.Id));
+            await SizeIs(1, First, volume);
+            Assert.Empty(await Litter(First));
+            if (volume != source) Assert.Equal("earlier", await Read(First, source.Id));
+        }
+
+        async Task<Volume> Cloned(Func<Volume, Task<VolumeOnDisk>> make)
+        {
+            var clone = NewVolume(First);
+            var disk = await make(clone);
+            return clone with { ProviderLocation = disk.ProviderLocation, Format = disk.Format, Status = VolumeStatus.Available };
+        }
     }
 
     [Fact]

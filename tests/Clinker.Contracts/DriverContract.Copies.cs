@@ -57,6 +57,9 @@ public abstract partial class DriverContract
     /// <summary>A worker that has asked, and then stands still while others go on.</summary>
     static Work Late(Func<Task> meanwhile) => Under(1) with { Confirm = meanwhile };
 
+    /// <summary>The same when it asks last, before another content takes a volume's place.</summary>
+    static Work AtTheEnd(Work work) => work with { Confirm = null, Replaces = work.Confirm };
+
     [Fact]
     public async Task Extending_keeps_the_content_may_be_repeated_and_never_makes_smaller()
     {

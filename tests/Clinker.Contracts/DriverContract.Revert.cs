@@ -51,11 +51,11 @@ public abstract partial class DriverContract
     {
         var (volume, snapshot) = await ToRevert();
         IReadOnlyList<Litter> meanwhile = [];
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Driver.RevertTo(volume, snapshot, Lost(async () =>
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Driver.RevertTo(volume, snapshot, AtTheEnd(Lost(async () =>
         {
             Assert.Equal("new", await Read(First, volume.Id));
             meanwhile = (await Driver.List(First, Token)).Litter;
-        })));
+        }))));
         Assert.Equal("new", await Read(First, volume.Id));
         var work = Assert.Single(meanwhile);
         Assert.Equal(new About("volume", volume.Id), work.About);
@@ -68,12 +68,12 @@ public abstract partial class DriverContract
     public async Task A_late_revert_touches_nothing_that_was_written_after_another_lease_reverted()
     {
         var (volume, snapshot) = await ToRevert();
-        var e = await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, Late(async () =>
+        var e = await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, AtTheEnd(Late(async () =>
         {
             await Driver.RevertTo(volume, snapshot, Under(2));
             Assert.Equal("old", await Read(First, volume.Id));
             await Write(First, volume.Id, "written since");
-        })));
+        }))));
         Assert.True(e.Fault.Transient);
         Assert.Equal("written since", await Read(First, volume.Id));
         Assert.Empty(await Litter(First));
@@ -84,11 +84,11 @@ public abstract partial class DriverContract
     {
         var (volume, snapshot) = await ToRevert();
         await Driver.Abandon(volume, Under(1)); // nothing to abandon
-        await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, Late(async () =>
+        await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, AtTheEnd(Late(async () =>
         {
             for (var i = 2; i < 4; i++) await Driver.Abandon(volume, Under(i));
             await Write(First, volume.Id, "written since");
-        })));
+        }))));
         Assert.Equal("written since", await Read(First, volume.Id));
         Assert.Empty(await Litter(First));
     }
@@ -100,15 +100,15 @@ public abstract partial class DriverContract
         var (volume, snapshot) = await ToRevert();
         var (copied, ends) = (new TaskCompletionSource(), new TaskCompletionSource());
         Task? another = null;
-        await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, Late(async () =>
+        await Assert.ThrowsAsync<FaultException>(() => Driver.RevertTo(volume, snapshot, AtTheEnd(Late(async () =>
         {
-            another = Driver.RevertTo(volume, snapshot, new Work(1, Token, async () =>
+            another = Driver.RevertTo(volume, snapshot, AtTheEnd(new Work(1, Token, async () =>
             {
                 copied.SetResult();
                 await ends.Task;
-            }, AnotherOperation));
+            }, AnotherOperation)));
             await Task.WhenAny(copied.Task, another);
-        })));
+        }))));
         Assert.Equal("new", await Read(First, volume.Id));
         ends.SetResult();
         await another!;

@@ -251,6 +251,9 @@ public abstract class TidyingContract : IAsyncLifetime
         Assert.Equal(left == then ? [] : [(volume.Id, left, false)], (await PutInOrder()).ConvertAll(u => (u.VolumeId, u.Files, u.Flattens)));
         Assert.Equal(then, await FilesOf(volume));
         await Holds(volume.Id, wanted);
+        if (what != "a snapshot goes while the volume is in use") return;
+        var row = await TidyOf(volume.Id); // what qemu-img puts together is told too
+        Assert.Equal((row.BytesTotal, true), (row.BytesDone, row.BytesTotal > 0));
     }
 
     Task Write(Volume volume, string content) => DiskContent.WriteVolume(DirectoryOf(PoolOf(pool)), volume.Id, VolumeFormat.Raw, content).AsTask();
@@ -263,17 +266,7 @@ public abstract class TidyingContract : IAsyncLifetime
     [InlineData("clone")]
     public async Task Whoever_wants_a_volume_that_is_put_in_order_has_it(string what)
     {
-        await Start(rate: 1024); // the first piece takes it an hour
-        var first = await Made("first");
-        var second = await Made("second", new VolumeSource.OfVolume(first.Id));
-        var volume = await Made("third", new VolumeSource.OfVolume(second.Id));
-        var tidying = NewTidying();
-        await tidying.Look(Token);
-        Assert.NotNull(await tidying.Next(Token));
-        var other = await TidyOf((await db.Read(tx => tx.Operations.List(new() { Filters = [new("kind", Op.Equal, nameof(TidyVolume))], Limit = 1 }))).Single().About.Id);
-        volume = await Row(other.About.Id); // of the two that are as deep, the one that was begun with
-        while (!Directory.EnumerateFiles(DirectoryOf(PoolOf(pool)), $"volume-{volume.Id}.*.g1").Any()) await Task.Delay(20, Token);
-
+        var (first, second, volume, other) = await InTheMidst();
         var operation = what switch
         {
             "delete" => await Accept((tx, id) => DeleteVolume.Accept(tx, volume.Id, VolumeRules.Delete, id, null)),
@@ -297,6 +290,40 @@ public abstract class TidyingContract : IAsyncLifetime
         if (what == "delete") Assert.Null(await db.Read(tx => tx.Volumes.Find(volume.Id)));
         else await Holds(volume.Id, volume.Id == second.Id ? "second" : "third");
         await Holds(first.Id, "first");
+    }
+
+    /// <summary>A volume that is being put in order, and of what it stands on.</summary>
+    async Task<(Volume First, Volume Second, Volume Volume, OperationRow Tidy)> InTheMidst()
+    {
+        await Start(rate: 1024); // the first piece takes it an hour
+        var first = await Made("first");
+        var second = await Made("second", new VolumeSource.OfVolume(first.Id));
+        await Made("third", new VolumeSource.OfVolume(second.Id));
+        var tidying = NewTidying();
+        await tidying.Look(Token);
+        Assert.NotNull(await tidying.Next(Token));
+        var tidy = (await db.Read(tx => tx.Operations.List(new() { Filters = [new("kind", Op.Equal, nameof(TidyVolume))], Limit = 1 }))).Single();
+        var volume = await Row(tidy.About.Id); // of the two that are as deep, the one that was begun with
+        while (!Directory.EnumerateFiles(DirectoryOf(PoolOf(pool)), $"volume-{volume.Id}.*.g1").Any()) await Task.Delay(20, Token);
+        return (first, second, volume, tidy);
+    }
+
+    [Fact]
+    public async Task Cancelled_in_the_midst_it_leaves_the_volume_as_it_was_and_does_not_begin_again()
+    {
+        var (first, second, volume, tidy) = await InTheMidst();
+        var files = await FilesOf(volume);
+        await db.Commit(tx => tx.Operations.Cancel(tidy.Id, CoreJson.Kinds));
+        await Assert.ThrowsAsync<FaultException>(() => Waiting.ForEnd(db, tidy.Id, Patience, TimeProvider.System));
+        Assert.Equal((OperationStatus.Failed, files, "available"),
+            ((await db.Read(tx => tx.Operations.Get(tidy.Id)))!.Status, await FilesOf(volume), (await Row(volume.Id)).Status));
+        Assert.Empty((await driver.List(PoolOf(pool), Token)).Litter);
+        await Holds(volume.Id, volume.Id == second.Id ? "second" : "third");
+        await Holds(first.Id, "first");
+        var tidying = NewTidying();
+        await tidying.Look(Token);
+        Assert.NotEqual(volume.Id, (await tidying.Next(Token))?.VolumeId); // the other one that is as deep
+        await Taken(volume); // at once
     }
 }
 

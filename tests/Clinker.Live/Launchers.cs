@@ -19,7 +19,7 @@ public sealed class Launchers : IDisposable
         limit.Dispose();
     }
 
-    Task<ProcessResult> Sh(string line, CancellationToken? until = null) => launcher.Run("bash", ["-c", line], until ?? limit.Token);
+    Task<ProcessResult> Sh(string line, CancellationToken? until = null) => launcher.Run("bash", ["-c", line], null, until ?? limit.Token);
 
     /// <summary>How many programs with the mark are there.</summary>
     int Sleeping => Directory.EnumerateDirectories("/proc").Count(p =>
@@ -38,10 +38,28 @@ public sealed class Launchers : IDisposable
     public async Task It_tells_how_programs_end()
     {
         Assert.Equal(new ProcessResult(3, "ä é\n", "C\n"), await Sh("echo 'ä é'; echo $LC_ALL >&2; exit 3"));
-        Assert.Equal(2, (await Assert.ThrowsAsync<Win32Exception>(() => launcher.Run("no-such-program", [], limit.Token))).NativeErrorCode); // ENOENT
+        Assert.Equal(2, (await Assert.ThrowsAsync<Win32Exception>(() => launcher.Run("no-such-program", [], null, limit.Token))).NativeErrorCode); // ENOENT
         Assert.Equal(new ProcessResult(0, "", ""), await Sh("cat")); // its input is empty
         var many = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => Sh($"sleep 0.0{i % 7}; echo {i}")));
         Assert.Equal(Enumerable.Range(0, 50).Select(i => $"{i}\n"), many.Select(m => m.Output));
+    }
+
+    /// <summary>Each line only once the one before was heard.</summary>
+    [Fact]
+    public async Task It_tells_what_a_program_says_while_it_runs()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var heard = "";
+            var result = await launcher.Run("bash", ["-c", $"for i in 1 2 3; do echo $i; until [ -e {file}.$i ]; do sleep 0.01; done; done"], text =>
+            {
+                heard += text;
+                File.WriteAllText($"{file}.{heard.Trim()[^1]}", "");
+            }, limit.Token);
+            Assert.Equal((new ProcessResult(0, "1\n2\n3\n", ""), result.Output), (result, heard));
+        }
+        finally { foreach (var one in Directory.EnumerateFiles(Path.GetTempPath(), Path.GetFileName(file) + "*")) File.Delete(one); }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Clinker.Operations;
 using Clinker.Outside;
 using Clinker.Volumes;
 using Xunit;
@@ -20,6 +21,24 @@ public sealed class Rebuilding
         await world.RunUntilQuiet();
         Assert.Equal([(ServerEvent.VolumeReimaged, well)], world.Hypervisor.Told);
         Assert.Equal(status, await world.StatusOf(volume));
+    }
+
+    [Fact]
+    public async Task Cancelled_before_anything_was_replaced_the_volume_is_reserved_as_it_was()
+    {
+        await using var world = await World.New(separate: false);
+        world.Images.Give(ImageId, "new");
+        var volume = await Reserved(world);
+        world.Shares.Write(volume.Id, "old");
+        world.Meanwhile = ("refill: make", async () =>
+        {
+            var id = (await world.OperationOf(volume)).Id;
+            await world.Db.Commit(tx => tx.Operations.Cancel(id, CoreJson.Kinds));
+        });
+        await world.Reimage(volume, ImageId, VolumeRules.ReimageEvenReserved);
+        await world.RunUntilQuiet();
+        Assert.Equal(("reserved", "old"), (await world.StatusOf(volume), world.Shares.Find(volume.Id)!.Content));
+        await world.Hold("cancelled");
     }
 
     /// <summary>What can't be told fails nothing: the server has a limit of its own.</summary>

@@ -105,6 +105,32 @@ public sealed class Tidyings
     }
 
     [Fact]
+    public async Task One_that_was_cancelled_has_a_days_rest_and_its_volume_is_for_everybody_at_once()
+    {
+        await using var world = await World.New(separate: false);
+        var volume = await Written(world);
+        world.Meanwhile = ("tidy: copy", async () =>
+        {
+            var id = (await world.Db.Read(tx => tx.Operations.List(new() { Limit = 1 }))).Single().Id;
+            await world.Db.Commit(tx => tx.Operations.Cancel(id, CoreJson.Kinds));
+        });
+        Assert.True(await world.Tidy(volume));
+        await world.RunUntilQuiet(atMost: TimeSpan.Zero);
+        Assert.True(world.Shares.Untidy.ContainsKey(volume.Id));
+        Assert.False(await world.Tidy(volume));
+        Assert.Empty(await world.Messages());
+        await world.Snapshot(volume);
+        await world.RunUntilQuiet(atMost: TimeSpan.Zero);
+        Assert.Equal("available 1 old; available 1 old", await world.Outcome());
+        world.Time.Advance(TimeSpan.FromDays(1));
+        await world.Heartbeat();
+        Assert.True(await world.Tidy(volume));
+        await world.RunUntilQuiet();
+        Assert.Empty(world.Shares.Untidy);
+        await world.Hold("put in order");
+    }
+
+    [Fact]
     public async Task It_waits_for_whoever_was_quicker_and_then_does_nothing()
     {
         await using var world = await World.New(separate: false);

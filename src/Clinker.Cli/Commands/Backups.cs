@@ -136,7 +136,9 @@ internal static class Backups
         };
         var force = Opt.Flag("--force", "Restore the backup to an existing volume (default to False)");
         command.With(which, volume, force);
+        var waiting = new Waiting(command, session.Terminal);
         var output = OutputOptions.ForDetail(command, session.Terminal);
+        waiting.Output = output;
 
         return async (parse, api, token) =>
         {
@@ -150,8 +152,12 @@ internal static class Backups
                     throw new CliFault(
                         $"Volume '{to}' already exists; if you want to restore the backup to it you need to specify the '--force' option");
             }
-            var answer = await api.Post(path + "/restore", new JsonObject { ["restore"] = restore }, token);
-            output.Write(parse, Detail.Of((JsonObject)answer!["restore"]!));
+            var backup = path[(path.LastIndexOf('/') + 1)..];
+            var told = await waiting.Told(parse, api, backup, token);
+            var answer = (JsonObject)(await api.Post(path + "/restore", new JsonObject { ["restore"] = restore }, token))!["restore"]!;
+            await waiting.Over(parse, api, new() { ["id"] = (string?)answer["volume_id"], ["name"] = (string?)answer["volume_name"] }, told, s => s == "available", token,
+                about: restore.ContainsKey("volume_id") ? backup : null);
+            output.Write(parse, Detail.Of(answer));
         };
     });
 

@@ -49,12 +49,16 @@ internal static class Snapshots
         var earlier = Opt.Flag("--earlier", "Also to one that is not the last: its data is copied, and the later ones stay");
         command.Add(which);
         command.Add(earlier);
+        var waiting = new Waiting(command, session.Terminal);
         return async (parse, api, token) =>
         {
             var snapshot = await Noun.Find(api, parse.GetRequiredValue(which), token);
+            var volume = (string)snapshot["volume_id"]!;
             var body = new JsonObject { ["snapshot_id"] = (string?)snapshot["id"] };
             if (parse.GetValue(earlier)) body["earlier"] = true;
-            await api.Act($"volumes/{(string?)snapshot["volume_id"]}", "revert", body, token);
+            var told = await waiting.Told(parse, api, volume, token);
+            await api.Act($"volumes/{volume}", "revert", body, token);
+            await waiting.Over(parse, api, new() { ["id"] = volume }, told, s => s == "available", token);
         };
     });
 
@@ -75,7 +79,9 @@ internal static class Snapshots
         var properties = Opt.Pairs("--property", "Set a property to this snapshot (repeat option to set multiple properties)");
         var remote = Opt.Pairs("--remote-source", "What an existing snapshot in storage is known by (admin required) (repeat option for several)");
         command.With(name, volume, description, force, properties, remote);
+        var waiting = new Waiting(command, session.Terminal);
         var output = OutputOptions.ForDetail(command, session.Terminal);
+        waiting.Output = output;
 
         return async (parse, api, token) =>
         {
@@ -87,8 +93,15 @@ internal static class Snapshots
             };
             if (parse.Map(remote) is { } reference) snapshot["ref"] = reference;
             else if (parse.GetValue(force)) snapshot["force"] = true;
-            output.Write(parse, Shown(Noun.Inner(await api.Post(
-                snapshot.ContainsKey("ref") ? "manageable_snapshots" : "snapshots", new JsonObject { ["snapshot"] = snapshot }, token))));
+            var made = Noun.Inner(await api.Post(
+                snapshot.ContainsKey("ref") ? "manageable_snapshots" : "snapshots", new JsonObject { ["snapshot"] = snapshot }, token));
+            if (waiting.Asked(parse))
+            {
+                waiting.Why = s => Waiting.Message(api, (string?)s?["id"] ?? "", token);
+                made = (await waiting.Until(parse, $"volume snapshot {parse.GetValue(name)}",
+                    async () => (JsonObject?)(await api.Try($"snapshots/{(string?)made["id"]}", token))?["snapshot"], s => s == "available", token, api))!;
+            }
+            output.Write(parse, Shown(made));
         };
     });
 

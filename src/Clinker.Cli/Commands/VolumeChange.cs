@@ -45,6 +45,7 @@ internal static class VolumeChange
             var now = await Names.Volume(api, parse.GetRequiredValue(volume), token);
             var path = $"volumes/{(string?)now["id"]}";
             var before = (string?)now["status"];
+            var told = await waiting.Told(parse, api, (string)now["id"]!, token);
             var parts = new Parts(session.Terminal, "set");
 
             if (parse.GetValue(size) is { } larger)
@@ -77,9 +78,8 @@ internal static class VolumeChange
             if (parse.GetValue(description) is { } described) update["description"] = described;
             if (update.Count > 0)
                 await parts.Do("update volume name or description", () => api.Put(path, new JsonObject { ["volume"] = update }, token));
-            if (waiting.Asked(parse) && parts.Failed == 0 && (parse.GetValue(size) ?? (object?)parse.GetValue(type)) is not null)
-                await waiting.Until(parse, $"volume {(string?)now["name"]}",
-                    async () => (JsonObject?)(await api.Try(path, token))?["volume"], s => s is "available" or "in-use" || s == before, token, api);
+            if (parts.Failed == 0 && (parse.GetValue(size) ?? (object?)parse.GetValue(type)) is not null)
+                await waiting.Over(parse, api, now, told, s => s is "available" or "in-use" || s == before, token);
             parts.End();
         };
     });
@@ -88,8 +88,26 @@ internal static class VolumeChange
     {
         var volume = Opt.One("volume", "Volume to flatten (name or ID)");
         command.Add(volume);
+        var waiting = new Waiting(command, session.Terminal);
         return async (parse, api, token) =>
-            await api.Act($"volumes/{(string?)(await Names.Volume(api, parse.GetRequiredValue(volume), token))["id"]}", "os-flatten", null, token);
+        {
+            var id = (string)(await Names.Volume(api, parse.GetRequiredValue(volume), token))["id"]!;
+            if (waiting.Asked(parse)) await Newest(); // whoever may not see it is told before
+            await api.Act($"volumes/{id}", "os-flatten", null, token);
+            if (!waiting.Asked(parse)) return;
+            // Its status stays what it is.
+            var end = await waiting.Until(parse, $"volume {parse.GetRequiredValue(volume)}", Newest, s => s is "done" or "failed" or "stuck", token);
+            if ((string?)end?["status"] != "done") throw new CliFault($"volume {parse.GetRequiredValue(volume)} is as it was: {(string?)end?["fault"]}");
+
+            async Task<JsonObject?> Newest()
+            {
+                try { return (await api.List("operations", [("resource_uuid", id), ("kind", "FlattenVolume")], "operations", token, limit: 1)).FirstOrDefault(); }
+                catch (ApiFault e) when (e.Status == HttpStatusCode.Forbidden)
+                {
+                    throw new CliFault("--wait is for admins here: others are not told when it is done. Nothing was asked for.");
+                }
+            }
+        };
     });
 
     public static Command Migrate(Session session) => session.Command("migrate", "Migrate volume to a new host", command =>
@@ -100,12 +118,17 @@ internal static class VolumeChange
         var copy = Opt.Flag("--force-host-copy", "Copy by the host, whatever the driver could do better");
         var locked = Opt.Flag("--lock-volume", "Let nothing else end the migration");
         command.With(volume, host, copy, locked);
+        var waiting = new Waiting(command, session.Terminal);
         return async (parse, api, token) =>
-            await api.Act($"volumes/{(string?)(await Names.Volume(api, parse.GetRequiredValue(volume), token))["id"]}", "os-migrate_volume",
-                new JsonObject
-                {
-                    ["host"] = parse.GetValue(host), ["force_host_copy"] = parse.GetValue(copy), ["lock_volume"] = parse.GetValue(locked),
-                }, token);
+        {
+            var now = await Names.Volume(api, parse.GetRequiredValue(volume), token);
+            var told = await waiting.Told(parse, api, (string)now["id"]!, token);
+            await api.Act($"volumes/{(string?)now["id"]}", "os-migrate_volume", new JsonObject
+            {
+                ["host"] = parse.GetValue(host), ["force_host_copy"] = parse.GetValue(copy), ["lock_volume"] = parse.GetValue(locked),
+            }, token);
+            await waiting.Over(parse, api, now, told, s => s == "success", token, status: "migration_status");
+        };
     });
 
     public static Command Unset(Session session) => session.Command("unset", "Unset volume properties", command =>

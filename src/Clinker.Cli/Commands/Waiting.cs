@@ -75,6 +75,34 @@ internal sealed class Waiting
         }
     }
 
+    /// <summary>What was told last about a thing; null when nothing was, or nobody waits. For <see cref="Over"/>.</summary>
+    public async Task<string?> Told(ParseResult parse, BlockStorage api, string about, CancellationToken token) =>
+        Asked(parse) ? (string?)(await Newest(api, about, token))?["id"] : null;
+
+    /// <summary>
+    /// Waits, when that was asked for, until work on a volume is over. A volume that was left as it was has no status that says so: that it was told
+    /// what went wrong does.
+    /// </summary>
+    /// <param name="told">What <see cref="Told"/> said before the work was asked for.</param>
+    /// <param name="about">What the message would be about; null: the volume.</param>
+    /// <param name="status">Which of its members says how far it is.</param>
+    /// <exception cref="CliFault">It failed, or the time is up.</exception>
+    public async Task Over(ParseResult parse, BlockStorage api, JsonObject volume, string? told, Func<string?, bool> settled, CancellationToken token,
+        string? about = null, string status = "status")
+    {
+        if (!Asked(parse)) return;
+        var id = (string)volume["id"]!;
+        var what = $"volume {((string?)volume["name"] is { Length: > 0 } name ? name : id)}";
+        Why = _ => Message(api, about ?? id, token);
+        await Until(parse, what, async () =>
+        {
+            var now = (JsonObject?)(await api.Try($"volumes/{id}", token))?["volume"];
+            return now is null ? null : new() { ["id"] = id, ["status"] = (string?)now[status] };
+        }, settled, token, api);
+        if (await Newest(api, about ?? id, token) is { } message && (string?)message["id"] != told)
+            throw new CliFault($"{what} is as it was: {(string?)message["user_message"]}");
+    }
+
     /// <summary>How far work is that moves data; null: it has moved none.</summary>
     public static long? Percent(long? done, long? total) => total is > 0 ? 100 * (done ?? 0) / total : null;
 
@@ -121,12 +149,14 @@ internal sealed class Waiting
     }
 
     /// <summary>The newest user message about a volume: the API's reason for an error status.</summary>
-    public static async Task<string?> Message(BlockStorage api, string id, CancellationToken token)
+    public static async Task<string?> Message(BlockStorage api, string id, CancellationToken token) =>
+        (string?)(await Newest(api, id, token))?["user_message"];
+
+    static async Task<JsonObject?> Newest(BlockStorage api, string id, CancellationToken token)
     {
         try
         {
-            var all = await api.List("messages", [("resource_uuid", id), ("sort", "created_at:desc")], "messages", token, limit: 1);
-            return (string?)all.FirstOrDefault()?["user_message"];
+            return (await api.List("messages", [("resource_uuid", id), ("sort", "created_at:desc")], "messages", token, limit: 1)).FirstOrDefault();
         }
         catch (ApiFault)
         {

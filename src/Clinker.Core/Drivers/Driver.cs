@@ -285,8 +285,10 @@ public abstract class Driver : IAsyncDisposable
 /// <param name="Operation">The operation's id: part of the names of work files that may be published over a file. Generations count
 /// within an operation, and a volume may see many that revert it.</param>
 /// <param name="Progress">Told by verbs that move data; null: nobody wants to know.</param>
+/// <param name="Replaces">As <paramref name="Confirm"/>, and writes down that a volume's content may be another from here on; null: nobody wants to know.</param>
 public readonly record struct Work(
-    long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null, Progress? Progress = null)
+    long Generation, CancellationToken Token, Func<Task>? Confirm = null, string? Operation = null, Progress? Progress = null,
+    Func<Task>? Replaces = null)
 {
     /// <summary>
     /// To be awaited between making a file under work and publishing it. A process that stood still (SIGSTOP, a virtual machine
@@ -299,6 +301,12 @@ public readonly record struct Work(
         Token.ThrowIfCancellationRequested();
         if (Confirm is not null) await Confirm();
     }
+
+    /// <summary>
+    /// As <see cref="StillHeld"/>, before a file is published in the place of a volume's. Whatever else is done to its files before that, it reads as
+    /// it did until this is called, and goes on so if this was never called.
+    /// </summary>
+    public Task MayReplace() => (this with { Confirm = Replaces ?? Confirm }).StillHeld();
 }
 
 /// <summary>What a backend can do beyond making and deleting empty volumes.</summary>

@@ -18,7 +18,7 @@ public sealed class Launcher : IDisposable
     /// <summary>How long who gives up on a program waits until it is gone.</summary>
     static readonly TimeSpan KillGrace = TimeSpan.FromSeconds(2);
 
-    enum Word : byte { Run, Kill, Ended, CanNot, Killed }
+    enum Word : byte { Run, Kill, Ended, CanNot, Killed, Said }
 
     readonly string program;
     readonly object gate = new();
@@ -32,9 +32,9 @@ public sealed class Launcher : IDisposable
         line = new(program);
     }
 
-    /// <summary>As <see cref="Processes.Run"/>, but when <paramref name="limit"/> ends it throws that, and the program is most likely gone.</summary>
+    /// <summary>As <see cref="Processes.Run(string, IReadOnlyList{string}, TimeSpan, CancellationToken)"/>, but when <paramref name="limit"/> ends it throws that, and the program is most likely gone.</summary>
     /// <exception cref="IOException">The process itself was killed. Another is there by the next time.</exception>
-    public async Task<ProcessResult> Run(string tool, IReadOnlyList<string> arguments, CancellationToken limit)
+    public async Task<ProcessResult> Run(string tool, IReadOnlyList<string> arguments, Action<string>? said, CancellationToken limit)
     {
         Line by;
         lock (gate)
@@ -47,7 +47,7 @@ public sealed class Launcher : IDisposable
             }
             by = line;
         }
-        var (id, answer) = by.Ask(tool, arguments);
+        var (id, answer) = by.Ask(tool, arguments, said is null ? null : text => { if (!limit.IsCancellationRequested) said(text); });
         try { return await answer.WaitAsync(limit); }
         catch (OperationCanceledException)
         {
@@ -71,7 +71,7 @@ public sealed class Launcher : IDisposable
     {
         readonly Process process;
         readonly BinaryWriter to;
-        readonly Dictionary<int, TaskCompletionSource<ProcessResult>> asked = [];
+        readonly Dictionary<int, (TaskCompletionSource<ProcessResult> Answer, Action<string>? Said)> asked = [];
         int last;
         bool over;
 
@@ -89,15 +89,16 @@ public sealed class Launcher : IDisposable
 
         public bool Alive { get { lock (asked) return !over; } }
 
-        public (int Id, Task<ProcessResult> Answer) Ask(string tool, IReadOnlyList<string> arguments)
+        public (int Id, Task<ProcessResult> Answer) Ask(string tool, IReadOnlyList<string> arguments, Action<string>? said)
         {
             var answer = new TaskCompletionSource<ProcessResult>(TaskCreationOptions.RunContinuationsAsynchronously);
             lock (asked)
             {
                 if (over) return (0, Task.FromException<ProcessResult>(Gone()));
-                asked[++last] = answer;
+                asked[++last] = (answer, said);
                 Say(Word.Run, last, () =>
                 {
+                    to.Write(said is not null);
                     to.Write(tool);
                     to.Write(arguments.Count);
                     foreach (var argument in arguments) to.Write(argument);
@@ -132,11 +133,14 @@ public sealed class Launcher : IDisposable
                 while (true)
                 {
                     var (word, id) = ((Word)from.ReadByte(), from.ReadInt32());
-                    TaskCompletionSource<ProcessResult>? answer;
+                    (TaskCompletionSource<ProcessResult> Answer, Action<string>? Said) its;
                     lock (asked)
-                        if (!asked.Remove(id, out answer)) throw new InvalidDataException("It answers what it was not asked.");
+                        if (word == Word.Said ? !asked.TryGetValue(id, out its) : !asked.Remove(id, out its))
+                            throw new InvalidDataException("It answers what it was not asked.");
+                    var answer = its.Answer;
                     switch (word)
                     {
+                        case Word.Said: its.Said?.Invoke(from.ReadString()); break;
                         case Word.Ended: answer.SetResult(new(from.ReadInt32(), from.ReadString(), from.ReadString())); break;
                         case Word.CanNot: answer.SetException(new Win32Exception(from.ReadInt32(), from.ReadString())); break;
                         default: answer.SetCanceled(); break;
@@ -147,7 +151,7 @@ public sealed class Launcher : IDisposable
             lock (asked)
             {
                 over = true;
-                foreach (var answer in asked.Values) answer.SetException(Gone());
+                foreach (var (answer, _) in asked.Values) answer.SetException(Gone());
                 asked.Clear();
             }
         }
@@ -186,12 +190,13 @@ public sealed class Launcher : IDisposable
                     catch (ObjectDisposedException) { /* it ends just now */ }
                     continue;
                 }
+                var listens = from.ReadBoolean();
                 var tool = from.ReadString();
                 var arguments = new string[from.ReadInt32()];
                 for (var i = 0; i < arguments.Length; i++) arguments[i] = from.ReadString();
                 var limit = CancellationTokenSource.CreateLinkedTokenSource(over.Token);
                 var begin = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                running[id] = (limit, Background.Start(async () => { await begin.Task; await Run(id, tool, arguments, limit); }));
+                running[id] = (limit, Background.Start(async () => { await begin.Task; await Run(id, tool, arguments, listens, limit); }));
                 begin.SetResult();
             }
         }
@@ -199,21 +204,36 @@ public sealed class Launcher : IDisposable
         await over.CancelAsync();
         await Task.WhenAll(running.Values.Select(r => r.Run));
 
-        async Task Run(int id, string tool, string[] arguments, CancellationTokenSource limit)
+        async Task Run(int id, string tool, string[] arguments, bool listens, CancellationTokenSource limit)
         {
             Action answer;
+            var ended = false;
             try
             {
-                var result = await Processes.Child(tool, arguments, limit.Token);
+                var result = await Processes.Child(tool, arguments, listens ? Said : null, limit.Token);
                 answer = () => Say(Word.Ended, result.ExitCode, result.Output, result.Error);
             }
             catch (Win32Exception e) { answer = () => Say(Word.CanNot, e.NativeErrorCode, e.Message); }
             catch (OperationCanceledException) { answer = () => Say(Word.Killed); }
             lock (to)
-                try { answer(); to.Flush(); }
-                catch (IOException) { /* nobody asks any more */ }
+            {
+                ended = true;
+                Tell(answer);
+            }
             running.TryRemove(id, out _); // not before: at the end they are waited for, and then the output is closed
             limit.Dispose();
+
+            void Said(string text)
+            {
+                lock (to)
+                    if (!ended) Tell(() => Say(Word.Said, texts: text)); // a child of it may hold its output open
+            }
+
+            void Tell(Action what)
+            {
+                try { what(); to.Flush(); }
+                catch (IOException) { /* nobody asks any more */ }
+            }
 
             void Say(Word word, int? number = null, params string[] texts)
             {

@@ -23,14 +23,19 @@ public static class Processes
     /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>
     /// <exception cref="Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
     /// <exception cref="IOException">Whoever starts programs was killed; the program may be running still.</exception>
+    public static Task<ProcessResult> Run(string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default) =>
+        Run(program, arguments, deadline, said: null, token);
+
+    /// <inheritdoc cref="Run(string, IReadOnlyList{string}, TimeSpan, CancellationToken)"/>
+    /// <param name="said">Told what it writes to standard output while it runs, piece by piece; no more once it is given up.</param>
     public static async Task<ProcessResult> Run(
-        string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default)
+        string program, IReadOnlyList<string> arguments, TimeSpan deadline, Action<string>? said, CancellationToken token)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(deadline);
         try
         {
-            return await (Launcher is { } by ? by.Run(program, arguments, limit.Token) : Child(program, arguments, limit.Token));
+            return await (Launcher is { } by ? by.Run(program, arguments, said, limit.Token) : Child(program, arguments, said, limit.Token));
         }
         catch (OperationCanceledException)
         {
@@ -40,7 +45,7 @@ public static class Processes
     }
 
     /// <summary>Runs it as a child of this process; when <paramref name="limit"/> ends it is killed, with its children.</summary>
-    internal static async Task<ProcessResult> Child(string program, IReadOnlyList<string> arguments, CancellationToken limit)
+    internal static async Task<ProcessResult> Child(string program, IReadOnlyList<string> arguments, Action<string>? said, CancellationToken limit)
     {
         var start = new ProcessStartInfo(program)
         {
@@ -56,7 +61,7 @@ public static class Processes
         process.Start();
 #pragma warning restore RS0030
         process.StandardInput.Close();
-        var output = Drain(process.StandardOutput);
+        var output = Drain(process.StandardOutput, said is null ? null : text => { if (!limit.IsCancellationRequested) said(text); });
         var error = Drain(process.StandardError);
         try
         {
@@ -74,12 +79,12 @@ public static class Processes
 
     static string Text(Task<string> stream) => stream.IsCompletedSuccessfully ? stream.GetAwaiter().GetResult() : "";
 
-    static async Task<string> Drain(StreamReader reader)
+    static async Task<string> Drain(StreamReader reader, Action<string>? said = null)
     {
         var text = new StringBuilder();
         var buffer = new char[4096];
         int n;
-        while ((n = await reader.ReadAsync(buffer)) > 0)
+        for (; (n = await reader.ReadAsync(buffer)) > 0; said?.Invoke(new(buffer, 0, n)))
             if (text.Length < MaxOutputChars) text.Append(buffer, 0, Math.Min(n, MaxOutputChars - text.Length));
         return text.ToString();
     }

@@ -47,7 +47,7 @@ public sealed class Saga
     /// As <see cref="Work"/>, for an act that puts another content in the place of a volume's: that it comes to do so is written down before. What ends
     /// before that has left the volume as it was, and this is known then (<see cref="OperationTable.LeftAlone"/>).
     /// </summary>
-    public Work Replacing => Work with { Confirm = run.ComesToReplace };
+    public Work Replacing => Work with { Replaces = run.ComesToReplace };
 
     public Means Means => run.Means;
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using System.Text.Json;
+using Clinker.Drivers;
 using Clinker.Formats;
 using Clinker.Host;
 using Clinker.Operations;
@@ -89,20 +90,26 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
         _ => false,
     };
 
-    internal Task Convert(string from, string format, string to, string toFormat, string imageId, CancellationToken token) =>
-        QemuImg(["convert", "-q", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token);
+    /// <param name="bytes">The size of the disk in it: what the conversion counts as.</param>
+    internal async Task Convert(string from, string format, string to, string toFormat, long bytes, string imageId, Progress? progress, CancellationToken token)
+    {
+        progress?.More(bytes);
+        var far = progress is null ? null : new ToolProgress(progress, bytes);
+        await QemuImg(["convert", far is null ? "-q" : "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token, far is null ? null : far.Hear);
+        far?.Whole();
+    }
 
     /// <summary>A single file that is read from its start to its end, as clients of the image service expect it (cinder/image/image_utils.py).</summary>
     static string[] Options(string format) => format == "vmdk" ? ["-o", "subformat=streamOptimized"] : [];
 
     public void Dispose() => turns.Dispose();
 
-    async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token)
+    async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token, Action<string>? said = null)
     {
         var cpu = ((long)settings.Cpu.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         string[] limited = [$"--cpu={cpu}", $"--as={settings.AddressSpaceBytes.ToString(CultureInfo.InvariantCulture)}", "qemu-img", .. arguments];
         ProcessResult result;
-        try { result = await Processes.Run("prlimit", limited, settings.Deadline, token); }
+        try { result = await Processes.Run("prlimit", limited, settings.Deadline, said, token); }
         catch (TimeoutException e) { throw Image.Unacceptable(imageId, e.Message); }
         catch (IOException e) { throw new Fault.Unavailable(e.Message).Thrown(e); }
         catch (Win32Exception e) { throw new Fault.Misconfigured($"prlimit (util-linux) can't be run: {e.Message}.").Thrown(e); }

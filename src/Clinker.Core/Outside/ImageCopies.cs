@@ -81,7 +81,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         if (raw != source)
         {
             ImageConversion.Demand(scratch, bytes);
-            await conversion.Convert(source, format, raw, ImageFormats.Raw, image.Id, token);
+            await conversion.Convert(source, format, raw, ImageFormats.Raw, bytes, image.Id, progress, token);
         }
         await using var disk = new FileStream(raw, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
         await Pieces(async (into, stop) => await disk.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, stop), write, progress, token);
@@ -142,7 +142,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
                     }, token);
                 }
                 if (format == ImageFormats.Raw) made = raw;
-                else await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], imageId, token);
+                else await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], content.Length, imageId, progress, token);
                 if (isCompressed) made = await Packed(made, scratch.File("packed"), token);
                 await using var image = new FileStream(made, FileMode.Open, FileAccess.Read, FileShare.Read, PieceBytes, useAsync: true);
                 progress?.More(image.Length);

@@ -24,11 +24,12 @@ public sealed record TidyVolume(string VolumeId, bool Flattens) : Operation
     /// <summary>How often it asks whether somebody wants the volume.</summary>
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a volume is left alone for which this failed.</summary>
+    /// <summary>How long a volume is left alone for which this failed, or was cancelled.</summary>
     static readonly TimeSpan RestAfterFailure = TimeSpan.FromDays(1);
 
     protected internal override About About => AboutFiles(VolumeId);
     protected internal override JsonTypeInfo Json => CoreJson.Default.TidyVolume;
+    protected internal override bool MayBeCancelled(IReadOnlyList<JournalEntry> journal) => true;
 
     static About AboutFiles(string volumeId) => new("files", volumeId);
 

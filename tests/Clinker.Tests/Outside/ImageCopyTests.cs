@@ -91,6 +91,62 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await Refused(image, format, "conversions are disabled", Settings with { Disabled = true });
     }
 
+    /// <summary>What has far to go: its conversion takes a second or so.</summary>
+    void Grow()
+    {
+        using var raw = File.OpenHandle(In("raw"), FileMode.Open, FileAccess.Write);
+        var piece = new byte[1 << 20];
+        Random.Shared.NextBytes(piece);
+        for (var at = 0L; at < 192; at++) RandomAccess.Write(raw, piece, at << 20);
+    }
+
+    [Fact]
+    public async Task How_far_a_conversion_is_is_told_while_it_runs_and_never_goes_back()
+    {
+        Grow();
+        var image = await Image("qcow2", "-c");
+        var (told, written) = (new List<(long Done, long Total)>(), 0L);
+        Progress progress = null!;
+        progress = new(() => { lock (told) if (written == 0 && progress.Now is { } now) told.Add(now); });
+        using var conversion = new ImageConversion(Settings with { AddressSpaceBytes = 4L << 30 });
+        await new ImageCopies(glance, conversion).Fill(await glance.Get(fake.Give(image, "qcow2"), null, Go), 1, progress)(
+            (_, piece) => { written += piece.Length; return ValueTask.CompletedTask; }, Go);
+        Assert.Equal(192L << 20, written);
+        Assert.Equal(told.Select(t => t.Done).Order(), told.Select(t => t.Done));
+        Assert.All(told, t => Assert.InRange(t.Done, 0, t.Total));
+        Assert.True(told.Select(t => t.Done).Where(d => d > image.Length).Distinct().Count() > 3, string.Join(' ', told));
+        Assert.Equal((image.Length + (384L << 20), image.Length + (384L << 20)), progress.Now); // fetched, converted, written
+    }
+
+    [Fact]
+    public async Task A_conversion_that_is_cancelled_in_the_midst_ends_and_leaves_nothing()
+    {
+        Grow();
+        var image = await Image("qcow2", "-c");
+        var id = fake.Give(image, "qcow2");
+        using var ends = new CancellationTokenSource();
+        Progress progress = null!;
+        // Past the image's own bytes it is the conversion that is told of.
+        progress = new(() => { if (progress.Now is { } now && now.Done > image.Length) ends.Cancel(); });
+        using var conversion = new ImageConversion(Settings with { AddressSpaceBytes = 4L << 30 });
+        var written = 0L;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            await new ImageCopies(glance, conversion).Fill(await glance.Get(id, null, Go), 1, progress)((_, piece) => { written += piece.Length; return ValueTask.CompletedTask; }, ends.Token));
+        Assert.Equal(0, written); // it had not come to that
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+        for (var waited = 0; Directory.EnumerateDirectories("/proc").Any(IsConverting); waited++)
+        {
+            Assert.True(waited < 100, "qemu-img is there still");
+            await Task.Delay(20);
+        }
+
+        bool IsConverting(string process)
+        {
+            try { return File.ReadAllText($"{process}/cmdline").Contains(Scratch, StringComparison.Ordinal); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return false; }
+        }
+    }
+
     [Fact]
     public async Task An_image_that_names_another_file_is_refused()
     {

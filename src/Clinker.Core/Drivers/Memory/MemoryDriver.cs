@@ -214,8 +214,9 @@ public sealed partial class MemoryDriver(
         await Touch($"{verb}: remove others' work");
         RemoveWork(pool, VolumeFile(volume), keep: mine);
         await Touch($"{verb}: make");
+        await work.StillHeld(); // of what is done to files before
         Files[mine] = await content();
-        await work.StillHeld();
+        await work.MayReplace();
         await Touch($"{verb}: publish");
         // As rename(2) does: it needs the work file, and replaces. A late worker's was removed by whoever took over or gave up.
         if (!Files.TryRemove(mine, out var made)) throw WorkIsGone(pool);
