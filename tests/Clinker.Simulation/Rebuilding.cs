@@ -38,6 +38,7 @@ public sealed class Rebuilding
         await world.Reimage(volume, ImageId, VolumeRules.ReimageEvenReserved);
         await world.RunUntilQuiet();
         Assert.Equal(("reserved", "old"), (await world.StatusOf(volume), world.Shares.Find(volume.Id)!.Content));
+        Assert.Equal([(ServerEvent.VolumeReimaged, false)], world.Hypervisor.Told);
         await world.Hold("cancelled");
     }
 

@@ -184,6 +184,13 @@ public sealed class Saga
         return named.Add(name) ? Task.FromResult<T?>(default) : throw TwoSteps(name);
     }
 
+    /// <summary>The same, of a step that does nothing, for what is to be done if the operation is taken back.</summary>
+    public async Task LaterUndo(string name, Func<Task> undo)
+    {
+        if (!Unwinding || journal.ContainsKey((name, JournalEvent.Done)) || !UnknownSteps().Any()) await Step(name, () => Task.CompletedTask, undo);
+        else if (!named.Add(name)) throw TwoSteps(name);
+    }
+
     /// <summary>
     /// From here on a worker of <paramref name="queue"/> goes on: this one, when it serves that queue too.
     /// </summary>

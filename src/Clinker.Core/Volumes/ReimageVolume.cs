@@ -47,25 +47,18 @@ public sealed record ReimageVolume(string VolumeId, string ImageId) : Operation
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
         await FilesTurn.Pass(saga, VolumeId);
         var isReserved = volume.PreviousStatus == Reserved;
+        if (isReserved) await saga.LaterUndo("tells", () => Tell(saga, well: false));
         var words = await saga.Step(OnStorage,
             async () =>
             {
                 saga.Driver.Demand(Abilities.Content, "write images to volumes");
                 await Writers.DemandNone(saga, VolumeId, "re-image the volume");
-                try
-                {
-                    var image = await saga.Images.Look(ImageId, saga.Work.Token);
-                    var verified = saga.Images.Verifies(image);
-                    await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
-                    var words = image.Words();
-                    if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
-                    return words;
-                }
-                catch (FaultException e) when (!e.Fault.Transient && isReserved)
-                {
-                    await Tell(saga, well: false);
-                    throw;
-                }
+                var image = await saga.Images.Look(ImageId, saga.Work.Token);
+                var verified = saga.Images.Verifies(image);
+                await saga.Driver.Refill(volume, saga.Images.Fill(image, volume.SizeGb, saga.Work.Progress), saga.Replacing);
+                var words = image.Words();
+                if (verified is { } so) words[ImageSignature.VerifiedKey] = ImageSignature.VerifiedWord(so);
+                return words;
             },
             undo: () => saga.Driver.Abandon(volume, saga.Work));
         if (isReserved) await saga.Step("tell", () => Tell(saga, well: true)); // what it asks for then waits for this operation's end
