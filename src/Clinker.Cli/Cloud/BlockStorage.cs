@@ -22,6 +22,9 @@ internal sealed class BlockStorage : IDisposable
 
     public void Dispose() => wire.Dispose();
 
+    /// <inheritdoc cref="Wire.Patience"/>
+    public TimeSpan Patience { set => wire.Patience = value; }
+
     /// <summary>Signs in where that is asked for, and agrees on a microversion.</summary>
     /// <exception cref="CliFault">Settings are missing, or nobody answers.</exception>
     /// <exception cref="ApiFault">The identity service refused.</exception>

@@ -31,12 +31,15 @@ internal sealed class Wire : IDisposable
         else if (settings["cacert"] is { } authority) handler.SslOptions.CertificateChainPolicy = Trusting(authority);
         if (settings["cert"] is { } certificate)
             handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(certificate, settings["key"])];
-        client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(100) };
+        client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("clinker", CommandLine.Version));
         client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
     }
 
     public void Dispose() => client.Dispose();
+
+    /// <summary>How long an answer may take.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>Sends one request. Headers and body may be null.</summary>
     /// <exception cref="ApiFault">The answer's status was 400 or above.</exception>
@@ -69,10 +72,12 @@ internal sealed class Wire : IDisposable
     {
         var uri = request.RequestUri!;
         Show(request, sent);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(Patience);
         try
         {
-            var response = await client.SendAsync(request, token);
-            var text = await response.Content.ReadAsStringAsync(token);
+            var response = await client.SendAsync(request, limit.Token);
+            var text = await response.Content.ReadAsStringAsync(limit.Token);
             Show(response, text, secret: uri.AbsolutePath.EndsWith("/auth/tokens", StringComparison.Ordinal));
             return (response, text);
         }
@@ -82,9 +87,9 @@ internal sealed class Wire : IDisposable
                 + (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused } && uri.IsLoopback
                     ? "\nStart clinkerd, or name another endpoint with --os-endpoint or OS_ENDPOINT." : ""));
         }
-        catch (TaskCanceledException) when (!token.IsCancellationRequested)
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            throw new CliFault($"{uri.GetLeftPart(UriPartial.Authority)} did not answer within {client.Timeout.TotalSeconds} s.");
+            throw new CliFault($"{uri.GetLeftPart(UriPartial.Authority)} did not answer within {Patience.TotalSeconds} s.");
         }
     }
 

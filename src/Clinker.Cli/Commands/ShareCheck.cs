@@ -25,6 +25,7 @@ internal static class ShareCheck
         command.SetAction(async (parse, token) =>
         {
             using var api = await session.Connect(parse, token);
+            api.Patience = TimeSpan.FromMinutes(61); // as long as it is waited for there, and the answer
             var found = new List<JsonObject>();
             foreach (var one in parse.GetValue(pool) is { } named ? [named] : await Pools(api, token))
                 found.AddRange(await Check(api, one, parse.GetValue(repair), token));

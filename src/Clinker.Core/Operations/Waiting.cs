@@ -20,7 +20,8 @@ public static class Waiting
     /// <exception cref="FaultException">
     /// The fault with which it failed or stuck; after <paramref name="atMost"/> the one that it met last, or Unavailable: it goes on.
     /// </exception>
-    public static async Task ForEnd(Database db, string operationId, TimeSpan atMost, TimeProvider time)
+    /// <param name="atWork">How long it is waited for instead as long as somebody is at it, and has met no fault.</param>
+    public static async Task ForEnd(Database db, string operationId, TimeSpan atMost, TimeProvider time, TimeSpan atWork = default)
     {
         using var woken = new SemaphoreSlim(0);
         void Heard(string name)
@@ -34,7 +35,8 @@ public static class Waiting
             for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
             {
                 if (await db.Read(tx => tx.Operations.Get(operationId)) is not { } row || row.Status == OperationStatus.Done) return;
-                var left = atMost - time.GetElapsedTime(began);
+                var most = atWork > atMost && row is { Status: OperationStatus.Running, Fault: null } && row.LeaseUntil > time.GetUtcNow().UtcDateTime ? atWork : atMost;
+                var left = most - time.GetElapsedTime(began);
                 if (row.Status is OperationStatus.Failed or OperationStatus.Stuck || left <= TimeSpan.Zero) throw FaultOf(row).Thrown();
                 using var timer = new CancellationTokenSource(pause < left ? pause : left, time);
                 try { await woken.WaitAsync(timer.Token); }

@@ -79,7 +79,9 @@ sealed class Call(HttpContext http, string requestId, ApiMeans means)
     /// cancels nothing.
     /// </summary>
     /// <exception cref="FaultException">The operation's, or Unavailable.</exception>
-    public Task EndOf(string operationId) => Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time);
+    /// <param name="atWork">As at <see cref="Waiting.ForEnd"/>.</param>
+    public Task EndOf(string operationId, TimeSpan atWork = default) =>
+        Waiting.ForEnd(means.Db, operationId, means.Settings.BackendTimeout, means.Time, atWork);
 
     /// <summary>How long another service may be waited for. A client that goes away ends nothing.</summary>
     public CancellationTokenSource Limit() => new(means.Settings.BackendTimeout, means.Time);

@@ -11,12 +11,15 @@ static class Shares
     public static void Map(RouteTable api) =>
         api.Post("share_check", "/shares/check", ShareCheck.Form, Check, rule: "clinker:shares:check", success: 200);
 
+    /// <summary>A pool may have any number of files, and each is opened.</summary>
+    static readonly TimeSpan Longest = TimeSpan.FromHours(1);
+
     static async Task<Page<FindingShape>> Check(Call call, ShareCheck want)
     {
         var operation = call.Ids.New();
         await call.Db.Commit(async tx => await CheckShare.Accept(tx, new(await Manageables.PoolOf(tx, call, want.Pool), want.Repair),
             call.Caller.HasProject ? call.ProjectId : null, operation, call.RequestId));
-        await call.EndOf(operation);
+        await call.EndOf(operation, Longest);
         return new((await call.Db.Read(tx => CheckShare.Told(tx, operation))).Select(f => new FindingShape(f)));
     }
 }

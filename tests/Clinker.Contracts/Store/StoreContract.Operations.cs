@@ -158,6 +158,19 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task Whoever_waits_for_an_end_waits_longer_while_somebody_is_at_it_and_has_met_no_fault()
+    {
+        var (row, queued) = (await Claimed(), await Started());
+        Task End(OperationRow of) => Waiting.ForEnd(Db, of.Id, TimeSpan.FromMilliseconds(100), TimeProvider.System, atWork: TimeSpan.FromHours(1));
+        var ends = End(row);
+        Assert.IsType<Fault.Unavailable>((await Assert.ThrowsAsync<FaultException>(() => End(queued))).Fault);
+        await Task.Delay(500, TestContext.Current.CancellationToken);
+        Assert.False(ends.IsCompleted, "it is not waited for any more");
+        await Db.Commit(tx => tx.Operations.PutBack(row.Id, row.Generation, tx.Now, 1, Broken));
+        Assert.Equal(Broken, (await Assert.ThrowsAsync<FaultException>(() => ends.WaitAsync(TimeSpan.FromSeconds(20)))).Fault);
+    }
+
+    [Fact]
     public async Task Renewing_keeps_ones_own_leases_only()
     {
         var (a, b, c) = (await Claimed(), await Claimed(), await Claimed());
