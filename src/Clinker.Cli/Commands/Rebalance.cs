@@ -71,9 +71,12 @@ internal static class Rebalance
                 var (full, empty) = (of.MaxBy(p => p.Share)!, of.MinBy(p => p.Share)!);
                 var apart = full.Share - empty.Share;
                 if (apart <= spread) break;
-                double After(Volume v) => Math.Abs(full.Share - v.SizeGb / full.TotalGb - (empty.Share + v.SizeGb / empty.TotalGb));
+                (double Full, double Empty) With(Volume v) => (full.Share - v.SizeGb / full.TotalGb, empty.Share + v.SizeGb / empty.TotalGb);
+                double After(Volume v) => With(v) is var (f, e) ? Math.Abs(f - e) : 0;
+                // A small pool has a large share of it: it may become emptier than the emptiest, or fuller than the fullest.
+                bool IsWithin(Volume v) => With(v) is var (f, e) && f >= empty.Share && e <= full.Share;
                 // What would only turn them round is left where it is.
-                if (left.Where(v => v.Pool == full.Name && After(v) < apart).MinBy(After) is not { } best) break;
+                if (left.Where(v => v.Pool == full.Name && IsWithin(v) && After(v) < apart).MinBy(After) is not { } best) break;
                 left.Remove(best);
                 full.AllocatedGb -= best.SizeGb;
                 empty.AllocatedGb += best.SizeGb;
