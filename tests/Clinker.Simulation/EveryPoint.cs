@@ -17,7 +17,7 @@ public abstract class EveryPoint(string name, ITestOutputHelper output, bool inF
     static readonly Trouble[] FewKinds = [Trouble.Cut, Trouble.Failure];
 
     /// <summary>About half as many pairs of points are tried for each pair of kinds.</summary>
-    const int SecondsOfLongStories = 200;
+    const int SecondsOfLongStories = 120;
 
     readonly Story story = Story.Of(name);
 
