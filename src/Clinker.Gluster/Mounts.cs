@@ -23,7 +23,7 @@ internal static class Mounts
         var logBegins = await Blocking(() => File.Exists(logFile) ? new FileInfo(logFile).Length : 0);
         try
         {
-            var result = await Processes.Run("mount", [.. share.MountArguments(logFile), directory], deadline, token);
+            var result = await Processes.Run("mount", [.. share.MountArguments(logFile), directory], deadline, token: token);
             if (result.ExitCode == 0) return null;
             if (result.Error.Contains("unknown filesystem type", StringComparison.Ordinal))
                 return "mount.glusterfs is not installed; install the package glusterfs-client";

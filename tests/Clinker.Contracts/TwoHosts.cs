@@ -100,10 +100,15 @@ public sealed class TwoHosts(SharedPostgres shared) : IAsyncLifetime
         Assert.Single(begun, b => b is not null);
         var tidy = Assert.Single(await Tidies());
         var wanted = $"volume-{tidy.About.Id}.*.g1";
-        while (!Directory.EnumerateFiles(root, wanted).Any()) await Task.Delay(20, Token);
+        await Until(() => Directory.EnumerateFiles(root, wanted).Any());
         Work(two);
         Assert.Equal([null, null], await Task.WhenAll(hosts.Select(h => h.Tidying.Next(Token))));
         return (tidy.About.Id == volume.Id ? volume : await one.Db.Read(tx => tx.Volumes.Get(tidy.About.Id)), (await one.Db.Read(tx => tx.Operations.Get(tidy.Id)))!);
+    }
+
+    static async Task Until(Func<bool> isSo)
+    {
+        for (var waited = Stopwatch.StartNew(); !isSo(); await Task.Delay(10, Token)) Assert.True(waited.Elapsed < Patience, "it does not come about");
     }
 
     Task<List<OperationRow>> Tidies() =>
@@ -122,7 +127,7 @@ public sealed class TwoHosts(SharedPostgres shared) : IAsyncLifetime
         var watch = Stopwatch.StartNew();
         await hosts[1].Db.Commit(tx => tx.Operations.Cancel(tidy.Id, CoreJson.Kinds));
         await Assert.ThrowsAsync<FaultException>(() => Waiting.ForEnd(hosts[1].Db, tidy.Id, Patience, TimeProvider.System));
-        while (Directory.EnumerateFiles(root, "volume-*.g*").Any()) await Task.Delay(10, Token);
+        await Until(() => !Directory.EnumerateFiles(root, "volume-*.g*").Any());
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, Soon);
         await IsWhole(volume);
         Assert.Equal(OperationStatus.Failed, Assert.Single(await Tidies()).Status);

@@ -32,7 +32,7 @@ public sealed class Launcher : IDisposable
         line = new(program);
     }
 
-    /// <summary>As <see cref="Processes.Run(string, IReadOnlyList{string}, TimeSpan, CancellationToken)"/>, but when <paramref name="limit"/> ends it throws that, and the program is most likely gone.</summary>
+    /// <summary>As <see cref="Processes.Run"/>, but when <paramref name="limit"/> ends it throws that, and the program is most likely gone.</summary>
     /// <exception cref="IOException">The process itself was killed. Another is there by the next time.</exception>
     public async Task<ProcessResult> Run(string tool, IReadOnlyList<string> arguments, Action<string>? said, CancellationToken limit)
     {
@@ -47,7 +47,7 @@ public sealed class Launcher : IDisposable
             }
             by = line;
         }
-        var (id, answer) = by.Ask(tool, arguments, said is null ? null : text => { if (!limit.IsCancellationRequested) said(text); });
+        var (id, answer) = by.Ask(tool, arguments, said);
         try { return await answer.WaitAsync(limit); }
         catch (OperationCanceledException)
         {

@@ -23,19 +23,16 @@ public static class Processes
     /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>
     /// <exception cref="Win32Exception">The program is not there (ENOENT) or can't be run.</exception>
     /// <exception cref="IOException">Whoever starts programs was killed; the program may be running still.</exception>
-    public static Task<ProcessResult> Run(string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken token = default) =>
-        Run(program, arguments, deadline, said: null, token);
-
-    /// <inheritdoc cref="Run(string, IReadOnlyList{string}, TimeSpan, CancellationToken)"/>
     /// <param name="said">Told what it writes to standard output while it runs, piece by piece; no more once it is given up.</param>
     public static async Task<ProcessResult> Run(
-        string program, IReadOnlyList<string> arguments, TimeSpan deadline, Action<string>? said, CancellationToken token)
+        string program, IReadOnlyList<string> arguments, TimeSpan deadline, Action<string>? said = null, CancellationToken token = default)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(deadline);
+        Action<string>? heard = said is null ? null : text => { if (!limit.IsCancellationRequested) said(text); };
         try
         {
-            return await (Launcher is { } by ? by.Run(program, arguments, said, limit.Token) : Child(program, arguments, said, limit.Token));
+            return await (Launcher is { } by ? by.Run(program, arguments, heard, limit.Token) : Child(program, arguments, heard, limit.Token));
         }
         catch (OperationCanceledException)
         {
@@ -61,7 +58,7 @@ public static class Processes
         process.Start();
 #pragma warning restore RS0030
         process.StandardInput.Close();
-        var output = Drain(process.StandardOutput, said is null ? null : text => { if (!limit.IsCancellationRequested) said(text); });
+        var output = Drain(process.StandardOutput, said);
         var error = Drain(process.StandardError);
         try
         {

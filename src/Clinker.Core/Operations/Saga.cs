@@ -180,16 +180,19 @@ public sealed class Saga
     /// </summary>
     public Task<T?> Later<T>(string name, Func<Tx, Task<T>> act)
     {
-        if (!Unwinding || journal.ContainsKey((name, JournalEvent.Done)) || !UnknownSteps().Any()) return Commit(name, act)!;
+        if (!DoesWithout(name)) return Commit(name, act)!;
         return named.Add(name) ? Task.FromResult<T?>(default) : throw TwoSteps(name);
     }
 
     /// <summary>The same, of a step that does nothing, for what is to be done if the operation is taken back.</summary>
     public async Task LaterUndo(string name, Func<Task> undo)
     {
-        if (!Unwinding || journal.ContainsKey((name, JournalEvent.Done)) || !UnknownSteps().Any()) await Step(name, () => Task.CompletedTask, undo);
+        if (!DoesWithout(name)) await Step(name, () => Task.CompletedTask, undo);
         else if (!named.Add(name)) throw TwoSteps(name);
     }
+
+    /// <summary>Whether it turned round behind this place before there was such a step.</summary>
+    bool DoesWithout(string name) => Unwinding && !journal.ContainsKey((name, JournalEvent.Done)) && UnknownSteps().Any();
 
     /// <summary>
     /// From here on a worker of <paramref name="queue"/> goes on: this one, when it serves that queue too.

@@ -93,10 +93,9 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     /// <param name="bytes">The size of the disk in it: what the conversion counts as.</param>
     internal async Task Convert(string from, string format, string to, string toFormat, long bytes, string imageId, Progress? progress, CancellationToken token)
     {
-        progress?.More(bytes);
-        var far = progress is null ? null : new ToolProgress(progress, bytes);
-        await QemuImg(["convert", far is null ? "-q" : "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token, far is null ? null : far.Hear);
-        far?.Whole();
+        var far = new ToolProgress(progress, bytes);
+        await QemuImg(["convert", "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token, far.Hear);
+        far.Whole();
     }
 
     /// <summary>A single file that is read from its start to its end, as clients of the image service expect it (cinder/image/image_utils.py).</summary>

@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using Clinker.Drivers;
 using Clinker.Formats;
@@ -191,18 +190,19 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         Action<ReadOnlyMemory<byte>>? look = null, bool holes = true)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var (free, ready, at) = (Channel.CreateUnbounded<byte[]>(), Channel.CreateUnbounded<ReadOnlyMemory<byte>>(), 0L);
+        var (free, ready, at) = (Channel.CreateUnbounded<byte[]>(), Channel.CreateUnbounded<(byte[] Buffer, int Bytes)>(), 0L);
         for (var i = 0; i < PiecesAhead; i++) free.Writer.TryWrite(new byte[PieceBytes]);
         var reading = Task.Run(Read, CancellationToken.None);
         try
         {
-            await foreach (var piece in ready.Reader.ReadAllAsync(token))
+            await foreach (var (buffer, bytes) in ready.Reader.ReadAllAsync(token))
             {
+                var piece = buffer.AsMemory(0, bytes);
                 if (at == 0) look?.Invoke(piece);
                 if (!holes || piece.Span.ContainsAnyExcept((byte)0)) await write(at, piece);
-                at += piece.Length;
-                progress?.Did(piece.Length);
-                if (MemoryMarshal.TryGetArray(piece, out var used)) free.Writer.TryWrite(used.Array!);
+                at += bytes;
+                progress?.Did(bytes);
+                free.Writer.TryWrite(buffer);
             }
         }
         finally
@@ -222,7 +222,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
                     var buffer = await free.Reader.ReadAsync(stop.Token);
                     var n = await read(buffer, stop.Token);
                     if (n == 0) break;
-                    ready.Writer.TryWrite(buffer.AsMemory(0, n));
+                    ready.Writer.TryWrite((buffer, n));
                 }
             }
             catch (Exception e) { failure = e; /* whoever writes is told, after what came before it */ }

@@ -56,7 +56,7 @@ public sealed class Node : IAsyncDisposable
 
     static async Task<string> Fixture(string[] environment, params string[] words)
     {
-        var result = await Processes.Run("env", [.. environment, Script(), .. words], Patience, CancellationToken.None);
+        var result = await Processes.Run("env", [.. environment, Script(), .. words], Patience);
         Assert.True(result.ExitCode == 0, $"gluster-node {string.Join(' ', words)}: {result.Error}");
         return result.Output.Trim();
     }

@@ -133,7 +133,7 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
 
     protected static async Task<string> Sh(string command)
     {
-        var result = await Processes.Run("bash", ["-c", command], TimeSpan.FromSeconds(30), CancellationToken.None);
+        var result = await Processes.Run("bash", ["-c", command], TimeSpan.FromSeconds(30));
         return result.Output + result.Error;
     }
 }

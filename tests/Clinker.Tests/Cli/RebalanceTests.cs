@@ -33,6 +33,15 @@ public sealed class RebalanceTests
             foreach (var (backend, apart) in Apart(pools)) Assert.True(apart <= before[backend] + 1e-9);
         });
 
+    [Fact]
+    public void A_small_pool_gives_away_nothing_that_would_leave_it_emptier_than_any()
+    {
+        var pools = new[] { ("small", 100, 60), ("large", 1000, 100), ("full", 1000, 580) }
+            .Select(p => new Rebalance.Pool($"h@b#{p.Item1}", p.Item2) { AllocatedGb = p.Item3 }).ToList();
+        Assert.Empty(Rebalance.Plan(pools, [new("v", null, 60, "h@b#small", true)], 0.1));
+        Assert.Equal("h@b#large", Assert.Single(Rebalance.Plan(pools, [new("v", null, 20, "h@b#small", true)], 0.1)).To);
+    }
+
     static Dictionary<string, double> Apart(List<Rebalance.Pool> pools) =>
         pools.GroupBy(p => p.Backend).ToDictionary(g => g.Key, g => g.Max(p => p.Share) - g.Min(p => p.Share));
 

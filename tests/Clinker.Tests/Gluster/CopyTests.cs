@@ -193,7 +193,7 @@ public sealed class CopyTests : IAsyncLifetime
 
     async Task Image(Volume at, params string[] arguments)
     {
-        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", .. arguments, PathOf(at), "1G"], TimeSpan.FromSeconds(20), Token);
+        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", .. arguments, PathOf(at), "1G"], TimeSpan.FromSeconds(20), token: Token);
         Assert.SkipUnless(made.ExitCode == 0, $"qemu-img made no image: {made.Error}");
     }
 
@@ -226,7 +226,7 @@ public sealed class CopyTests : IAsyncLifetime
     public async Task A_guest_that_writes_the_header_of_an_image_reads_nothing_with_it()
     {
         var hostile = Path.Combine(pool, "hostile");
-        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/passwd", hostile, "1G"], TimeSpan.FromSeconds(20), Token);
+        var made = await Processes.Run("qemu-img", ["create", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/passwd", hostile, "1G"], TimeSpan.FromSeconds(20), token: Token);
         Assert.SkipUnless(made.ExitCode == 0, $"qemu-img made no image: {made.Error}");
         var header = await File.ReadAllBytesAsync(hostile, Token);
         using (var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) RandomAccess.Write(file, header, 0);

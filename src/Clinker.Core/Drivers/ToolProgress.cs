@@ -1,19 +1,26 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Clinker.Drivers;
 
-namespace Clinker.Outside;
+namespace Clinker.Drivers;
 
 /// <summary>How far qemu-img is (<c>-p</c>), as bytes of an act: it prints <c>(12.34/100%)</c>, again and again.</summary>
-/// <param name="progress">Told of them as they come.</param>
-/// <param name="bytes">What all of it counts as.</param>
-public sealed partial class ToolProgress(Progress progress, long bytes)
+public sealed partial class ToolProgress
 {
     /// <summary>Longer than what it prints: where a piece was cut, the rest comes with the next one.</summary>
     const int MostKept = 32;
 
+    readonly Progress? progress;
+    readonly long bytes;
     string rest = "";
     long done;
+
+    /// <param name="progress">Told of them as they come; null: nobody wants to know.</param>
+    /// <param name="bytes">What all of it counts as: so much more is to be done.</param>
+    public ToolProgress(Progress? progress, long bytes)
+    {
+        (this.progress, this.bytes) = (progress, bytes);
+        progress?.More(bytes);
+    }
 
     /// <summary>Takes the next piece of what it prints.</summary>
     public void Hear(string text)
@@ -30,7 +37,7 @@ public sealed partial class ToolProgress(Progress progress, long bytes)
     {
         now = Math.Min(now, bytes);
         if (now <= done) return;
-        progress.Did(now - done);
+        progress?.Did(now - done);
         done = now;
     }
 
