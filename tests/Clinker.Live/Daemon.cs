@@ -39,6 +39,13 @@ sealed class Daemon : IAsyncDisposable
     public HttpClient Http { get; }
     public string Log => File.Exists(log) ? File.ReadAllText(log) : "";
 
+    /// <summary>What the daemon said last: it goes on saying things, so the log is read once.</summary>
+    public string LogsEnd(int characters)
+    {
+        var all = Log;
+        return all[^Math.Min(all.Length, characters)..];
+    }
+
     /// <summary>Where <c>./dev publish</c> puts the executables.</summary>
     public static string Executable(string name)
     {
@@ -128,7 +135,7 @@ sealed class Daemon : IAsyncDisposable
         {
             var status = await Show(id) is { } volume ? (string)volume["status"]! : "gone";
             if (status is not ("creating" or "deleting")) return status;
-            Assert.True(waited.Elapsed < deadline, $"volume {id} is still {status}:\n{Log[^Math.Min(Log.Length, 4000)..]}");
+            if (waited.Elapsed > deadline) Assert.Fail($"volume {id} is still {status}:\n{LogsEnd(4000)}");
         }
     }
 

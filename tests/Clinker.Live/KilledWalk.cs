@@ -100,7 +100,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
         catch (Exception e)
         {
             throw new Xunit.Sdk.XunitException(
-                $"SEED={Seed} STEPS={Steps}, qcow2 {qcow2}: {e}\n{string.Join('\n', told.TakeLast(60))}\n{daemon.Log[^Math.Min(daemon.Log.Length, 6000)..]}");
+                $"SEED={Seed} STEPS={Steps}, qcow2 {qcow2}: {e}\n{string.Join('\n', told.TakeLast(60))}\n{daemon.LogsEnd(6000)}");
         }
         output.WriteLine($"seed {Seed}, qcow2 {qcow2}: {Steps} steps in {clock.Elapsed.TotalSeconds:0} s, "
             + $"{accepted} requests accepted, {refused} refused, {kills} kills");
