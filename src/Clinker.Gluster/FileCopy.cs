@@ -47,15 +47,16 @@ internal sealed class FileCopy(long bytes, bool dense)
     }
 
     /// <summary>Writes what was read last.</summary>
-    public void Write(SafeFileHandle to)
+    /// <param name="sync">Called once much was written.</param>
+    public void Write(Action<ReadOnlySpan<byte>, long> write, Action sync)
     {
         foreach (var (offset, start, length) in extents)
         {
-            Libc.Write(to, buffer.AsSpan(start, length), offset);
+            write(buffer.AsSpan(start, length), offset);
             unsynced += length;
         }
         if (unsynced < UnsyncedBytes) return;
-        Sync(to);
+        sync();
         unsynced = 0;
     }
 

@@ -64,9 +64,9 @@ public abstract partial class FileDriver
             var change = new Change();
             return change.Tell(() => Make(on, spec, work, change, Begin, async dir =>
             {
-                if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
-                    await WriteZeroes(on, dir, spec, 0, spec.Bytes);
-                await new Filling(this, on, dir, spec).Run(fill);
+                var zeroes = spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes);
+                if (zeroes) await WriteZeroes(on, dir, spec, 0, spec.Bytes);
+                await Fill(on, dir, spec, mayBeDirect: !zeroes && spec.Format == VolumeFormat.Raw, file => new Filling(on, spec, file).Run(fill));
             }));
 
             void Begin(SafeFileHandle dir, SafeFileHandle file)
@@ -78,7 +78,7 @@ public abstract partial class FileDriver
     }
 
     /// <summary>A file under work as it is being filled: each write is an act of its own. What could not be written is told by the last one at the latest.</summary>
-    sealed class Filling(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec)
+    sealed class Filling(Errand on, VolumeSpec spec, WorkFile work)
     {
         /// <summary>The clusters of an image that hold something, for each of its tables.</summary>
         readonly Dictionary<int, BitArray> held = [];
@@ -86,37 +86,13 @@ public abstract partial class FileDriver
         Task syncing = Task.CompletedTask;
         long unsynced, end;
 
-        /// <summary>Open from the first act to the last: to close a file is to wait until all that was written to it is on the brick.</summary>
-        SafeFileHandle? opened;
-
-        public async Task Run(Fill fill)
+        /// <summary>The size that a raw file is to have.</summary>
+        public async Task<long?> Run(Fill fill)
         {
-            try
-            {
-                try { await fill(Write, on.Token); }
-                finally { await syncing; }
-                if (spec.Under is not null) await Blank();
-                await OnFile(file =>
-                {
-                    if (spec.IsImage && Libc.Facts(file).Size != end) Libc.Truncate(file, end); // a FUSE client lets go of each page of a file that is cut
-                    Libc.Sync(file);
-                    return true;
-                });
-            }
-            finally { await Close(); }
-        }
-
-        Task<T> OnFile<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>
-        {
-            on.Place.Prove(dir);
-            return act(opened ??= VolumeFiles.Resume(dir, driver.layout, spec));
-        });
-
-        async Task Close()
-        {
-            if (opened is null) return;
-            try { await on.Place.Lane.Run(_ => { opened.Dispose(); return true; }, driver.options.ProbeDeadline, CancellationToken.None); }
-            catch (TimeoutException) { new Thread(opened.Dispose) { IsBackground = true }.Start(); /* it may hang there, and must not where handles are collected */ }
+            try { await fill(Write, on.Token); }
+            finally { await syncing; }
+            if (spec.Under is not null) await Blank();
+            return spec.IsImage ? end : spec.Format == VolumeFormat.Raw ? spec.Bytes : null;
         }
 
         /// <summary>
@@ -125,11 +101,11 @@ public abstract partial class FileDriver
         /// </summary>
         async Task Blank()
         {
-            var tables = await OnFile(file => Mapped(file).Tables);
+            var tables = await work.Act(file => Mapped(file).Tables);
             for (var i = 0; i < tables; i++)
             {
                 var index = i;
-                await OnFile(file =>
+                await work.Act(file =>
                 {
                     Mapped(file).Blank(file, index, held.GetValueOrDefault(index));
                     return true;
@@ -143,15 +119,16 @@ public abstract partial class FileDriver
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
             if (bytes.IsEmpty) return;
-            await OnFile(file =>
+            await work.Reach(offset + bytes.Length);
+            await work.Act(file =>
             {
-                foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) Libc.Write(file, bytes.Span.Slice(start, length), host);
+                foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) work.Write(bytes.Span.Slice(start, length), host);
                 return true;
             });
             if ((unsynced += bytes.Length) < FileCopy.UnsyncedBytes) return;
             unsynced = 0;
             await syncing;
-            syncing = OnFile(file => { Libc.Sync(file); return true; }); // beside what is written next
+            syncing = work.Act(_ => { work.Sync(); return true; }); // beside what is written next
         }
 
         /// <summary>Where in the file the bytes go: an image was laid out with room for all of them.</summary>

@@ -138,21 +138,25 @@ public abstract partial class FileDriver
         var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
         progress?.Begin(dense ? before.Size : Math.Min(before.Size, before.AllocatedBytes));
-        while (!copy.Over)
+        await Fill(on, dir, spec, mayBeDirect: true, async file =>
         {
-            await Act(read, _ =>
+            if (!copy.Over) await file.Reach(size);
+            while (!copy.Over)
             {
-                using var source = OpenFitting(fromDir, from, spec, on.Verb);
-                try { copy.Read(source); }
-                catch (EndOfStreamException e) { throw Changed(e); }
-                return true;
-            });
-            await OnWork(on, dir, spec, file => { copy.Write(file); return true; });
-            progress?.Did(copy.LastBytes);
-        }
+                await Act(read, _ =>
+                {
+                    using var source = OpenFitting(fromDir, from, spec, on.Verb);
+                    try { copy.Read(source); }
+                    catch (EndOfStreamException e) { throw Changed(e); }
+                    return true;
+                });
+                await file.Act(_ => { copy.Write(file.Write, file.Sync); return true; });
+                progress?.Did(copy.LastBytes);
+            }
+            return size;
+        });
         progress?.Whole();
         if (dense && raw) await WriteZeroes(on, dir, spec, before.Size, size);
-        await OnWork(on, dir, spec, file => { Libc.Truncate(file, size); return true; });
         // What was written while it was copied is there in part: that was no moment's content.
         if (await Look(sync: false) is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
 

@@ -11,7 +11,7 @@ namespace Clinker.Live;
 /// <summary>
 /// Random walks of the published daemon on two shares of a real GlusterFS, with SIGKILL in the midst of what it has accepted. Whatever it
 /// was at, it settles by itself and as it was asked: a model knows what is to be in each volume and snapshot, QEMU reads what is there, and
-/// there is no file that nothing stands on. SEED and STEPS make another walk, or a longer one.
+/// there is no file that nothing stands on. SEED and STEPS make another walk, or a longer one, KIND has it on shares of another kind.
 /// </summary>
 public sealed class KilledWalk(ITestOutputHelper output)
 {
@@ -53,13 +53,16 @@ public sealed class KilledWalk(ITestOutputHelper output)
 
     sealed record Saved(string Id, int SizeGb, ImmutableDictionary<int, byte> Content);
 
-    [Fact]
-    public Task Of_raw_volumes_no_byte_is_lost_and_no_file_left() => Walk(qcow2: false);
+    static readonly string? Kind = Environment.GetEnvironmentVariable("KIND");
 
     [Fact]
-    public Task Of_qcow2_volumes_no_byte_is_lost_and_no_file_left() => Walk(qcow2: true);
+    public Task Of_raw_volumes_no_byte_is_lost_and_no_file_left() => Walk(qcow2: false, "disperse", "distribute");
 
-    async Task Walk(bool qcow2)
+    [Fact]
+    public Task Of_qcow2_volumes_no_byte_is_lost_and_no_file_left() => Walk(qcow2: true, "virt", null);
+
+    /// <param name="kinds">Of the two shares: how Gluster volumes are made up that people have for virtual machines' disks, and the others.</param>
+    async Task Walk(bool qcow2, params string?[] kinds)
     {
         await using var at = site = await Site.Up(more: $"""
             glusterfs_qcow2_volumes = {qcow2}
@@ -70,7 +73,9 @@ public sealed class KilledWalk(ITestOutputHelper output)
             quota_backup_gigabytes = -1
             backup_driver = directory
             """);
-        string[] names = [site.Share, await site.Second()];
+        var names = new List<string>();
+        foreach (var kind in kinds) names.Add(await site.Second(Kind ?? kind));
+        if (Kind is not null) names[1] = site.Share;
         await File.WriteAllLinesAsync(site.SharesFile, names);
         foreach (var name in names) shares[name] = new(site.MountOf(name), site.Folder);
         await using var of = daemon = site.Daemon();

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Clinker.Gluster.Native;
 using Clinker.Host;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Clinker.Live;
@@ -97,7 +98,7 @@ sealed class SharedDisk(string folder, string scratch)
         using (var file = File.OpenHandle(flat, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
         {
             var buffer = new byte[64 * BlockBytes];
-            for (var at = Libc.NextData(file, 0); at >= 0; at = Libc.NextData(file, at + buffer.Length))
+            for (var at = Data(file, 0); at >= 0; at = Data(file, at + buffer.Length))
             {
                 at = at / BlockBytes * BlockBytes;
                 var read = buffer.AsSpan(0, Libc.ReadAll(file, buffer, at));
@@ -112,6 +113,13 @@ sealed class SharedDisk(string folder, string scratch)
         }
         if (flat != path) File.Delete(flat);
         return found.ToImmutable();
+
+        // A sharded volume does not say what is a hole.
+        static long Data(SafeFileHandle file, long at)
+        {
+            try { return Libc.NextData(file, at); }
+            catch (ErrnoException e) when (e.Errno == Errno.EOPNOTSUPP) { return at < RandomAccess.GetLength(file) ? at : -1; }
+        }
     }
 
     /// <summary>QEMU finds nothing broken in an image; one that was killed may have left room in it that nothing uses.</summary>

@@ -77,10 +77,11 @@ sealed class Site : IAsyncDisposable
     public Daemon Daemon() => new(Folder, "--config-file", Config);
 
     /// <summary>Makes one more share on its server; the line for a shares file.</summary>
-    public async Task<string> Second()
+    /// <param name="kind">How its volume is made up, as <c>gluster-node add</c> calls it; null: one brick.</param>
+    public async Task<string> Second(string? kind = null)
     {
-        await Gluster("add", "vol2");
-        return $"{Node}:/vol2";
+        await Gluster(kind is null ? ["add", "vol2"] : ["add", kind, kind]);
+        return $"{Node}:/{kind ?? "vol2"}";
     }
 
     /// <summary>Calls the fixture: <c>Gluster("brick-kill")</c>.</summary>
