@@ -48,7 +48,7 @@ sealed class ComputeHost : IAsyncDisposable
     readonly ConcurrentDictionary<string, Machine> machines = new();
     readonly ConcurrentBag<Task> atWork = [];
     readonly ConcurrentQueue<string> told = new();
-    int processes;
+    int processes, crashes;
 
     public ComputeHost(Site site)
     {
@@ -171,8 +171,13 @@ sealed class ComputeHost : IAsyncDisposable
             try
             {
                 if (whim is Whim.Fails or Whim.Lies) throw new QemuException("by whim"); // it says of none that it is taken that is not
+                if (machine.IsDown) throw new QemuException("the server does not run");
                 await machine.Qemu.GoOver(file);
-                if (whim == Whim.Dies) await Crash(machine);
+                if (whim == Whim.Dies)
+                {
+                    await Crash(machine);
+                    if (Interlocked.Increment(ref crashes) % 2 == 1) throw new QemuException("QEMU has gone, and nobody knows whether it had gone over");
+                }
             }
             catch (QemuException e)
             {
@@ -183,8 +188,9 @@ sealed class ComputeHost : IAsyncDisposable
             await Say(id, "creating");
             for (var waited = Stopwatch.StartNew(); ; await Task.Delay(BetweenLooks))
             {
-                Assert.True(waited.Elapsed < Patience, $"snapshot {id} is creating for ever");
-                if ((string?)(await Ask(HttpMethod.Get, $"snapshots/{id}"))?["snapshot"]!["status"] is { } status and not "creating")
+                var seen = await Ask(HttpMethod.Get, $"snapshots/{id}");
+                Assert.True(waited.Elapsed < Patience, $"snapshot {id} is creating for ever: {seen}");
+                if ((string?)seen?["snapshot"]!["status"] is { } status and not "creating")
                 {
                     var name = (string)(await Attachment(machine))["connection_info"]!["name"]!;
                     Assert.True(status == "error" || machine.IsDown || name == machine.Qemu.Files[0], $"{id} is {status}, hosts are told of {name}, and QEMU has {machine.Qemu.Files[0]}");
@@ -206,7 +212,14 @@ sealed class ComputeHost : IAsyncDisposable
             try
             {
                 if (whim == Whim.Fails) throw new QemuException("by whim");
-                if (whim != Whim.Lies)
+                if (machine.IsDown)
+                {
+                    if (into is not null) throw new QemuException("the server does not run");
+                    var named = await Attachment(machine);
+                    var done = await Processes.Run("qemu-img", ["rebase", "-f", "qcow2", "-b", "", Path.Combine(Mount, (string)named["connection_info"]!["name"]!)], Patience);
+                    if (done.ExitCode != 0) throw new QemuException(done.Error);
+                }
+                else if (whim != Whim.Lies)
                 {
                     machine.Qemu.Speed = whim == Whim.Dies ? 1 << 20 : Speed;
                     var ends = into is null ? await machine.Qemu.Pull() : await machine.Qemu.Commit(file!, into);
@@ -240,7 +253,11 @@ sealed class ComputeHost : IAsyncDisposable
             {
                 var size = (int)(await Ask(HttpMethod.Get, $"volumes/{machine.Volume}"))!["volume"]!["size"]!;
                 told.Enqueue($"told that {machine.Volume[..8]} has {size} GiB: {whim}");
-                if (whim != Whim.Helps || machine.IsDown) return;
+                if (whim != Whim.Helps)
+                {
+                    await Ask(HttpMethod.Post, $"volumes/{machine.Volume}/action", new JsonObject { ["os-extend_volume_completion"] = new JsonObject { ["error"] = true } });
+                    return;
+                }
                 await machine.Guest.Rest();
                 await machine.Qemu.Resize((long)size << 30);
                 machine.Guest.Grow(size);

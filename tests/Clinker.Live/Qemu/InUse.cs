@@ -43,10 +43,17 @@ public sealed class InUse(ITestOutputHelper output)
         Assert.Equal(3, all.Share.OfVolume(one.Id).Count);
         await all.Delete(one, one.Snapshots[1]);
         Assert.Equal(3, all.Share.OfVolume(one.Id).Count);
+        for (var i = 0; i < 6; i++)
+        {
+            Assert.NotNull(await all.Take(one));
+            await all.Written(10);
+            await all.Delete(one, one.Snapshots[0]);
+            Assert.Equal(3, all.Share.OfVolume(one.Id).Count);
+            Assert.Empty(all.Left(one)); // what QEMU has put together is seen at once
+        }
         await all.Check();
-        Assert.True(await all.Extend(one, 2));
-        await all.Written();
         Assert.True(await all.BackUp(one));
+        Assert.True(await all.Extend(one, 2));
         Assert.NotNull(await all.Take(one));
         await all.Written();
         var clone = await all.Clone(one, one.Snapshots[^1]);
@@ -55,5 +62,65 @@ public sealed class InUse(ITestOutputHelper output)
         await all.Check();
         await all.Stop(one);
         await all.Delete(clone);
+    });
+
+    [Fact]
+    public Task A_clone_in_use_becomes_flat_while_its_guest_writes() => In(false, async all =>
+    {
+        var source = await all.Create();
+        await all.Start(source);
+        await all.Written(100);
+        Assert.NotNull(await all.Take(source));
+        var clones = new[] { await all.Clone(source, source.Snapshots[0]), await all.Clone(source, source.Snapshots[0]) };
+        foreach (var clone in clones) await all.Start(clone);
+        await all.Written();
+        Assert.Equal(1, await all.Flatten(clones[0])); // by QEMU
+
+        // With snapshots of its own the file that shares is replaced beside it, who goes on with the one of before.
+        Assert.NotNull(await all.Take(clones[1]));
+        await all.Written();
+        Assert.Equal(2, await all.Flatten(clones[1]));
+        await all.Written();
+        Assert.NotNull(await all.Take(clones[1]));
+        await all.Delete(clones[1], clones[1].Snapshots[0]);
+        await all.Check();
+        await all.Delete(source, source.Snapshots[0]);
+        await all.Check();
+    });
+
+    /// <summary>The daemon is killed in the midst of each act, and Nova and its host do what they may.</summary>
+    [Fact]
+    public Task Whoever_fails_no_byte_is_lost_and_in_the_end_no_file_left() => In(false, async all =>
+    {
+        var one = await all.Create();
+        await all.Start(one);
+        await all.Written();
+        foreach (var whim in new[] { Whim.Dies, Whim.SaysNo, Whim.Fails, Whim.Dies, Whim.Dies })
+        {
+            all.Host.Next = whim;
+            await all.Written();
+            await all.Take(one);
+            if (one.By!.IsDown) await all.Restart(one);
+        }
+        foreach (var whim in new[] { Whim.SaysNo, Whim.Fails, Whim.Lies, Whim.Dies, Whim.Helps })
+        {
+            await all.Written();
+            if (one.Snapshots.Count < 2) await all.Take(one);
+            all.Host.Next = whim;
+            await all.Delete(one, one.Snapshots[0]);
+            if (one.By!.IsDown) await all.Restart(one);
+            await all.Check();
+        }
+        var clone = await all.Clone(one, one.Snapshots[0]);
+        await all.Start(clone);
+        foreach (var whim in new[] { Whim.SaysNo, Whim.Fails, Whim.Lies, Whim.Dies, Whim.Helps })
+        {
+            all.Host.Next = whim;
+            await all.Written();
+            var files = await all.Flatten(clone);
+            Assert.Equal(whim == Whim.Helps, files == 1);
+            if (clone.By!.IsDown) await all.Restart(clone);
+        }
+        await all.Check();
     });
 }

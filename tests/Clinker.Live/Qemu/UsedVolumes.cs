@@ -68,7 +68,7 @@ sealed class UsedVolumes : IAsyncDisposable
     public sealed class Used(string id, long[] content)
     {
         public string Id => id;
-        public int SizeGb => Content.Length / Places.PerGb;
+        public int SizeGb => (By?.Guest.Size ?? Content.Length) / Places.PerGb;
 
         /// <summary>While nobody has it.</summary>
         public long[] Content { get; set; } = content;
@@ -152,6 +152,10 @@ sealed class UsedVolumes : IAsyncDisposable
         one.Snapshots.Remove(snapshot);
         Say($"  files: {string.Join(' ', Share.OfVolume(one.Id))}");
     }
+
+    /// <summary>The volume's files that it does not stand on.</summary>
+    public IEnumerable<string> Left(Used one) =>
+        Share.Names().Where(n => n.StartsWith($"volume-{one.Id}", StringComparison.Ordinal)).Except(Share.OfVolume(one.Id)).Except([$"volume-{one.Id}.info"]);
 
     /// <summary>Makes the volume larger; whether it is.</summary>
     public async Task<bool> Extend(Used one, int toGb)

@@ -36,6 +36,9 @@ sealed class WritingGuest(long[] content, int seed) : IAsyncDisposable
     /// <summary>How many writes there were.</summary>
     public int Count { get { lock (door) return written.Sum(w => w.Count); } }
 
+    /// <summary>On the disk.</summary>
+    public int Size => places;
+
     /// <summary>Whether it has seen what can't be, and writes no more: <see cref="Rest"/> tells why.</summary>
     public bool HasFailed => writing.IsFaulted;
 
