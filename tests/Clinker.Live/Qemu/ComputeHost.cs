@@ -18,8 +18,10 @@ enum Whim
     Fails,
     /// <summary>It says that it is done, as of a job that failed, and has done nothing.</summary>
     Lies,
-    /// <summary>It is at it when QEMU is killed.</summary>
+    /// <summary>It is at it when QEMU is killed; of a snapshot, it has just gone over.</summary>
     Dies,
+    /// <summary>The same, and whether it had gone over nobody heard: it says that it failed.</summary>
+    DiesUnheard,
 }
 
 /// <summary>A virtual machine with a volume.</summary>
@@ -48,7 +50,7 @@ sealed class ComputeHost : IAsyncDisposable
     readonly ConcurrentDictionary<string, Machine> machines = new();
     readonly ConcurrentBag<Task> atWork = [];
     readonly ConcurrentQueue<string> told = new();
-    int processes, crashes;
+    int processes;
 
     public ComputeHost(Site site)
     {
@@ -173,11 +175,9 @@ sealed class ComputeHost : IAsyncDisposable
                 if (whim is Whim.Fails or Whim.Lies) throw new QemuException("by whim"); // it says of none that it is taken that is not
                 if (machine.IsDown) throw new QemuException("the server does not run");
                 await machine.Qemu.GoOver(file);
-                if (whim == Whim.Dies)
-                {
-                    await Crash(machine);
-                    if (Interlocked.Increment(ref crashes) % 2 == 1) throw new QemuException("QEMU has gone, and nobody knows whether it had gone over");
-                }
+                if (whim == Whim.DiesUnheard) await machine.Guest.Flushed();
+                if (whim is Whim.Dies or Whim.DiesUnheard) await Crash(machine);
+                if (whim == Whim.DiesUnheard) throw new QemuException("QEMU has gone");
             }
             catch (QemuException e)
             {

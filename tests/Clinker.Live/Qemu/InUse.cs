@@ -25,8 +25,8 @@ public sealed class InUse(ITestOutputHelper output)
         output.WriteLine($"{clock.Elapsed.TotalSeconds:0.0} s");
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public Task The_whole_life_of_a_volume_while_its_guest_writes(bool qcow2) => In(qcow2, async all =>
+    [Fact]
+    public Task The_whole_life_of_a_volume_while_its_guest_writes() => In(false, async all =>
     {
         var one = await all.Create();
         await all.Start(one);
@@ -88,18 +88,18 @@ public sealed class InUse(ITestOutputHelper output)
         await all.Check();
     });
 
-    /// <summary>The daemon is killed in the midst of each act, and Nova and its host do what they may.</summary>
+    /// <summary>Nova and its host do what they may.</summary>
     [Fact]
     public Task Whoever_fails_no_byte_is_lost_and_in_the_end_no_file_left() => In(false, async all =>
     {
         var one = await all.Create();
         await all.Start(one);
         await all.Written();
-        foreach (var whim in new[] { Whim.Dies, Whim.SaysNo, Whim.Fails, Whim.Dies, Whim.Dies })
+        foreach (var whim in new[] { Whim.Dies, Whim.SaysNo, Whim.Fails, Whim.Dies })
         {
             all.Host.Next = whim;
             await all.Written();
-            await all.Take(one);
+            Assert.Equal(whim == Whim.Dies, await all.Take(one) is not null);
             if (one.By!.IsDown) await all.Restart(one);
         }
         foreach (var whim in new[] { Whim.SaysNo, Whim.Fails, Whim.Lies, Whim.Dies, Whim.Helps })
@@ -122,5 +122,19 @@ public sealed class InUse(ITestOutputHelper output)
             if (clone.By!.IsDown) await all.Restart(clone);
         }
         await all.Check();
+    });
+
+    /// <summary>Something is in the file that was to come, so it stays, and later snapshots stand on it; the host is to begin with it too.</summary>
+    [Fact(Skip = "Not so yet: hosts are told of the file of before, and what was written and flushed after going over is not seen any more.")]
+    public Task A_QEMU_that_dies_as_it_has_gone_over_begins_with_what_it_wrote_although_Nova_says_that_it_failed() => In(false, async all =>
+    {
+        var one = await all.Create();
+        await all.Start(one);
+        await all.Written();
+        all.Host.Next = Whim.DiesUnheard;
+        await all.Take(one);
+        await all.Restart(one);
+        await all.Written();
+        Assert.NotNull(await all.Take(one));
     });
 }

@@ -6,25 +6,21 @@ namespace Clinker.Live.Qemu;
 /// <summary>
 /// Random walks of volumes that virtual machines have in a real QEMU, with SIGKILL of the daemon and of QEMU in the midst of what is under way, and a
 /// Nova that does not always help. What a guest relies on is there, each snapshot is what the disk was at one moment, and at the end no file is left.
-/// SEED and STEPS make another walk, or a longer one.
+/// SEED and STEPS make another walk, or a longer one; with an odd one volumes are images from the beginning.
 /// </summary>
 public sealed class InUseWalk(ITestOutputHelper output)
 {
     const int MostVolumes = 4, MostRunning = 2, MostSnapshots = 4, MaxGb = 2, CheckEvery = 4;
-    static readonly int Seed = UsedVolumes.Number("SEED", 1), Steps = UsedVolumes.Number("STEPS", 14);
+    static readonly int Seed = UsedVolumes.Number("SEED", 1), Steps = UsedVolumes.Number("STEPS", 12);
 
     readonly Random random = new(Seed);
     readonly Dictionary<string, int> acts = [];
     UsedVolumes all = null!;
 
     [Fact]
-    public Task No_byte_is_lost_of_raw_volumes() => Walk(qcow2: false);
-
-    [Fact]
-    public Task No_byte_is_lost_of_qcow2_volumes() => Walk(qcow2: true);
-
-    async Task Walk(bool qcow2)
+    public async Task No_byte_is_lost_and_no_file_left()
     {
+        var qcow2 = Seed % 2 == 1;
         await using var up = all = await UsedVolumes.Up(qcow2);
         var clock = Stopwatch.StartNew();
         try
@@ -65,14 +61,14 @@ public sealed class InUseWalk(ITestOutputHelper output)
             await Did("start", () => all.Start(one));
             return;
         }
-        all.Host.Next = one.By is null || random.Next(3) > 0 ? Whim.Helps : Pick(Enum.GetValues<Whim>());
+        all.Host.Next = one.By is null || random.Next(3) > 0 ? Whim.Helps : Pick([Whim.SaysNo, Whim.Fails, Whim.Lies, Whim.Dies]);
         var whim = all.Host.Next;
         all.Host.Speed = random.Next(2) == 0 ? 0 : 8 << 20;
         switch (random.Next(20))
         {
             case < 7 when one.Snapshots.Count < MostSnapshots: await Did($"take, {whim}", () => all.Take(one)); break;
             case < 12 when one.Snapshots.Count > 0: await Did($"delete snapshot, {whim}", () => all.Delete(one, Pick(one.Snapshots))); break;
-            case < 14: await Did($"back up, {whim}", () => all.BackUp(one)); break;
+            case < 13: await Did($"back up, {whim}", () => all.BackUp(one)); break;
             case < 16 when one.Snapshots.Count > 0 && all.Volumes.Count < MostVolumes: await Did("clone", () => all.Clone(one, Pick(one.Snapshots))); break;
             case < 17 when one.SizeGb < MaxGb && one.By is not { IsDown: true } && whim != Whim.Dies && whim != Whim.Lies: await Did($"extend, {whim}", () => all.Extend(one, MaxGb)); break;
             case < 18: await Did($"flatten, {whim}", () => all.Flatten(one)); break;

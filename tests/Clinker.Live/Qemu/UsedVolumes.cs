@@ -14,7 +14,7 @@ namespace Clinker.Live.Qemu;
 /// </summary>
 sealed class UsedVolumes : IAsyncDisposable
 {
-    public const int MaxDepth = 6;
+    public const int MaxDepth = 8;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     /// <summary>When nobody has asked for a snapshot, nobody will: see docs/adr/0010, Asked once.</summary>
     static readonly TimeSpan Unasked = TimeSpan.FromSeconds(3);
@@ -294,7 +294,8 @@ sealed class UsedVolumes : IAsyncDisposable
         foreach (var one in Volumes) await Check(one);
         var pool = (string)(await Daemon.Http.GetFromJsonAsync<JsonNode>("scheduler-stats/get_pools"))!["pools"]![0]!["name"]!;
         var found = await Post("shares/check", new { check = new { pool } });
-        Assert.True(found!["findings"]!.AsArray().Count == 0, found.ToString());
+        // A merge that nobody heard the end of, as when the daemon was killed and asked again, leaves a note; the next delete sees to it.
+        Assert.True(found!["findings"]!.AsArray().All(f => (string?)f!["level"] == "note" && (string?)f["flaw"] == "unused"), found.ToString());
     }
 
     /// <summary>Shuts all down, compares all, and deletes it: no file is left then.</summary>

@@ -105,6 +105,19 @@ sealed class WritingGuest(long[] content, int seed) : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until each writer has flushed once more.</summary>
+    public async Task Flushed()
+    {
+        int[] from;
+        lock (door) from = [.. flushed];
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(2))
+        {
+            lock (door)
+                if (Enumerable.Range(0, Writers).All(w => flushed[w] > from[w])) return;
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(20), "the guest does not flush");
+        }
+    }
+
     /// <summary>What is on the disk when all that was begun is there.</summary>
     public long[] Now()
     {
