@@ -88,12 +88,13 @@ internal static partial class Chain
     {
         if (!info.Snapshots.TryGetValue(snapshot.Id, out var overlay)) return null;
         using var file = Open(dir, overlay, verb);
+        Libc.Fresh(file);
         return Under(layout, snapshot with { Id = snapshot.VolumeId! }, overlay, Header(file, overlay, verb), verb, isTop: true)
             ?? throw new Fault.DriverFailed(verb, $"{overlay} stands on nothing, and so the snapshot is lost.").Thrown();
     }
 
     /// <summary>Every file from one on downwards.</summary>
-    /// <param name="fresh">Whether the names are to be counted anew, whatever other hosts have done in the last second.</param>
+    /// <param name="fresh">Whether it counts what other hosts have done in the last second: <see cref="Libc.Fresh"/>. If not, only to look.</param>
     /// <param name="isTop">Whether the volume made the first of them to write to.</param>
     /// <exception cref="FaultException">DriverFailed: one is not there, or is not what it should be. Nothing else was opened.</exception>
     public static List<Level> Walk(SafeFileHandle dir, Layout layout, VolumeSpec spec, DiskFile from, string verb, bool fresh = false, bool isTop = true)
@@ -103,8 +104,7 @@ internal static partial class Chain
         {
             if (levels.Count == Most || levels.Exists(l => l.Name == at.Name)) throw new Fault.DriverFailed(verb, $"{from.Name} stands on itself.").Thrown();
             using var file = Open(dir, at.Name, verb);
-            if (fresh) Libc.Sync(file); // the answer brings what the brick knows; a stat may be a second old
-            var facts = Libc.Facts(file);
+            var facts = fresh ? Libc.Fresh(file) : Libc.Facts(file);
             if (at.Format == VolumeFormat.Raw)
             {
                 levels.Add(new(at, facts.Size, facts.Links, IsEmpty: false, facts.AllocatedBytes));
@@ -160,8 +160,7 @@ internal static partial class Chain
             try
             {
                 using var file = Libc.OpenAt(dir, at.Name, Libc.O_RDONLY | Libc.O_NONBLOCK);
-                Libc.Sync(file);
-                return (Libc.Facts(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(VolumeFiles.Bytes(file)) is { } header
+                return (Libc.Fresh(file).Links, at.Format == VolumeFormat.Qcow2 && Qcow2Header.Read(VolumeFiles.Bytes(file)) is { } header
                     ? Under(layout, spec, at.Name, header, verb, isTop && at == from) : null);
             }
             catch (ErrnoException e) when (e.Errno == Errno.ENOENT) { return null; }
@@ -225,6 +224,7 @@ internal static partial class Chain
     public static DiskFile? Under(SafeFileHandle dir, Layout layout, VolumeSpec spec, string name, string verb)
     {
         using var file = Open(dir, name, verb);
+        Libc.Fresh(file);
         return Under(layout, spec, name, Header(file, name, verb), verb, isTop: true);
     }
 

@@ -80,7 +80,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "put files of the volume together";
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var now = await Found(place, Spec(volume, work), attached: true, Verb, work, fresh: true);
+        var now = await Found(place, Spec(volume, work), attached: true, Verb, work);
         if (now.Info.Coming is not null) return null;
         // One at a time: what was begun before may still come. And none that is written to now: only the whole of what lies under it could be
         // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.

@@ -196,8 +196,8 @@ public abstract partial class FileDriver
                     content.parts.Add(await driver.Act(on, _ =>
                     {
                         using var file = Chain.Open(content.dir, level.Name, verb);
-                        Libc.Sync(file); // written back first: where its data and holes are is asked of the brick
-                        return new Part(level.Name, level.File.Format == VolumeFormat.Raw ? null : Chain.Map(file, level.Name, verb), Libc.Facts(file));
+                        var facts = Libc.Fresh(file); // written back first: where its data and holes are is asked of the brick
+                        return new Part(level.Name, level.File.Format == VolumeFormat.Raw ? null : Chain.Map(file, level.Name, verb), facts);
                     }));
                 return content;
             }
@@ -273,7 +273,7 @@ public abstract partial class FileDriver
 
         public override async ValueTask Close()
         {
-            var now = await Reading(files => files.Select(f => Libc.Facts(f)).ToList());
+            var now = await Reading(files => files.Select(Libc.Fresh).ToList());
             foreach (var (part, facts) in parts.Zip(now))
                 if ((facts.Written, facts.Size, facts.Inode) != (part.Opened.Written, part.Opened.Size, part.Opened.Inode))
                     throw new Fault.DriverFailed(on.Verb, $"{part.Name} was written to while it was read: is it in use?") { NamesNothing = true }.Thrown();

@@ -64,13 +64,13 @@ public abstract partial class FileDriver
     async Task<Source> SourceOf(Volume origin, Snapshot snapshot, string verb, Work work) =>
         await Untouched(async () => await Found(await PlaceOf(origin.Pool, origin.ProviderLocation, work.Token), SpecOf(origin, snapshot, work), attached: false, verb, work));
 
-    async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work, bool fresh = false) =>
+    async Task<Source> Found(Place place, VolumeSpec spec, bool attached, string verb, Work work) =>
         await Act(new(place, verb, options.ActDeadline, work.Token), _ =>
         {
             using var dir = place.Open();
             var info = ChainInfo.Read(dir, layout, spec.VolumeId ?? spec.Id, verb);
             var top = spec.IsSnapshot ? Chain.Frozen(dir, layout, info, spec, verb) ?? new(Layout.Snapshot(spec.Id), spec.Format) : Chain.Top(layout, info, spec, verb);
-            return new Source(place, spec, attached, info, Chain.Walk(dir, layout, spec, top, verb, fresh));
+            return new Source(place, spec, attached, info, Chain.Walk(dir, layout, spec, top, verb, fresh: true));
         });
 
     static bool MayBeWritten(Volume volume) =>
@@ -133,7 +133,7 @@ public abstract partial class FileDriver
     {
         var read = on with { Place = from.Place };
         using var fromDir = await Act(read, _ => from.Place.Open());
-        var before = await Look(sync: true);
+        var before = await Look();
         var (raw, size) = (spec.Format == VolumeFormat.Raw, spec is { Format: VolumeFormat.Raw, IsSnapshot: false } ? spec.Bytes : before.Size);
         var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
@@ -158,14 +158,13 @@ public abstract partial class FileDriver
         progress?.Whole();
         if (dense && raw) await WriteZeroes(on, dir, spec, before.Size, size);
         // What was written while it was copied is there in part: that was no moment's content.
-        if (await Look(sync: false) is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
+        if (await Look() is var after && (after.Written, after.Size, after.Inode) != (before.Written, before.Size, before.Inode)) throw Changed(null);
 
         // Through our client too the file is written back first: where its data and holes are is asked of the brick.
-        Task<FileFacts> Look(bool sync) => Act(read, _ =>
+        Task<FileFacts> Look() => Act(read, _ =>
         {
             using var source = OpenFitting(fromDir, from, spec, on.Verb);
-            if (sync) Libc.Sync(source);
-            return Libc.Facts(source);
+            return Libc.Fresh(source);
         });
 
         FaultException Changed(Exception? cause) => new Fault.DriverFailed(

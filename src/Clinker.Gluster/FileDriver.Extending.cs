@@ -69,7 +69,7 @@ public abstract partial class FileDriver
     public sealed override async Task<bool> ExtendInUse(Volume volume, int sizeGb, Work work)
     {
         const string Verb = "extend the volume";
-        var now = await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), attached: true, Verb, work, fresh: true));
+        var now = await Untouched(async () => await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), attached: true, Verb, work));
         DemandKnown(now, Verb);
         if (now.Top.Format == VolumeFormat.Qcow2) return now.Bytes >= Spec(volume with { SizeGb = sizeGb }, work).Bytes;
         await Extend(volume, sizeGb, work); // what is behind its end nobody has open

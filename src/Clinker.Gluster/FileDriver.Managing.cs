@@ -68,7 +68,7 @@ public abstract partial class FileDriver
             using var dir = on.Place.Open();
             OthersFiles.Demand(OthersFiles.Inspect(dir, layout, name), volume, name, on.Verb);
             var info = ChainInfo.Read(dir, layout, volume.Id, on.Verb);
-            return (info, Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb));
+            return (info, Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb, fresh: true));
         });
         for (var i = levels.Count - 2; i >= 0; i--)
             if (!levels[i].IsClear) await Rebase(on, levels[i], levels[i + 1], work);

@@ -11,7 +11,7 @@ public abstract partial class FileDriver
     public sealed override async Task<bool> MayPull(Volume volume, Work work)
     {
         const string Verb = "flatten the volume";
-        return await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), MayBeWritten(volume), Verb, work, fresh: true)
+        return await Found(await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token), Spec(volume, work), MayBeWritten(volume), Verb, work)
             is { Attached: true, Info: { Coming: null, Replaced: null, Snapshots.Count: 0 } info } now
             && Chain.Sharing(layout, now.Spec.Id, now.Levels) == 0 && now.Levels[0].Links == 1 && now.Levels.All(l => l.Name != info.Going);
     }
@@ -20,7 +20,7 @@ public abstract partial class FileDriver
     {
         const string Verb = "flatten the volume";
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var now = await Found(place, Spec(volume, work), MayBeWritten(volume), Verb, work, fresh: true);
+        var now = await Found(place, Spec(volume, work), MayBeWritten(volume), Verb, work);
         if (now.Info.Pulling is not null || now.Levels.Count == 1) return; // by an attempt before this one, or a flatten
         var needed = now.Levels.Skip(1).Sum(l => l.Allocated);
         if (needed > place.Last.Free)
@@ -52,7 +52,7 @@ public abstract partial class FileDriver
     async Task<Source> Pulled(Volume volume, string verb, Work work)
     {
         var place = await PlaceOf(volume.Pool, volume.ProviderLocation, work.Token);
-        var now = await Found(place, Spec(volume, work), MayBeWritten(volume), verb, work, fresh: true);
+        var now = await Found(place, Spec(volume, work), MayBeWritten(volume), verb, work);
         if (now.Info.Pulling is not { } under || now.Levels[^1].Name != layout.Volume(now.Spec.Id)) return now; // none, or not yet
         var on = On(place, verb, work);
         var below = await Act(on, _ =>
@@ -70,7 +70,7 @@ public abstract partial class FileDriver
             await Rebase(on, now.Levels[^1], below[0], work);
             await Note(on, now.Spec, now.Info with { Pulling = null }, work);
         }
-        return await Found(place, now.Spec, now.Attached, verb, work, fresh: true);
+        return await Found(place, now.Spec, now.Attached, verb, work);
     }
 
     /// <summary>How soon it is looked again whether QEMU has flushed; what runs in a server has it do so every few seconds.</summary>

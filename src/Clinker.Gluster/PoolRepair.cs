@@ -51,8 +51,7 @@ internal static class PoolRepair
 
     static bool Unname(SafeFileHandle dir, SafeFileHandle file, Finding flaw)
     {
-        Sync(file); // the answer brings what the brick knows; a stat may be a second old
-        return Facts(file).Links > 1 && flaw.Other is { } other && other != flaw.File && OthersFiles.IsSame(dir, flaw.File, other) && Remove(dir, flaw.File);
+        return Fresh(file).Links > 1 && flaw.Other is { } other && other != flaw.File && OthersFiles.IsSame(dir, flaw.File, other) && Remove(dir, flaw.File);
     }
 
     static bool Forget(SafeFileHandle dir, Layout layout, string id) =>

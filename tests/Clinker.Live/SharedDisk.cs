@@ -38,6 +38,9 @@ sealed class SharedDisk(string folder, string scratch)
     /// <summary>The disk's bytes.</summary>
     public long Size(string name) => Header(name) is { } header ? header.Bytes : new FileInfo(Path.Combine(folder, name)).Length;
 
+    /// <summary>As QEMU calls it.</summary>
+    public string Format(string name) => Header(name) is null ? "raw" : "qcow2";
+
     JsonNode? Info(string fileId)
     {
         try { return JsonNode.Parse(File.ReadAllText(Path.Combine(folder, $"volume-{fileId}.info"))); }

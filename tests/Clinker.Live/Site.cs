@@ -103,14 +103,25 @@ sealed class Site : IAsyncDisposable
     }
 
     /// <summary>The first value of a query of the daemon's database, as a number; what a statement changed is not told.</summary>
-    public long Sql(string sql)
+    public long Sql(string sql) => Asked(sql, command => Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>The first column of a query of it.</summary>
+    public List<string> Texts(string sql) => Asked(sql, command =>
+    {
+        using var rows = command.ExecuteReader();
+        var all = new List<string>();
+        while (rows.Read()) all.Add(rows.GetString(0));
+        return all;
+    });
+
+    T Asked<T>(string sql, Func<SqliteCommand, T> ask)
     {
         SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
         using var connection = new SqliteConnection($"Data Source={Folder}/clinker.sqlite;Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = sql;
-        return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
+        return ask(command);
     }
 
     static string Script

@@ -185,13 +185,18 @@ public readonly struct OperationTable(Tx tx)
         if (!keep) tx.Wake(queue);
     }
 
-    /// <summary>Puts it back to be taken again at <paramref name="runAfter"/>; false when the lease was lost.</summary>
-    public async Task<bool> PutBack(string id, long generation, DateTime runAfter, int attempts, Fault? because)
+    /// <summary>
+    /// Puts it back to be taken again at <paramref name="runAfter"/>, or at once if something was said to it meanwhile, or it was nudged: it
+    /// may have looked before that. False when the lease was lost.
+    /// </summary>
+    /// <param name="taken">As it was then.</param>
+    public async Task<bool> PutBack(OperationRow taken, DateTime runAfter, int attempts, Fault? because)
     {
         var row = await tx.One($"""
             update operation set status = case when status = 'running' then 'queued' else status end, owner = null,
-              lease_until = 0, run_after = {runAfter}, attempts = {attempts}, fault = coalesce({Text(because)}, fault), updated_at = {tx.Now}
-            where id = {id} and generation = {generation} and owner is not null returning queue
+              lease_until = 0, run_after = case when run_after = {taken.RunAfter} then {runAfter} else {tx.Now} end, attempts = {attempts},
+              fault = coalesce({Text(because)}, fault), updated_at = {tx.Now}
+            where id = {taken.Id} and generation = {taken.Generation} and owner is not null returning queue
             """, r => r.GetString(0));
         if (row is null) return false;
         tx.Wake(row);
@@ -388,30 +393,34 @@ public readonly struct OperationTable(Tx tx)
 
     async Task<string?> TellWhom(Sql whom, string after, string step, string word)
     {
-        var told = await tx.One<(string Id, string Queue)?>($"""
-            select id, queue from operation where {whom} and status in ('queued', 'running')
+        var id = await tx.One<string?>($"""
+            select id from operation where {whom} and status in ('queued', 'running')
               and exists (select 1 from journal j where j.operation = operation.id and j.step = {after} and j.event = {JournalEvent.Done})
               and not exists (select 1 from journal j where j.operation = operation.id and j.step = {step} and j.event = {JournalEvent.Done})
-            """, r => (r.GetString(0), r.GetString(1)));
-        if (told is not var (id, queue)) return null;
+            """, r => r.GetString(0));
+        if (id is null) return null;
         await tx.Execute($"""
             insert into journal (operation, step, event, data, at) values ({id}, {step}, {JournalEvent.Told}, {word}, {tx.Now})
             on conflict (operation, step, event) do nothing
             """);
-        await tx.Execute($"update operation set run_after = {tx.Now} where id = {id} and status = 'queued'");
-        tx.Wake(queue);
+        await Call($"id = {id}");
         return id;
     }
 
-    /// <summary>Has the operation that holds something look again now, if it waits.</summary>
-    public async Task Nudge(About held)
+    /// <summary>
+    /// Has operations look again now, if they wait; or as soon as they would wait, if they are at work. That shows in when one was due: nothing else
+    /// changes it while it is taken.
+    /// </summary>
+    async Task Call(Sql whom)
     {
-        var queue = await tx.One<string?>($"""
-            update operation set run_after = {tx.Now} where status = 'queued' and run_after > {tx.Now}
-              and id in (select operation from hold where kind = {held.Kind} and id = {held.Id}) returning queue
-            """, r => r.GetString(0));
-        if (queue is not null) tx.Wake(queue);
+        foreach (var queue in await tx.Query($"""
+            update operation set run_after = case when status = 'running' and run_after >= {tx.Now} then run_after + 1 else {tx.Now} end
+            where status in ('queued', 'running') and {whom} returning queue
+            """, r => r.GetString(0))) tx.Wake(queue);
     }
+
+    /// <summary>Has the operation that holds something look again now, if it waits.</summary>
+    public Task Nudge(About held) => Call($"id in (select operation from hold where kind = {held.Kind} and id = {held.Id})");
 
     /// <summary>Has an operation hold one more resource until it has ended.</summary>
     public Task Hold(string id, About held) => tx.Execute($"insert into hold (operation, kind, id) values ({id}, {held.Kind}, {held.Id})");

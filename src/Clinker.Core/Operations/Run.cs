@@ -304,7 +304,7 @@ sealed partial class Run : IDisposable
 
     Task PutBack(TimeSpan delay, int tried, Fault? because) => Means.Db.Commit(async tx =>
     {
-        if (await tx.Operations.PutBack(Row.Id, Row.Generation, tx.Now + delay, tried, because) && saga?.Untouched is { } step)
+        if (await tx.Operations.PutBack(Row, tx.Now + delay, tried, because) && saga?.Untouched is { } step)
             await tx.Operations.JournalUntouched(Row.Id, step, Row.Generation);
     });
 

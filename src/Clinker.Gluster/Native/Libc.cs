@@ -14,7 +14,7 @@ internal static unsafe partial class Libc
     const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
-    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
+    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000, AT_STATX_FORCE_SYNC = 0x2000, POSIX_FADV_DONTNEED = 4;
     const int F_DUPFD_CLOEXEC = 1030;
     const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
@@ -46,6 +46,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fsync(SafeFileHandle file);
+
+    [LibraryImport(libc)]
+    private static partial int posix_fadvise(SafeFileHandle file, long offset, long length, int advice);
 
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fcntl(SafeFileHandle file, int command, int word);
@@ -216,10 +219,25 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>What a name in a directory is; the directory itself for an empty name. Never follows a link.</summary>
-    public static FileFacts Facts(SafeFileHandle dir, string name = "", bool fromCache = false)
+    public static FileFacts Facts(SafeFileHandle dir, string name = "", bool fromCache = false) => Facts(dir, name, fromCache ? AT_STATX_DONT_SYNC : 0);
+
+    /// <summary>
+    /// What an open file is now, whatever other hosts have made of it; and what is read of it from now on, by whoever on this host, is what is in it now.
+    /// Otherwise both may be a second old: for so long FUSE believes what it knows of a file, and has what was read of it before, although it is opened
+    /// anew; a change that it learns of in between does not always make it forget that. GlusterFS below it goes by what it knows for as long; the answer
+    /// to fsync tells it what the brick does.
+    /// </summary>
+    public static FileFacts Fresh(SafeFileHandle file)
+    {
+        Sync(file);
+        if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) is var error and not 0) throw new ErrnoException(error, "posix_fadvise");
+        return Facts(file, "", AT_STATX_FORCE_SYNC);
+    }
+
+    static FileFacts Facts(SafeFileHandle dir, string name, int sync)
     {
         StatxBuffer s;
-        var flags = 0x100 /* AT_SYMLINK_NOFOLLOW */ | (name.Length == 0 ? AT_EMPTY_PATH : 0) | (fromCache ? AT_STATX_DONT_SYNC : 0);
+        var flags = 0x100 /* AT_SYMLINK_NOFOLLOW */ | (name.Length == 0 ? AT_EMPTY_PATH : 0) | sync;
         while (statx(dir, name, flags, STATX_BASIC_STATS, &s) != 0) Interrupted("stat", name);
         // Times: four of 16 bytes, seconds and nanoseconds; the third is when anything of it changed, the last when it was written to.
         var written = *(long*)(s.Times + 48) * 1_000_000_000 + *(uint*)(s.Times + 56);

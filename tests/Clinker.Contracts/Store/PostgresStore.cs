@@ -157,7 +157,7 @@ public sealed class PostgresStore(SharedPostgres shared) : DurableStoreContract
         await Db.Commit(tx => tx.Operations.Start("op", "q"));
         var mine = Assert.Single(await Db.Commit(tx => tx.Operations.Claim(["q"], "here", lease, 9)));
         Assert.Empty(await wrong.Commit(tx => tx.Operations.Claim(["q"], "there", lease, 9)));
-        await Db.Commit(tx => tx.Operations.PutBack(mine.Id, mine.Generation, tx.Now, 0, null));
+        await Db.Commit(tx => tx.Operations.PutBack(mine, tx.Now, 0, null));
         await Task.Delay(100); // more than the two offsets may differ
         var theirs = Assert.Single(await wrong.Commit(tx => tx.Operations.Claim(["q"], "there", lease, 9)));
         Assert.InRange(theirs.LeaseUntil - mine.LeaseUntil, TimeSpan.Zero, TimeSpan.FromSeconds(5));
@@ -176,7 +176,7 @@ public sealed class PostgresStore(SharedPostgres shared) : DurableStoreContract
         const string calls = "select coalesce(sum(calls), 0) from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())";
         await Started();
         var waiting = Assert.Single(await Claim("me"));
-        await Db.Commit(tx => tx.Operations.PutBack(waiting.Id, waiting.Generation, tx.Now.AddMinutes(10), 1, Broken));
+        await Db.Commit(tx => tx.Operations.PutBack(waiting, tx.Now.AddMinutes(10), 1, Broken));
         var clock = new ShiftedClock(TimeSpan.FromMinutes(minutes));
         await using var other = await PostgresDatabase.Open(connection, clock);
         await using var third = await OpenAgain();

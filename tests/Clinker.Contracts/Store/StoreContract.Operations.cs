@@ -32,6 +32,19 @@ public abstract partial class StoreContract
 
     Task<bool> Fence(OperationRow row) => Db.Commit(tx => tx.Operations.Fence(row.Id, row.Generation, Lease));
 
+    /// <summary>It may have looked for the word just before that came, and be about to wait for long.</summary>
+    [Theory, InlineData("told"), InlineData("nudged"), InlineData("left alone")]
+    public async Task What_is_said_to_one_at_work_has_it_look_again(string how)
+    {
+        var held = new About("files", Some.Id());
+        var row = await Claimed(held);
+        await Db.Commit(tx => tx.Operations.Journal(row.Id, "ask", JournalEvent.Done, null));
+        if (how == "told") Assert.True(await Db.Commit(tx => tx.Operations.TellOne(row.Id, "ask", "word", "went")));
+        if (how == "nudged") await Db.Commit(tx => tx.Operations.Nudge(held));
+        Assert.True(await Db.Commit(tx => tx.Operations.PutBack(row, tx.Now + TimeSpan.FromMinutes(10), 0, null)));
+        Assert.Equal(how != "left alone", (await Claim("me")).Exists(r => r.Id == row.Id));
+    }
+
     [Fact]
     public async Task An_operation_is_remembered_as_it_was_started()
     {
@@ -150,7 +163,7 @@ public abstract partial class StoreContract
         Assert.Equal((late.Id, 2, "next", Running), (next.Id, next.Generation, next.Owner, next.Status));
 
         Assert.False(await Fence(late));
-        Assert.False(await Db.Commit(tx => tx.Operations.PutBack(late.Id, late.Generation, tx.Now, 1, Broken)));
+        Assert.False(await Db.Commit(tx => tx.Operations.PutBack(late, tx.Now, 1, Broken)));
         Assert.False(await Db.Commit(tx => tx.Operations.End(late.Id, late.Generation, Done, null)));
         Assert.Empty(await Db.Commit(tx => tx.Operations.Renew("me", [(late.Id, late.Generation)], Lease)));
         Assert.Equal(next, await Operation(late.Id)); // the late one changed nothing
@@ -166,7 +179,7 @@ public abstract partial class StoreContract
         Assert.IsType<Fault.Unavailable>((await Assert.ThrowsAsync<FaultException>(() => End(queued))).Fault);
         await Task.Delay(500, TestContext.Current.CancellationToken);
         Assert.False(ends.IsCompleted, "it is not waited for any more");
-        await Db.Commit(tx => tx.Operations.PutBack(row.Id, row.Generation, tx.Now, 1, Broken));
+        await Db.Commit(tx => tx.Operations.PutBack(row, tx.Now, 1, Broken));
         Assert.Equal(Broken, (await Assert.ThrowsAsync<FaultException>(() => ends.WaitAsync(TimeSpan.FromSeconds(20)))).Fault);
     }
 
@@ -190,7 +203,7 @@ public abstract partial class StoreContract
         var woken = new ConcurrentQueue<string>();
         var row = await Claimed();
         Db.Woken += woken.Enqueue;
-        Assert.True(await Db.Commit(tx => tx.Operations.PutBack(row.Id, row.Generation, tx.Now.AddSeconds(10), 3, Broken)));
+        Assert.True(await Db.Commit(tx => tx.Operations.PutBack(row, tx.Now.AddSeconds(10), 3, Broken)));
         Assert.Contains("q", woken);
         var back = (await Operation(row.Id))!;
         Assert.Equal((Queued, null, 3), (back.Status, back.Owner, back.Attempts));
@@ -322,7 +335,7 @@ public abstract partial class StoreContract
     {
         var row = await Claimed();
         await Db.Commit(tx => tx.Operations.Unwind(row.Id, Broken));
-        Assert.True(await Db.Commit(tx => tx.Operations.PutBack(row.Id, row.Generation, tx.Now, 1, null)));
+        Assert.True(await Db.Commit(tx => tx.Operations.PutBack(row, tx.Now, 1, null)));
         var again = Assert.Single(await Claim("me"));
         Assert.Equal((Unwinding, 2, 1), (again.Status, again.Generation, again.Attempts));
         Assert.Contains("it broke", again.Fault, StringComparison.Ordinal); // putting back without a cause keeps the one that is there
@@ -418,7 +431,7 @@ public abstract partial class StoreContract
         Assert.True(await Holds(1));
         Assert.False(await Holds(0));
         Assert.Equal(row, await Operation(row.Id));
-        await Db.Commit(tx => tx.Operations.PutBack(row.Id, 1, tx.Now, 0, null));
+        await Db.Commit(tx => tx.Operations.PutBack(row with { Generation = 1 }, tx.Now, 0, null));
         Assert.False(await Holds(1));
     }
 

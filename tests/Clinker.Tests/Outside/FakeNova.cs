@@ -2,13 +2,11 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using Clinker.Server.Configuration;
-using Xunit;
 
 namespace Clinker.Tests.Outside;
 
 /// <summary>What a Nova and the Keystone in whose catalogue it is do, as far as it matters here, on a port of their own.</summary>
-sealed class FakeNova : IAsyncDisposable
+sealed partial class FakeNova : IAsyncDisposable
 {
     public const string Password = "sesame-4e21";
 
@@ -56,15 +54,9 @@ sealed class FakeNova : IAsyncDisposable
     /// <summary>Whether tokens that were given before are good no more.</summary>
     public bool Forgets { get; set; }
 
-    /// <summary>Those of a daemon that is told of it.</summary>
-    /// <param name="more">Further lines of [nova].</param>
-    public KeystoneSettings Settings(string more = "") => Assert.IsType<KeystoneSettings>(Configuration.Given.Of(Conf(more)).Nova);
-
-    public string Conf(string more) => $"""
-        [DEFAULT]
-        enabled_backends = m
-        [m]
-        volume_driver = memory
+    /// <summary>What a configuration says of it.</summary>
+    /// <param name="more">Further lines.</param>
+    public string Section(string more = "") => $"""
         [nova]
         auth_url = {Url}/v3
         auth_type = password
