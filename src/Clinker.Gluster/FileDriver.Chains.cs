@@ -66,6 +66,12 @@ public abstract partial class FileDriver
         await Note(On(now.Place, Verb, work), now.Spec, now.Info.With(snapshot.Id, name).Begins(name), work);
     }
 
+    public sealed override async Task<bool> HasGoneOver(Volume volume, Snapshot snapshot, Work work)
+    {
+        var now = await SourceOf(volume, "take the snapshot", work);
+        return now.Info.Coming == layout.Overlay(volume.FileId, snapshot.Id) && !now.Levels[0].IsEmpty;
+    }
+
     public sealed override async Task DropSnapshot(Volume volume, Snapshot snapshot, Work work)
     {
         const string Verb = "give the snapshot up";

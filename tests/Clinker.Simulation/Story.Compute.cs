@@ -15,7 +15,7 @@ sealed partial record Story
         Assisted("AssistUnheard", Helps.Unheard, Taken, Unknown, Untaken),
         Assisted("AssistThatFails", Helps.Badly, Untaken),
         Assisted("AssistRefused", Helps.No, Untaken),
-        Assisted("AssistInSilence", Helps.Silently, Unknown, Untaken),
+        Assisted("AssistInSilence", Helps.Silently, Taken, Unknown, Untaken),
         Assisted("AssistTooLate", Helps.Late, Unknown, Untaken),
         Assisted("AssistThatIsNotNoted", Helps.Well, Unknown, Untaken) with { FailsForGood = "end snapshot: note" },
         Merged("Merge", Helps.Well, Deleted, Apart),

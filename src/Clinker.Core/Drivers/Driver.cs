@@ -74,6 +74,11 @@ public abstract class Driver : IAsyncDisposable
     /// <returns>The file's name, in the folder of the one that is open.</returns>
     public virtual Task<string> BeginSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots of volumes in use");
 
+    /// <summary>
+    /// Whether somebody has written to the file that <see cref="BeginSnapshot"/> made, and so has gone over for certain; false where that can't be told.
+    /// </summary>
+    public virtual Task<bool> HasGoneOver(Volume volume, Snapshot snapshot, Work work) => Task.FromResult(false);
+
     /// <summary>Ends what <see cref="BeginSnapshot"/> began: whoever has the volume has gone over. What was written before is the snapshot.</summary>
     public virtual Task EndSnapshot(Volume volume, Snapshot snapshot, Work work) => throw CanNot("take snapshots of volumes in use");
 

@@ -15,8 +15,9 @@ namespace Clinker.Snapshots;
 ///  2. The compute service is asked, once: to have the virtual machine go over to a file a second time fails although the first time it did not,
 ///     and a failure is what has the file removed. Whoever takes over does not ask again if he can't be sure that nobody has.
 ///  3. The operation is put back, and waits for the word: os-update_snapshot_status with creating and 90%, or with error.
-///  4. Gone over: the backend notes that the volume begins with the new file; attachments get what hosts are to be told now; available.
-///     Refused or failed: the file is removed, unless something was written to it.
+///  4. Gone over: the backend notes that the volume begins with the new file; attachments get what hosts are to be told now; available. So it is,
+///     too, where something is in the new file, whatever was said or not: a host that began with the old one then would lose that.
+///     Refused or failed: the file is removed.
 ///     No word in time: the snapshot is in error, and the file stays noted as in 1. Both files together always hold all that was written, so it
 ///     is the one to begin with as soon as nobody has the volume any more, whichever of the two was written to.
 /// </summary>
@@ -85,11 +86,12 @@ public static class AssistedSnapshot
         }
         var word = await saga.Commit(WordStep, tx => Word(tx, saga.Row.Id, AskStep, WordStep, Patience, Pause));
         mayBeUsed = word != Failed;
-        if (word != Went)
+        if (word != Went && !await saga.Step("look", () => saga.Driver.HasGoneOver(volume, snapshot, saga.Work)))
             throw new Fault.DriverFailed(what, word == Failed
                 ? "the compute service says that it failed; its log tells why."
                 : $"the compute service did not say within {Patience.TotalMinutes:0} minutes what came of it. {file} stays, since the virtual "
                     + $"machine may be writing to it: {(what == Verb ? "delete this snapshot, and " : "")}detach the volume before the next one is taken.").Thrown();
+        mayBeUsed = true;
         await saga.Step("note", () => saga.Driver.EndSnapshot(volume, snapshot, saga.Work));
         return await saga.Step("hosts", () => Connections.Renew(saga, volume));
     }

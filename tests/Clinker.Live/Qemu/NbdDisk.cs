@@ -10,7 +10,7 @@ sealed class NbdDisk : IDisposable
 {
     const ulong Magic = 0x4e42444d41474943, HaveOption = 0x49484156454f5054;
     const uint Request = 0x25609513, Reply = 0x67446698;
-    const ushort ReadType = 0, WriteType = 1, FlushType = 3, ZeroesType = 6;
+    const ushort ReadType = 0, WriteType = 1, FlushType = 3;
 
     readonly NetworkStream stream;
     ulong handle;
@@ -46,9 +46,6 @@ sealed class NbdDisk : IDisposable
     }
 
     public Task Write(long offset, byte[] bytes) => Do(WriteType, offset, bytes.Length, bytes);
-
-    /// <summary>Zeroes as such; what held them may be given back.</summary>
-    public Task Zero(long offset, int length) => Do(ZeroesType, offset, length, []);
 
     public Task Flush() => Do(FlushType, 0, 0, []);
 

@@ -108,6 +108,14 @@ public sealed partial class MemoryDriver(
         Files.TryRemove((pool, Coming(snapshot)), out _);
     }
 
+    public override async Task<bool> HasGoneOver(Volume volume, Snapshot snapshot, Work work)
+    {
+        var key = (Reach(volume), Coming(snapshot));
+        work.Token.ThrowIfCancellationRequested();
+        await Touch("look who has gone over");
+        return Files.GetValueOrDefault(key) is { } there && there != MemoryShares.NotOver;
+    }
+
     public override async Task DropSnapshot(Volume volume, Snapshot snapshot, Work work)
     {
         var key = (Reach(volume), Coming(snapshot));
