@@ -32,7 +32,7 @@ sealed partial record Story
         BackedUp("BackupAssistAfterAWhile", Helps.AfterAWhile),
         BackedUp("BackupAssistThatFails", Helps.Badly) with { Ends = ["in-use 1 old; backup error"] },
         BackedUp("BackupAssistRefused", Helps.No) with { Ends = ["in-use 1 old; backup error"] },
-        BackedUp("BackupAssistInSilence", Helps.Silently) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
+        BackedUp("BackupAssistInSilence", Helps.Silently),
         BackedUp("BackupAssistTooLate", Helps.Late) with { Ends = [NoBackup, "in-use 1 old; backup error"] },
         BackedUp("BackupAssistThatIsNotNoted", Helps.Well) with { FailsForGood = "end snapshot: note", Ends = [NoBackup, "in-use 1 old; backup error"] },
         BackedUp("BackupAssistThatIsNotSaved", Helps.Well) with { FailsForGood = "put object: publish", Ends = [NoBackup, "in-use 1 new; backup error; a file more", "in-use 1 old; backup error"] },
@@ -47,7 +47,8 @@ sealed partial record Story
         BackedUp("BackupAssistInSilenceAndDetach", Helps.Silently) with
         {
             Accept = async (w, s) => { await w.Backup(s.Volume!); await w.Detach(s.Attachment!); },
-            Ends = ["available 1 new; backup error", "available 1 old; backup error", "available 1 old; backup available old", "in-use 1 new; backup error", "in-use 1 old; backup error"],
+            Ends = ["available 1 new; backup error", "available 1 old; backup error", "available 1 old; backup available old", "in-use 1 new; backup error", "in-use 1 old; backup error",
+                "available 1 new; backup available old", "available 1 new; backup available old; a file more", "available 1 new; backup error; a file more"],
         },
         BackedUp("BackupAssistAndDeleteSnapshot", Helps.Well) with
         {
@@ -78,7 +79,7 @@ sealed partial record Story
         },
         Uploaded("UploadAssist", Helps.Well, "in-use 1 new; image active old", "in-use 1 new; a file more; image active old", "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old"),
         Uploaded("UploadAssistThatFails", Helps.Badly, "in-use 1 old"),
-        Uploaded("UploadAssistInSilence", Helps.Silently, "in-use 1 new", "in-use 1 old"),
+        Uploaded("UploadAssistInSilence", Helps.Silently, "in-use 1 new; image active old", "in-use 1 new; a file more; image active old", "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old"),
         Uploaded("UploadAssistThatIsNotStored", Helps.Well, "in-use 1 new", "in-use 1 new; a file more", "in-use 1 old") with { FailsForGood = "image: stored" },
         Extended("ExtendInUse", Helps.Well, "in-use 3 old", "in-use 1 old"),
         Extended("ExtendInUseUnheard", Helps.Unheard, "in-use 3 old", "in-use 1 old"),
