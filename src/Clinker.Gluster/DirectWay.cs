@@ -35,15 +35,24 @@ internal sealed partial class DirectWay(string share, string logFile, TimeProvid
             failed = null;
             connecting = connection ??= Background.Blocking(() => Connect(to), Timeout.InfiniteTimeSpan, "gfapi");
         }
+        var late = false;
         try
         {
             var volume = await connecting.WaitAsync(Patience);
-            var opened = await Background.Blocking(() => Same(Gfapi.Open(volume, $"{Path(to)}/{name}"), file), Patience, "gfapi");
+            var opened = await Background.Blocking(() =>
+            {
+                var opened = Same(Gfapi.Open(volume, $"{Path(to)}/{name}"), file);
+                lock (gate)
+                    if (!late) return opened;
+                opened?.Dispose(); // here, since it may hang
+                return null;
+            }, Patience, "gfapi");
             if (opened is null) Failed($"{name} is another file there: is the share mounted with enable-ino32?");
             return opened;
         }
         catch (Exception e) when (e is ErrnoException or TimeoutException or IOException or UnauthorizedAccessException or TypeLoadException)
         {
+            lock (gate) late = true;
             Failed(e is DllNotFoundException ? "it is not installed (package libgfapi0)" : e.Message);
             return null;
         }

@@ -119,7 +119,11 @@ public abstract partial class FileDriver
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
             if (bytes.IsEmpty) return;
-            await work.Reach(offset + bytes.Length);
+            if (!work.Reaches(offset + bytes.Length))
+            {
+                await syncing;
+                await work.Reach(offset + bytes.Length);
+            }
             await work.Act(file =>
             {
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) work.Write(bytes.Span.Slice(start, length), host);

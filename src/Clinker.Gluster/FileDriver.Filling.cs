@@ -27,35 +27,42 @@ public abstract partial class FileDriver
     /// </summary>
     sealed class WorkFile(FileDriver driver, Errand on, SafeFileHandle dir, VolumeSpec spec, bool mayBeDirect)
     {
-        /// <summary>By so much the file is made longer, before anything is written behind its end another way.</summary>
-        const long Growth = 1L << 30;
+        /// <summary>A file of which it is not known how long it gets is made no longer beforehand. Cutting it looks for each of its pieces, on a sharded volume.</summary>
+        const long Longest = 64L << 30;
 
         SafeFileHandle? opened;
         GfapiFile? direct;
         long size;
 
-        /// <summary>Whether what is written goes by <see cref="Place.Direct"/>.</summary>
-        public bool IsDirect => direct is not null;
+        /// <summary>Whether something was written by <see cref="Place.Direct"/>.</summary>
+        public bool IsDirect { get; private set; }
+
+        /// <summary>Whether something may be written up to there without <see cref="Reach"/>.</summary>
+        public bool Reaches(long end) => !mayBeDirect || end <= size;
 
         /// <summary>
-        /// Before anything is written up to there. Each client of a sharded volume counts a file's size by what it saw of it and did to it itself: one
-        /// that grows by one of them and is cut by another is then as long as both think together. So it only ever gets longer through the mount, and while
-        /// it is not open another way.
+        /// Before anything is written up to there, and while no act is under way. Each client of a sharded volume counts a file's size by what it saw of
+        /// it and did to it itself: one that grows by one of them and is cut by another is then as long as both think together. So before it is opened
+        /// another way it is made as long as it may get, and if that was not enough the rest goes through the mount.
         /// </summary>
         public async Task Reach(long end)
         {
-            if (!mayBeDirect || end <= size || !on.Place.MayBeDirect) return;
+            if (Reaches(end) || !on.Place.MayBeDirect) return;
+            if (direct is not null)
+            {
+                await Act(_ => { Gfapi.Sync(direct); direct.Dispose(); return true; });
+                (direct, mayBeDirect) = (null, false);
+                return;
+            }
             var facts = await Act(file =>
             {
-                if (direct is not null) Gfapi.Sync(direct);
-                direct?.Dispose();
-                direct = null;
-                if (Libc.Facts(file).Size is var now && now < end) Libc.Truncate(file, (end + Growth - 1) / Growth * Growth);
+                var longest = Math.Max(end, Math.Min(spec.Bytes, Longest));
+                if (Libc.Facts(file).Size < longest) Libc.Truncate(file, longest);
                 return Libc.Facts(file);
             });
             size = facts.Size;
             direct = await on.Place.Direct(driver.layout.Work(spec), facts);
-            mayBeDirect = direct is not null; // what came through the mount meanwhile would be in its way
+            IsDirect = mayBeDirect = direct is not null; // what came through the mount meanwhile would be in its way
         }
 
         public Task<T> Act<T>(Func<SafeFileHandle, T> act) => driver.Act(on, _ =>
@@ -84,7 +91,7 @@ public abstract partial class FileDriver
             Sync();
             // Of what came another way the mount knows neither the size nor the time, until it was cut through that. Otherwise it is not: a FUSE
             // client lets go of each page of a file that is cut, which takes a while.
-            if (size is { } s && (direct is not null || Libc.Facts(file).Size != s)) Libc.Truncate(file, s);
+            if (size is { } s && (IsDirect || Libc.Facts(file).Size != s)) Libc.Truncate(file, s);
             Libc.Sync(file);
             return true;
         });

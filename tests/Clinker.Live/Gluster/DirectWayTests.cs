@@ -77,6 +77,31 @@ public sealed class DirectWayTests(OneNode one) : OnGluster(one), IClassFixture<
         if (option.Length > 0) await Node.Do("gluster", "volume", "reset", name, option.Split(' ')[0]);
     }
 
+    /// <summary>Of an image it is not known how long it gets; the second one gets longer than it was made beforehand, while what was written is being made durable.</summary>
+    [Theory, InlineData(1), InlineData(64)]
+    public async Task A_large_image_is_as_long_as_what_was_written(int gib)
+    {
+        await Node.Do("add", "pieces", "shard");
+        var share = $"{Node.Address}:/pieces";
+        var driver = await Driver(null, share);
+        var (volume, image) = (NewVolume(share, gib + 2) with { Host = $"host1@gluster#{share}" }, new ImageContent(new Ids().New(), new string('e', 32)));
+        var (from, to) = (gib * Gib - 16L * Piece, gib * Gib + 2L * Piece); // so many pieces that they are synced at the GiB
+        await driver.CreateOfImage(volume, image, async (write, _) =>
+        {
+            for (var (at, i) = (from, 0); at < to; at += Piece, i++) await write(at, bytes.AsMemory(i % Pieces * Piece, Piece));
+        }, Under());
+        var kept = Path.Combine(MountPoint(share), Layout.Image(image));
+        Assert.Equal(to, new FileInfo(kept).Length);
+        using var file = File.OpenHandle(kept, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var piece = new byte[Piece];
+        for (var (at, i) = (from, 0); at < to; at += Piece, i++)
+        {
+            Assert.Equal(Piece, RandomAccess.Read(file, piece, at));
+            Assert.True(piece.AsSpan().SequenceEqual(bytes.AsSpan(i % Pieces * Piece, Piece)), $"another content at {at}");
+        }
+        Assert.Equal(1, Connections);
+    }
+
     /// <summary>Both clients get another graph, to which the open file goes over.</summary>
     [Fact]
     public async Task Goes_on_when_the_volumes_options_change_meanwhile()
