@@ -64,9 +64,9 @@ public abstract partial class FileDriver
             var change = new Change();
             return change.Tell(() => Make(on, spec, work, change, Begin, async dir =>
             {
-                var zeroes = spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes);
-                if (zeroes) await WriteZeroes(on, dir, spec, 0, spec.Bytes);
-                await Fill(on, dir, spec, mayBeDirect: !zeroes && spec.Format == VolumeFormat.Raw, file => new Filling(on, spec, file).Run(fill));
+                if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
+                    await WriteZeroes(on, dir, spec, 0, spec.Bytes);
+                await Fill(on, dir, spec, file => new Filling(on, spec, file).Run(fill));
             }));
 
             void Begin(SafeFileHandle dir, SafeFileHandle file)
@@ -119,11 +119,6 @@ public abstract partial class FileDriver
             if (offset < 0 || offset + bytes.Length > spec.Bytes)
                 throw new Fault.DriverFailed(on.Verb, $"more is to be written than its {spec.Bytes} bytes.").Thrown();
             if (bytes.IsEmpty) return;
-            if (!work.Reaches(offset + bytes.Length))
-            {
-                await syncing;
-                await work.Reach(offset + bytes.Length);
-            }
             await work.Act(file =>
             {
                 foreach (var (host, start, length) in Parts(file, offset, bytes.Length)) work.Write(bytes.Span.Slice(start, length), host);

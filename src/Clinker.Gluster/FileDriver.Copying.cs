@@ -138,9 +138,8 @@ public abstract partial class FileDriver
         var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
         progress?.Begin(dense ? before.Size : Math.Min(before.Size, before.AllocatedBytes));
-        await Fill(on, dir, spec, mayBeDirect: true, async file =>
+        await Fill(on, dir, spec, async file =>
         {
-            if (!copy.Over) await file.Reach(size);
             while (!copy.Over)
             {
                 await Act(read, _ =>

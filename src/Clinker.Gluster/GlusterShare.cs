@@ -24,7 +24,6 @@ internal sealed partial class GlusterShare(Share share, string directory, string
     const int MostLostThreads = 64;
 
     readonly string logFile = Path.Combine(options.ClientLogDirectory, directory.TrimStart('/').Replace('/', '-') + ".log");
-    readonly DirectWay direct = new(share.Text, Path.Combine(options.ClientLogDirectory, directory.TrimStart('/').Replace('/', '-') + "-gfapi.log"), time, log);
     readonly CancellationTokenSource ending = new();
     readonly Lock gate = new();
     readonly List<Lane> replaced = [];
@@ -95,12 +94,6 @@ internal sealed partial class GlusterShare(Share share, string directory, string
         try { await attempt.WaitAsync(options.MountPatience, time, token); }
         catch (TimeoutException) { throw Down("it is not mounted yet; that takes long. Are its servers reachable?").Thrown(); }
     }
-
-    public override Task<GfapiFile?> Direct(string name, FileFacts file) => direct.Open(share, name, file);
-
-    public override bool MayBeDirect => options.Gfapi && direct.MayServe;
-
-    public override void DirectFailed(string why) => direct.Failed(why);
 
     public override async ValueTask DisposeAsync()
     {

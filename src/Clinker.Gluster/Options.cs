@@ -128,9 +128,6 @@ public sealed record GlusterOptions : FileBackendOptions
     /// <summary><c>nas_mount_options</c>: what would stand behind the share in the shares file; a bare list of options will do.</summary>
     public string? NasMountOptions { get; init; }
 
-    /// <summary><c>glusterfs_use_gfapi</c>: whole files are written by libgfapi where that can be.</summary>
-    public bool Gfapi { get; init; } = true;
-
     /// <summary>Where the Gluster clients write their logs, one file a share.</summary>
     public string ClientLogDirectory { get; init; } = "/var/log/glusterfs";
 

@@ -43,19 +43,6 @@ internal abstract class Place(string name) : IAsyncDisposable
     /// <summary>Whether its files can be made twins that share blocks; known once it was measured. Never on GlusterFS.</summary>
     public virtual bool Reflinks => false;
 
-    /// <summary>
-    /// A quicker way into a file than the directory's, for what writes all of it; null: there is none. What is written through it the directory shows once
-    /// the file was truncated through that.
-    /// </summary>
-    /// <param name="file">It, as the directory has it. Nothing of it was read or written there.</param>
-    public virtual Task<GfapiFile?> Direct(string name, FileFacts file) => Task.FromResult<GfapiFile?>(null);
-
-    /// <summary>Whether there may be one now.</summary>
-    public virtual bool MayBeDirect => false;
-
-    /// <summary>What was written that way was not well.</summary>
-    public virtual void DirectFailed(string why) { }
-
     /// <summary>What was measured last.</summary>
     public Room Last { get; set; }
 

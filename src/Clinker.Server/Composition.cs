@@ -176,7 +176,6 @@ static partial class Composition
             NasHost = g.NasHost,
             NasSharePath = g.NasSharePath,
             NasMountOptions = g.NasMountOptions,
-            Gfapi = g.Gfapi,
             ClientLogDirectory = settings.Logs.Directory ?? settings.StatePath,
         }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)) { Capabilities = g.Capabilities },
         BackendSettings.Directory d => new DirectoryDriver(d.Name, (DirectoryOptions)Files(d, settings, new DirectoryOptions

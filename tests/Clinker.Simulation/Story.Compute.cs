@@ -48,7 +48,8 @@ sealed partial record Story
         {
             Accept = async (w, s) => { await w.Backup(s.Volume!); await w.Detach(s.Attachment!); },
             Ends = ["available 1 new; backup error", "available 1 old; backup error", "available 1 old; backup available old", "in-use 1 new; backup error", "in-use 1 old; backup error",
-                "available 1 new; backup available old", "available 1 new; backup available old; a file more", "available 1 new; backup error; a file more"],
+                "available 1 new; backup available old", "available 1 new; backup available old; a file more", "available 1 new; backup error; a file more",
+                "in-use 1 new; backup available old", "in-use 1 new; backup available old; a file more", "in-use 1 new; backup error; a file more"],
         },
         BackedUp("BackupAssistAndDeleteSnapshot", Helps.Well) with
         {
