@@ -46,17 +46,16 @@ internal sealed class FileCopy(long bytes, bool dense)
         }
     }
 
-    /// <summary>Writes what was read last.</summary>
-    /// <param name="sync">Called once much was written.</param>
-    public void Write(Action<ReadOnlySpan<byte>, long> write, Action sync)
+    /// <summary>Writes what was read last, and once that has become much sees that it is durable.</summary>
+    public void Write(FileDriver.WorkFile to)
     {
         foreach (var (offset, start, length) in extents)
         {
-            write(buffer.AsSpan(start, length), offset);
+            to.Write(buffer.AsSpan(start, length), offset);
             unsynced += length;
         }
         if (unsynced < UnsyncedBytes) return;
-        sync();
+        to.Sync();
         unsynced = 0;
     }
 

@@ -64,9 +64,9 @@ public abstract partial class FileDriver
             var change = new Change();
             return change.Tell(() => Make(on, spec, work, change, Begin, async dir =>
             {
-                if (spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes))
-                    await WriteZeroes(on, dir, spec, 0, spec.Bytes);
-                await Fill(on, dir, spec, file => new Filling(on, spec, file).Run(fill));
+                var zeroes = spec is { Format: VolumeFormat.Raw, Provisioning: Provisioning.Thick } && !await Allocated(on, dir, spec, spec.Bytes);
+                if (zeroes) await WriteZeroes(on, dir, spec, 0, spec.Bytes);
+                await Fill(on, dir, spec, mayBeDirect: !zeroes && spec.Format == VolumeFormat.Raw, file => new Filling(on, spec, file).Run(fill));
             }));
 
             void Begin(SafeFileHandle dir, SafeFileHandle file)

@@ -138,7 +138,7 @@ public abstract partial class FileDriver
         var dense = spec.Provisioning == Provisioning.Thick && !await Allocated(on, dir, spec, size);
         var copy = new FileCopy(before.Size, dense);
         progress?.Begin(dense ? before.Size : Math.Min(before.Size, before.AllocatedBytes));
-        await Fill(on, dir, spec, async file =>
+        await Fill(on, dir, spec, mayBeDirect: true, async file =>
         {
             while (!copy.Over)
             {
@@ -149,7 +149,7 @@ public abstract partial class FileDriver
                     catch (EndOfStreamException e) { throw Changed(e); }
                     return true;
                 });
-                await file.Act(_ => { copy.Write(file.Write, file.Sync); return true; });
+                await file.Act(_ => { copy.Write(file); return true; });
                 progress?.Did(copy.LastBytes);
             }
             return size;

@@ -180,7 +180,7 @@ public abstract partial class FileDriver : Driver
 
     /// <param name="Verb">For the words of a fault: "could not …".</param>
     /// <param name="Deadline">Of each act.</param>
-    readonly record struct Errand(Place Place, string Verb, TimeSpan Deadline, CancellationToken Token);
+    internal readonly record struct Errand(Place Place, string Verb, TimeSpan Deadline, CancellationToken Token);
 
     /// <summary>
     /// Whether one create or copy has begun to change the storage. An act that was given up goes on in its thread, and a share that hung may

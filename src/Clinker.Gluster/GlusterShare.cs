@@ -23,6 +23,9 @@ internal sealed partial class GlusterShare(Share share, string directory, string
     /// <summary>After this many threads lost to mounts that were replaced something is wrong that replacing won't mend.</summary>
     const int MostLostThreads = 64;
 
+    /// <summary>So long files are written through the mount once libgfapi has failed.</summary>
+    static readonly TimeSpan DirectRest = TimeSpan.FromMinutes(10);
+
     readonly string logFile = Path.Combine(options.ClientLogDirectory, directory.TrimStart('/').Replace('/', '-') + ".log");
     readonly CancellationTokenSource ending = new();
     readonly Lock gate = new();
@@ -34,6 +37,7 @@ internal sealed partial class GlusterShare(Share share, string directory, string
     Task? repair;
     string? lastWhy;
     long failedAt, lostAt;
+    long? directFailedAt;
     int failures;
 
     public override string? Location => Name;
@@ -93,6 +97,35 @@ internal sealed partial class GlusterShare(Share share, string directory, string
         }
         try { await attempt.WaitAsync(options.MountPatience, time, token); }
         catch (TimeoutException) { throw Down("it is not mounted yet; that takes long. Are its servers reachable?").Thrown(); }
+    }
+
+    public override bool MayBeDirect
+    {
+        get
+        {
+            lock (gate) return options.GfapiWriter is not null && (directFailedAt is not { } at || time.GetElapsedTime(at) >= DirectRest);
+        }
+    }
+
+    public override async Task<GfapiFile?> Direct(string name, ulong inode, CancellationToken token)
+    {
+        var (to, slash) = (share, share.Volume.IndexOf('/', StringComparison.Ordinal));
+        var (volume, path) = slash < 0 ? (to.Volume, "") : (to.Volume[..slash], to.Volume[slash..]);
+        try
+        {
+            var file = await GfapiFile.Open(options.GfapiWriter!, Path.ChangeExtension(logFile, null) + "-gfapi.log", volume, $"{path}/{name}", inode, to.AllServers, token);
+            Log.Direct(log, Name, name);
+            return file;
+        }
+        catch (IOException e) { DirectFailed(e.Message); }
+        catch (OperationCanceledException) { /* it is not needed any more */ }
+        return null;
+    }
+
+    public override void DirectFailed(string why)
+    {
+        lock (gate) directFailedAt = time.GetTimestamp();
+        Log.NotDirect(log, Name, why);
     }
 
     public override async ValueTask DisposeAsync()
@@ -291,6 +324,12 @@ internal sealed partial class GlusterShare(Share share, string directory, string
         [LoggerMessage(27, LogLevel.Error,
             "Share {Share}: its client process {Process} has lost the bricks for good while a new one reaches them: it is replaced")]
         public static partial void Wedged(ILogger log, string share, int process);
+
+        [LoggerMessage(28, LogLevel.Debug, "Share {Share}: {Name} is written by libgfapi from here on")]
+        public static partial void Direct(ILogger log, string share, string name);
+
+        [LoggerMessage(29, LogLevel.Information, "Share {Share}: files are filled through its mount for now, and not by libgfapi: {Why}")]
+        public static partial void NotDirect(ILogger log, string share, string why);
 
         [LoggerMessage(26, LogLevel.Warning, "Share {Share} stays mounted: {Why}")]
         public static partial void StaysMounted(ILogger log, string share, string why);

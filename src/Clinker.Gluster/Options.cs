@@ -128,6 +128,9 @@ public sealed record GlusterOptions : FileBackendOptions
     /// <summary><c>nas_mount_options</c>: what would stand behind the share in the shares file; a bare list of options will do.</summary>
     public string? NasMountOptions { get; init; }
 
+    /// <summary>The program that is a <see cref="Gluster.GfapiWriter"/>; null: all goes through the mount.</summary>
+    public string? GfapiWriter { get; init; }
+
     /// <summary>Where the Gluster clients write their logs, one file a share.</summary>
     public string ClientLogDirectory { get; init; } = "/var/log/glusterfs";
 

@@ -43,6 +43,18 @@ internal abstract class Place(string name) : IAsyncDisposable
     /// <summary>Whether its files can be made twins that share blocks; known once it was measured. Never on GlusterFS.</summary>
     public virtual bool Reflinks => false;
 
+    /// <summary>Whether there may be a quicker way into a file than the directory's, for what writes much of it.</summary>
+    public virtual bool MayBeDirect => false;
+
+    /// <summary>
+    /// Opens that way, which takes a while; null: there is none. What is written through it the directory shows once the file was truncated through that.
+    /// </summary>
+    /// <param name="inode">The file's, in the directory.</param>
+    public virtual Task<GfapiFile?> Direct(string name, ulong inode, CancellationToken token) => Task.FromResult<GfapiFile?>(null);
+
+    /// <summary>What was written that way was not well: there is none for a while.</summary>
+    public virtual void DirectFailed(string why) { }
+
     /// <summary>What was measured last.</summary>
     public Room Last { get; set; }
 

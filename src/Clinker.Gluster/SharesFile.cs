@@ -14,13 +14,16 @@ internal sealed record Share(string Text, IReadOnlyList<string> Servers, string 
     public IReadOnlyList<string> MountArguments(string logFile)
     {
         var options = Options.Where(o => !IsBackup(o)).ToList();
-        var backups = Servers.Skip(1).Concat(Options.Where(IsBackup).SelectMany(o => Backups(o[(o.IndexOf('=', StringComparison.Ordinal) + 1)..])))
-            .Distinct().Select(s => s.Contains(':', StringComparison.Ordinal) ? $"[{s}]" : s).ToList();
+        var backups = AllServers.Skip(1).Select(s => s.Contains(':', StringComparison.Ordinal) ? $"[{s}]" : s).ToList();
         if (backups.Count > 0) options.Add($"backup-volfile-servers={string.Join(':', backups)}");
         if (!options.Any(o => o.StartsWith("log-file=", StringComparison.Ordinal))) options.Add($"log-file={logFile}");
         if (!options.Any(o => o.StartsWith("xlator-option=", StringComparison.Ordinal))) options.Add(MoreThreads);
         return ["-t", "glusterfs", "-o", string.Join(',', options), $"{Servers[0]}:/{Volume}"];
     }
+
+    /// <summary>With those that options name.</summary>
+    public IEnumerable<string> AllServers =>
+        Servers.Concat(Options.Where(IsBackup).SelectMany(o => Backups(o[(o.IndexOf('=', StringComparison.Ordinal) + 1)..]))).Distinct();
 
     /// <summary>
     /// Each file lock that a signal interrupts, as when a QEMU is killed while it locks an image, blocks one of the client's event

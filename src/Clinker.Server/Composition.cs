@@ -176,6 +176,7 @@ static partial class Composition
             NasHost = g.NasHost,
             NasSharePath = g.NasSharePath,
             NasMountOptions = g.NasMountOptions,
+            GfapiWriter = g.Gfapi ? Environment.ProcessPath : null,
             ClientLogDirectory = settings.Logs.Directory ?? settings.StatePath,
         }), time, logs.CreateLogger(typeof(GlusterDriver).FullName!)) { Capabilities = g.Capabilities },
         BackendSettings.Directory d => new DirectoryDriver(d.Name, (DirectoryOptions)Files(d, settings, new DirectoryOptions

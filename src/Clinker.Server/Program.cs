@@ -1,4 +1,5 @@
 using System.Reflection;
+using Clinker.Gluster;
 using Clinker.Host;
 using Clinker.Server;
 using Clinker.Server.Configuration;
@@ -9,6 +10,7 @@ if (args is [Launcher.Argument])
     await Launcher.Serve();
     return 0;
 }
+if (args is [GfapiWriter.Argument, .. var words]) return GfapiWriter.Serve(words);
 var version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3);
 switch (Loading.Load(args, Surroundings.Real(version)))
 {

@@ -50,6 +50,12 @@ internal static unsafe partial class Libc
     [LibraryImport(libc)]
     private static partial int posix_fadvise(SafeFileHandle file, long offset, long length, int advice);
 
+    [LibraryImport(libc)]
+    private static partial uint geteuid();
+
+    [LibraryImport(libc)]
+    private static partial void _exit(int status);
+
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fcntl(SafeFileHandle file, int command, int word);
 
@@ -286,6 +292,11 @@ internal static unsafe partial class Libc
 
     /// <summary>The group that new files get.</summary>
     public static uint EffectiveGroup => getegid();
+
+    public static uint EffectiveUser => geteuid();
+
+    /// <summary>The process ends here and now, whatever threads libraries have.</summary>
+    public static void Exit(int status) => _exit(status);
 
     static SafeFileHandle Retried(Func<int> call, string name, string path)
     {

@@ -53,6 +53,7 @@ static class BackendReading
         var sparsed = from.Get(Options.Sparsed, section);
         if (!from.IsSet(Options.ProvisioningType, section)) thick = !sparsed;
         var qcow2 = from.Get(Options.Qcow2, section);
+        var gfapi = from.Get(Options.Gfapi, section);
         var secure = from.Get(Options.SecurePermissions, section) == "true";
         _ = from.Get(Options.SecureOperations, section);
         var thinClones = from.Get(Options.CloneMode, section) == "thin" && (driver == DriverKind.Gluster || from.IsSet(Options.CloneMode, section));
@@ -78,7 +79,7 @@ static class BackendReading
                 Thick = thick, Qcow2 = qcow2, SecureFilePermissions = secure, ThinClones = thinClones, MaxChainDepth = depth, FlattenDepth = flattenDepth,
                 FlattenRate = flattenRate, ImageCache = images,
                 SharesConfig = sharesConfig!, MountPointBase = mounts!,
-                NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Shares = shares,
+                NasHost = nasHost, NasSharePath = nasPath, NasMountOptions = nasOptions, Gfapi = gfapi, Shares = shares,
             },
             DriverKind.Directory => new BackendSettings.Directory(name, host)
             {

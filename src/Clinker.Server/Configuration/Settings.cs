@@ -141,6 +141,7 @@ abstract record BackendSettings(string Name, string Host)
         public string? NasHost { get; init; }
         public string? NasSharePath { get; init; }
         public string? NasMountOptions { get; init; }
+        public bool Gfapi { get; init; }
         /// <summary>Shares of the command line, which <see cref="Embedded.Prepare"/> writes into <see cref="SharesConfig"/>; else empty.</summary>
         public IReadOnlyList<string> Shares { get; init; } = [];
     }

@@ -72,7 +72,7 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
     protected async Task<GlusterDriver> Driver(Func<GlusterOptions, GlusterOptions>? with = null, params string[] lines)
     {
         await File.WriteAllLinesAsync(SharesConfig, lines.Length > 0 ? lines : [Vol1, Vol2], Token);
-        var options = new GlusterOptions { SharesConfig = SharesConfig, MountPointBase = Base, ClientLogDirectory = Root };
+        var options = new GlusterOptions { SharesConfig = SharesConfig, MountPointBase = Base, ClientLogDirectory = Root, GfapiWriter = Daemon.Executable("clinkerd") };
         var driver = new GlusterDriver("gluster", with?.Invoke(options) ?? options, TimeProvider.System, Log);
         drivers.Add(driver);
         return driver;
