@@ -68,19 +68,24 @@ public static class GfapiWriter
                     syncing = Background.Blocking(() =>
                     {
                         last.GetAwaiter().GetResult();
-                        Gfapi.Sync(file);
+                        try { Gfapi.Sync(file); }
+                        catch (ErrnoException e) { Fail(e); }
                         Answer(socket, 0);
                         return true;
                     }, Timeout.InfiniteTimeSpan, "sync"); // beside what is written next
                     continue;
                 }
                 if (!Receive(socket, buffer.AsSpan(0, length))) return;
-                if (syncing.IsFaulted) break;
                 Gfapi.Write(file, buffer.AsSpan(0, length), offset);
             }
-            syncing.GetAwaiter().GetResult();
         }
-        catch (ErrnoException e) { Answer(socket, e.Errno); } // and that is the end: what came before is not known to be whole
+        catch (ErrnoException e) { Fail(e); }
+
+        void Fail(ErrnoException e)
+        {
+            Answer(socket, e.Errno);
+            Libc.Exit(1); // what came before is not known to be whole
+        }
     }
 
     internal static bool Receive(Socket from, Span<byte> into)

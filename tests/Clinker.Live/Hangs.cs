@@ -113,7 +113,7 @@ public sealed class Hangs(ITestOutputHelper output)
         static async Task Write((string Id, string Host, string Path) volume, int mib) =>
             Assert.Equal(0, (await Sh($"head -c {mib}M /dev/urandom | dd of={volume.Path} bs=1M conv=notrunc,fsync")).ExitCode);
 
-        static async Task<string> SumOf(string path) => (await Sh($"sha256sum < {path}")).Output;
+        static async Task<string> SumOf(string path) => (await Sh($"b2sum < {path}")).Output;
 
         static Task<ProcessResult> Sh(string line) => Processes.Run("bash", ["-c", line], Patience);
     }

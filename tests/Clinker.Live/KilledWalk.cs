@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -20,7 +19,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
     const long MostRoom = 100 << 20;
     const int BlocksPerGb = (1 << 30) / SharedDisk.BlockBytes;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-    static readonly int Seed = Number("SEED", 1), Steps = Number("STEPS", 20);
+    static readonly int Seed = Walks.Number("SEED", 1), Steps = Walks.Number("STEPS", 20);
 
     /// <summary>Statuses in which nothing is under way.</summary>
     static readonly string[] Settled = ["available", "error", "error_deleting", "error_extending", "error_restoring"];
@@ -33,9 +32,6 @@ public sealed class KilledWalk(ITestOutputHelper output)
     Site site = null!;
     Daemon daemon = null!;
     int kills, accepted, refused;
-
-    static int Number(string name, int otherwise) =>
-        int.Parse(Environment.GetEnvironmentVariable(name) ?? $"{otherwise}", CultureInfo.InvariantCulture);
 
     sealed class Disk(string id, int sizeGb, ImmutableDictionary<int, byte> content)
     {
@@ -64,15 +60,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
     /// <param name="kinds">Of the two shares: how Gluster volumes are made up that people have for virtual machines' disks, and the others.</param>
     async Task Walk(bool qcow2, params string?[] kinds)
     {
-        await using var at = site = await Site.Up(more: $"""
-            glusterfs_qcow2_volumes = {qcow2}
-            max_chain_depth = {MaxDepth}
-            max_over_subscription_ratio = 1000
-            quota_snapshots = -1
-            quota_backups = -1
-            quota_backup_gigabytes = -1
-            backup_driver = directory
-            """);
+        await using var at = site = await Site.Up(more: Walks.Settings(qcow2, MaxDepth));
         var names = new List<string>();
         foreach (var kind in kinds) names.Add(await site.Second(Kind ?? kind));
         if (Kind is not null) names[1] = site.Share;

@@ -78,6 +78,9 @@ sealed partial class World : IAsyncDisposable
     /// <summary>The host reports nothing any more.</summary>
     public bool HostIsGone { get; set; }
 
+    /// <summary>How many points were passed since troubles could begin.</summary>
+    public int Points => point;
+
     /// <summary>Whether every planned trouble happened.</summary>
     public bool HadAllTroubles { get; private set; } = true;
 

@@ -89,6 +89,9 @@ internal static unsafe partial class Libc
     [LibraryImport(libc, SetLastError = true)]
     private static partial int fstatvfs(SafeFileHandle file, StatvfsBuffer* into);
 
+    [LibraryImport(libc, SetLastError = true)]
+    private static partial int fstatfs(SafeFileHandle file, StatfsBuffer* into);
+
     [LibraryImport(libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int umount2(string target, int flags);
 
@@ -116,6 +119,13 @@ internal static unsafe partial class Libc
     struct StatvfsBuffer
     {
         public ulong BlockSize, FragmentSize, Blocks, BlocksFree, BlocksAvailable;
+    }
+
+    /// <summary>struct statfs (bits/statfs.h); the rest is not read.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    struct StatfsBuffer
+    {
+        public ulong Type;
     }
 
     /// <summary>Opens a path. Follows links on the way: only for paths of our own making.</summary>
@@ -235,9 +245,18 @@ internal static unsafe partial class Libc
     /// </summary>
     public static FileFacts Fresh(SafeFileHandle file)
     {
+        if (IsLocal(file)) return Facts(file);
         Sync(file);
         if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) is var error and not 0) throw new ErrnoException(error, "posix_fadvise");
         return Facts(file, "", AT_STATX_FORCE_SYNC);
+    }
+
+    /// <summary>Whether it lies on a file system of this host, where all see the same at once (linux/magic.h). Of those that are not known here it is not believed.</summary>
+    static bool IsLocal(SafeFileHandle file)
+    {
+        StatfsBuffer s;
+        while (fstatfs(file, &s) != 0) Interrupted("statfs", "");
+        return s.Type is 0xEF53 /* ext4 */ or 0x58465342 /* XFS */ or 0x9123683E /* Btrfs */ or 0x2FC12FC1 /* ZFS */ or 0x01021994 /* tmpfs */ or 0x794C7630 /* overlay */;
     }
 
     static FileFacts Facts(SafeFileHandle dir, string name, int sync)

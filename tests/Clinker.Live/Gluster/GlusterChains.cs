@@ -1,4 +1,3 @@
-using System.Globalization;
 using Clinker.Contracts;
 using Clinker.Drivers;
 using Clinker.Gluster;
@@ -20,11 +19,8 @@ public sealed class GlusterChainWalk(TwoShares shares) : ChainWalk, IClassFixtur
 
     protected override Task<Driver> Open() => shares.Open(o => o with { MaxChainDepth = MaxDepth, FlattenDepth = MaxDepth - 1 });
 
-    static int Number(string name, int otherwise) =>
-        int.Parse(Environment.GetEnvironmentVariable(name) ?? $"{otherwise}", CultureInfo.InvariantCulture);
-
     [Fact]
-    public Task No_byte_differs_and_no_file_is_left() => Walk(Number("SEED", 4), Number("STEPS", 100), checkEvery: 5);
+    public Task No_byte_differs_and_no_file_is_left() => Walk(Walks.Number("SEED", 4), Walks.Number("STEPS", 100), checkEvery: 5);
 
     /// <summary>
     /// Over FUSE, fallocate(ZERO_RANGE) answers 0 and zeroes nothing. When what was written since a snapshot is put into the file under it,

@@ -11,7 +11,7 @@ namespace Clinker.Live.Qemu;
 public sealed class InUseWalk(ITestOutputHelper output)
 {
     const int MostVolumes = 4, MostRunning = 2, MostSnapshots = 4, MaxGb = 2, CheckEvery = 4;
-    static readonly int Seed = UsedVolumes.Number("SEED", 1), Steps = UsedVolumes.Number("STEPS", 12);
+    static readonly int Seed = Walks.Number("SEED", 1), Steps = Walks.Number("STEPS", 12);
 
     readonly Random random = new(Seed);
     readonly Dictionary<string, int> acts = [];

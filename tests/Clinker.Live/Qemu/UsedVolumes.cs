@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -49,15 +48,7 @@ sealed class UsedVolumes : IAsyncDisposable
     public static async Task<UsedVolumes> Up(bool qcow2)
     {
         Assert.SkipWhen(!File.Exists(QemuProcess.Program) && Environment.GetEnvironmentVariable("CI") != "true", "qemu-system-common is not installed: ./dev deps");
-        var site = await Site.Up(more: $"""
-            glusterfs_qcow2_volumes = {qcow2}
-            max_chain_depth = {MaxDepth}
-            max_over_subscription_ratio = 1000
-            quota_snapshots = -1
-            quota_backups = -1
-            quota_backup_gigabytes = -1
-            backup_driver = directory
-            """);
+        var site = await Site.Up(more: Walks.Settings(qcow2, MaxDepth));
         var all = new UsedVolumes(site, (await site.Gluster("brick")).Trim());
         await File.AppendAllTextAsync(site.Config, all.Host.Nova.Section());
         await all.Daemon.Start();
@@ -315,6 +306,4 @@ sealed class UsedVolumes : IAsyncDisposable
         await Daemon.DisposeAsync();
         await Site.DisposeAsync();
     }
-
-    public static int Number(string name, int otherwise) => int.Parse(Environment.GetEnvironmentVariable(name) ?? $"{otherwise}", CultureInfo.InvariantCulture);
 }
