@@ -15,10 +15,10 @@ public sealed record SignatureSettings(Certificates? Certificates, TimeProvider 
 /// <param name="signatures">Null: they are not verified (verify_glance_signatures = disabled).</param>
 public sealed class ImageCopies(Images images, ImageConversion conversion, SignatureSettings? signatures = null)
 {
-    const int PieceBytes = 4 * 1024 * 1024;
+    const int PieceBytes = 2 * 1024 * 1024;
 
     /// <summary>So many are read before the first of them is written, so that neither side waits for each hesitation of the other.</summary>
-    const int PiecesAhead = 4;
+    const int PiecesAhead = 3;
 
     public Images Images => images;
 
