@@ -10,7 +10,7 @@ if (args is [Launcher.Argument])
     await Launcher.Serve();
     return 0;
 }
-if (args is [GfapiWriter.Argument, .. var words]) return GfapiWriter.Serve(words);
+if (args is [GfapiWriter.Argument, .. { Length: > 5 } words]) return GfapiWriter.Serve(words);
 var version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3);
 switch (Loading.Load(args, Surroundings.Real(version)))
 {

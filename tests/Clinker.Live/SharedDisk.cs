@@ -95,27 +95,40 @@ sealed class SharedDisk(string folder, string scratch)
     public async Task<ImmutableDictionary<int, byte>> Read(string name)
     {
         var found = ImmutableDictionary.CreateBuilder<int, byte>();
-        var (path, flat) = (Path.Combine(folder, name), Path.Combine(scratch, "disk"));
-        if (Header(name) is not null) await Run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, flat]);
-        else flat = path;
+        await Blocks(Path.Combine(folder, name), Format(name), scratch, isInUse: false, (at, block) =>
+        {
+            if (!block.ContainsAnyExcept((byte)0)) return;
+            Assert.False(block.ContainsAnyExcept(block[0]), $"{name}: rubbish at {at}");
+            found[(int)(at / BlockBytes)] = block[0];
+        });
+        return found.ToImmutable();
+    }
+
+    public delegate void Block(long at, ReadOnlySpan<byte> bytes);
+
+    /// <summary>Shows all blocks of a disk that may hold something.</summary>
+    /// <param name="path">Of its topmost file.</param>
+    /// <param name="scratch">A folder.</param>
+    /// <param name="isInUse">Whether somebody may have its files open.</param>
+    /// <returns>How many bytes it has.</returns>
+    public static async Task<long> Blocks(string path, string format, string scratch, bool isInUse, Block each)
+    {
+        var flat = path;
+        if (format != "raw") await Run("qemu-img", ["convert", .. isInUse ? ["-U"] : Array.Empty<string>(), "-f", format, "-O", "raw", path, flat = Path.Combine(scratch, "disk")]);
+        long bytes;
         using (var file = File.OpenHandle(flat, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
         {
+            bytes = RandomAccess.GetLength(file);
             var buffer = new byte[64 * BlockBytes];
             for (var at = Data(file, 0); at >= 0; at = Data(file, at + buffer.Length))
             {
                 at = at / BlockBytes * BlockBytes;
                 var read = buffer.AsSpan(0, Libc.ReadAll(file, buffer, at));
-                for (var i = 0; i < read.Length; i += BlockBytes)
-                {
-                    var block = read[i..Math.Min(i + BlockBytes, read.Length)];
-                    if (!block.ContainsAnyExcept((byte)0)) continue;
-                    Assert.False(block.ContainsAnyExcept(block[0]), $"{name}: rubbish at {at + i}");
-                    found[(int)((at + i) / BlockBytes)] = block[0];
-                }
+                for (var i = 0; i < read.Length; i += BlockBytes) each(at + i, read[i..Math.Min(i + BlockBytes, read.Length)]);
             }
         }
         if (flat != path) File.Delete(flat);
-        return found.ToImmutable();
+        return bytes;
 
         // A sharded volume does not say what is a hole.
         static long Data(SafeFileHandle file, long at)

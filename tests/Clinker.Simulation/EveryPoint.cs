@@ -17,7 +17,7 @@ public abstract class EveryPoint(string name, ITestOutputHelper output, bool inF
     static readonly Trouble[] FewKinds = [Trouble.Cut, Trouble.Failure];
 
     /// <summary>So many pairs of points are tried for each pair of kinds, about.</summary>
-    const int SecondsOfStories = 60;
+    const int SecondsOfStories = 40;
 
     /// <summary>A story that is longer waits for something: of the middle, where it asks again and again, not each point is tried.</summary>
     const int First = 80, Last = 60, Between = 7;
@@ -58,7 +58,7 @@ public abstract class EveryPoint(string name, ITestOutputHelper output, bool inF
                     runs++;
                 }
         }
-        Assert.True(runs > (inFull ? 1000 : 150), $"only {runs} runs");
+        Assert.True(runs > (inFull ? 1000 : 100), $"only {runs} runs");
         output.WriteLine($"{story}, {(separate ? "two daemons" : "one daemon")}: {runs} runs with two troubles");
     }
 

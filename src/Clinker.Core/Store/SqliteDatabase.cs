@@ -36,6 +36,8 @@ public sealed class SqliteDatabase : Database
         SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
         // Each connection is one thread's at a time, so it needs no mutex for each call (sqlite.org/threadsafe.html): a row has many.
         SQLitePCL.raw.sqlite3_config(SQLitePCL.raw.SQLITE_CONFIG_MULTITHREAD);
+        // Nobody asks how much memory it has, which it would count under one mutex for all threads (sqlite.org/compile.html, DEFAULT_MEMSTATUS).
+        SQLitePCL.raw.sqlite3_config(SQLitePCL.raw.SQLITE_CONFIG_MEMSTATUS, 0);
     }
 
     SqliteDatabase(string source, TimeProvider time, FileStream? lockFile, bool durable, bool shared)

@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using Clinker.Gluster.Native;
-using Clinker.Host;
 using Xunit;
 
 namespace Clinker.Live.Qemu;
@@ -13,7 +11,6 @@ static class Places
 {
     public const int BlockBytes = 4096, PerCluster = 8, PerGb = 64 * PerCluster;
     const int ClusterBytes = 65536, ClustersPerGb = (1 << 30) / ClusterBytes, Between = (ClustersPerGb - 1) / (PerGb / PerCluster - 1);
-    static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     /// <summary>Every other block of the cluster is never written to.</summary>
     public static long Offset(int place) => ClusterAt(place) + place % PerCluster * 2L * BlockBytes;
@@ -44,34 +41,16 @@ static class Places
     /// <param name="scratch">A folder.</param>
     public static async Task<long[]> Read(string path, string format, string scratch, string what)
     {
-        var flat = path;
-        if (format == "qcow2")
+        var written = new Dictionary<long, long>();
+        var bytes = await SharedDisk.Blocks(path, format, scratch, isInUse: true, (at, block) =>
         {
-            flat = Path.Combine(scratch, "flat");
-            var done = await Processes.Run("qemu-img", ["convert", "-U", "-f", format, "-O", "raw", path, flat], Deadline);
-            Assert.True(done.ExitCode == 0, $"{what}: {done.Error}");
-        }
-        long[] found;
-        using (var file = File.OpenHandle(flat, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
-        {
-            var bytes = RandomAccess.GetLength(file);
-            Assert.Equal(0, bytes % (1 << 30));
-            found = new long[bytes / (1 << 30) * PerGb];
-            var places = Enumerable.Range(0, found.Length).ToDictionary(Offset);
-            var buffer = new byte[64 * BlockBytes];
-            for (var at = Libc.NextData(file, 0); at >= 0; at = Libc.NextData(file, at + buffer.Length))
-            {
-                at = at / BlockBytes * BlockBytes;
-                var read = buffer.AsSpan(0, Libc.ReadAll(file, buffer, at));
-                for (var i = 0; i < read.Length; i += BlockBytes)
-                {
-                    var value = Value(read[i..(i + BlockBytes)], what);
-                    if (places.TryGetValue(at + i, out var place)) found[place] = value;
-                    else Assert.True(value == 0, $"{what}: {value} at {at + i}, where nobody has written");
-                }
-            }
-        }
-        if (flat != path) File.Delete(flat);
+            if (Value(block, what) is var value and not 0) written[at] = value;
+        });
+        Assert.Equal(0, bytes % (1 << 30));
+        var found = new long[bytes / (1 << 30) * PerGb];
+        for (var place = 0; place < found.Length; place++)
+            if (written.Remove(Offset(place), out var value)) found[place] = value;
+        foreach (var (at, value) in written) Assert.Fail($"{what}: {value} at {at}, where nobody has written");
         return found;
     }
 
