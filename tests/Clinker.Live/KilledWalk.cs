@@ -278,7 +278,6 @@ public sealed class KilledWalk(ITestOutputHelper output)
     /// <summary>As a host does that has it attached: at the file with which it begins.</summary>
     async Task Write(Disk disk)
     {
-        told.Add($"write to {Short(disk.Id)}");
         var runs = new List<(int, int, byte)>();
         for (var n = random.Next(1, 5); n > 0; n--)
         {
@@ -292,6 +291,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
                 else content[b] = value;
             disk.Content = content.ToImmutable();
         }
+        told.Add($"write to {Short(disk.Id)}: {string.Join(' ', runs)}");
         var share = ShareOf(disk);
         await share.Write(share.OfVolume(disk.FileId)[0], runs);
     }
@@ -345,7 +345,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
             Assert.Equal(disk.SizeGb * (1L << 30), share.Size(files[0]));
             await share.IsSound(files[0]);
             Want(files);
-            Same(disk.Content, await share.Read(files[0]), about);
+            Same(disk.Content, await share.Read(files[0]), $"{about} ({string.Join(" on ", files)})");
             Assert.Subset(disk.Snapshots.Select(s => s.Id).ToHashSet(), share.Noted(disk.FileId).ToHashSet());
             foreach (var snapshot in disk.Snapshots)
             {

@@ -70,7 +70,10 @@ sealed class SharedDisk(string folder, string scratch)
         return (BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(24)), length > 0 ? Encoding.UTF8.GetString(under) : null);
     }
 
-    /// <summary>Writes blocks, as the host does that has the disk attached; zeroes as such.</summary>
+    /// <summary>
+    /// Writes blocks, as the host does that has the disk attached; zeroes as such, and as is advised there: by discarding (docs/adr/0010, What a real QEMU
+    /// showed).
+    /// </summary>
     public async Task Write(string name, IEnumerable<(int Block, int Count, byte Value)> runs)
     {
         var path = Path.Combine(folder, name);
@@ -87,7 +90,7 @@ sealed class SharedDisk(string folder, string scratch)
             return;
         }
         var commands = runs.SelectMany(r => new[]
-            { "-c", $"write {(r.Value == 0 ? "-z" : $"-P {r.Value}")} {(long)r.Block * BlockBytes} {r.Count * BlockBytes}" });
+            { "-c", $"write {(r.Value == 0 ? "-z -u" : $"-P {r.Value}")} {(long)r.Block * BlockBytes} {r.Count * BlockBytes}" });
         await Run("qemu-io", ["-f", "qcow2", .. commands, "-c", "flush", path]);
     }
 
