@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Clinker.Gluster.Native;
 using Clinker.Host;
 
@@ -31,11 +30,7 @@ public static class GfapiWriter
     /// <param name="args">Behind <see cref="Argument"/>: the socket's name, the log, the volume, the path in it, the file's inode, and the servers.</param>
     public static int Serve(ReadOnlySpan<string> args)
     {
-        // It ends with the daemon and not before, also when a terminal says so to both.
-        static void Stay(PosixSignalContext signal) => signal.Cancel = true;
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stay);
-        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stay);
-        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stay);
+        Processes.EndWithDaemon();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 namespace Clinker.Host;
 
@@ -170,11 +169,7 @@ public sealed class Launcher : IDisposable
     /// <summary>Is such a process, until its input ends.</summary>
     public static async Task Serve()
     {
-        // It ends with the daemon and not before, also when a terminal says so to both.
-        static void Stay(PosixSignalContext signal) => signal.Cancel = true;
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stay);
-        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stay);
-        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stay);
+        Processes.EndWithDaemon();
         using var over = new CancellationTokenSource();
         var running = new ConcurrentDictionary<int, (CancellationTokenSource Limit, Task Run)>();
         using var from = new BinaryReader(new BufferedStream(Console.OpenStandardInput()));

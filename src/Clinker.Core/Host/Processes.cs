@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Clinker.Host;
@@ -18,6 +19,12 @@ public static class Processes
 
     /// <summary>By which programs are started, where this process may have files open on a share that hangs. Set before any is opened.</summary>
     public static Launcher? Launcher { get; set; }
+
+    static PosixSignalRegistration[] stays = [];
+
+    /// <summary>For a process of this program that serves the daemon: it ends when that does and not before, also when a terminal says so to both.</summary>
+    public static void EndWithDaemon() => stays = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }
+        .Select(s => PosixSignalRegistration.Create(s, context => context.Cancel = true))];
 
     /// <summary>Runs a program to its end. Messages come in English (LC_ALL=C), input is empty.</summary>
     /// <exception cref="TimeoutException">It was killed, with its children, at the deadline.</exception>

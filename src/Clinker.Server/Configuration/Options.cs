@@ -456,8 +456,8 @@ static class Options
         "gluster, directory: new volumes are qcow2 images instead of raw files.");
 
     public static readonly Option<bool> Gfapi = Add(Option.Backend, "glusterfs_use_gfapi", Kinds.Bool, "true",
-        "gluster: whole files (images, backups that are restored, copies) are written by libgfapi, past the mount, where that can be: it takes "
-        + "half the time. With false all goes through the mount.");
+        "gluster: whole files (images, backups that are restored, copies) are written by libgfapi, past the mount, where that can be, "
+        + "which is quicker. With false all goes through the mount.");
 
     public static readonly Option<string> CloneMode = Add(Option.Backend, "clone_mode", Kinds.Choice("thin", "full"), "thin",
         "gluster, directory: with thin, snapshots, clones and volumes made of snapshots are there at once, at any size, as they stand on what they "

@@ -31,9 +31,6 @@ public sealed class DirectWayTests(OneNode one) : OnGluster(one), IClassFixture<
         }
     };
 
-    /// <summary>How many files were written by such a process, in part.</summary>
-    int Direct => Log.All.Count(l => l.Contains("is written by libgfapi", StringComparison.Ordinal));
-
     const long End = (2L * Pieces - 1) * Piece;
 
     /// <summary>The hash of what is there then, to the last piece.</summary>

@@ -78,6 +78,9 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
         return driver;
     }
 
+    /// <summary>How many files a process wrote by libgfapi, in part.</summary>
+    private protected int Direct => Log.All.Count(l => l.Contains("is written by libgfapi", StringComparison.Ordinal));
+
     protected Volume NewVolume(string share, int sizeGb = 1) => new()
     {
         Id = ids.New(),
