@@ -97,11 +97,9 @@ public abstract partial class FileDriver
         public Task Finish(long? size) => Act(file =>
         {
             Sync();
-            // Of what came another way the mount knows neither the size nor the time, until it was cut through that. Otherwise it is not: a FUSE
-            // client lets go of each page of a file that is cut, which takes a while.
-            if (size is { } s && (IsDirect || Libc.Facts(file).Size != s)) Libc.Truncate(file, s);
-            if (IsDirect) Libc.Fresh(file);
-            else Libc.Sync(file);
+            // A FUSE client lets go of each page of a file that is cut, which takes a while: so only if it has to be.
+            if (size is { } s && Libc.Facts(file).Size != s) Libc.Truncate(file, s);
+            Libc.Sync(file);
             return true;
         });
 

@@ -62,7 +62,7 @@ internal static class VolumeOptions
         if (options.GetValueOrDefault("cluster.favorite-child-policy") is { } policy and not "none")
             report.Warning("options", share.Address, $"cluster.favorite-child-policy is {policy}: after a split-brain one copy's writes are thrown away without a word", $"{set} cluster.favorite-child-policy none");
         if (options.GetValueOrDefault("storage.reserve") is "0" or "0%")
-            report.Warning("options", share.Address, "storage.reserve is 0: bricks can be filled to the last byte, and then not even healing works", $"{set} storage.reserve 1");
+            report.Warning("options", share.Address, "storage.reserve is 0: bricks can be filled to the last byte, and then nothing heals, and within a minute they end themselves", $"{set} storage.reserve 1");
         if (On(options, "features.shard"))
             report.Note("options", share.Address, "features.shard is on: files are kept in pieces. It must never be turned off while volumes are on the share: their data would be lost to view");
     }

@@ -85,6 +85,23 @@ public sealed class DirectWayTests(OneNode one) : OnGluster(one), IClassFixture<
         if (option.Length > 0) await Node.Do("gluster", "volume", "reset", name, option.Split(' ')[0]);
     }
 
+    /// <summary>As a chain of backups is restored: what the later ones have lies over what went through the mount, which may have pages of that.</summary>
+    [Theory, InlineData(""), InlineData(" -o direct-io-mode=disable,fopen-keep-cache")]
+    public async Task What_lies_over_what_went_through_the_mount_is_what_is_read(string options)
+    {
+        var (driver, volume, over) = (await Driver(null, Vol1 + options), NewVolume(Vol1), bytes.AsMemory(Piece, Piece));
+        await driver.CreateFilled(volume, async (write, token) =>
+        {
+            await Fill()(write, token);
+            await write(0, over);
+        }, Under());
+        Assert.Equal(1, Direct);
+        using var file = File.OpenHandle(PathOf(volume), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var read = new byte[Piece];
+        Assert.Equal(Piece, RandomAccess.Read(file, read, 0));
+        Assert.True(read.AsSpan().SequenceEqual(over.Span), "it reads what was written first");
+    }
+
     /// <summary>Of an image it is not known how long it gets; the second one gets longer than it was made beforehand, while what was written is being made durable.</summary>
     [Theory, InlineData(1), InlineData(64)]
     public async Task A_large_image_is_as_long_as_what_was_written(int gib)
