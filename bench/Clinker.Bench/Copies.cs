@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Clinker.Host;
@@ -57,13 +56,6 @@ sealed class Copies(Site site, Daemon daemon, Report report, Scale scale) : OfOn
     }
 
     static List<double> Ratios(List<double> dd, List<double> ours) => [.. dd.Zip(ours, (d, o) => d / o)];
-
-    static async Task<double> Timed(Func<Task> what)
-    {
-        var began = Stopwatch.GetTimestamp();
-        await what();
-        return Stopwatch.GetElapsedTime(began).TotalSeconds;
-    }
 
     string Volume(Client client) => Made(client, "/volumes", """{"volume": {"size": 1}}""");
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Clinker.Host;
 
@@ -24,6 +25,15 @@ abstract class OfOneVolume(Site site, Daemon daemon)
     {
         var result = await Processes.Run("dd", [$"if={from}", $"of={to}", "bs=1M", "conv=notrunc,fsync", "status=none"], Patience);
         if (result.ExitCode != 0) throw new InvalidDataException($"dd: {result.Error}");
+    }
+
+    /// <summary>How many seconds it takes; what others have left to be written to the disk is written before.</summary>
+    protected static async Task<double> Timed(Func<Task> what)
+    {
+        await Processes.Run("sync", [], Patience);
+        var began = Stopwatch.GetTimestamp();
+        await what();
+        return Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
     /// <summary>What was asked for, once it is available.</summary>
