@@ -99,7 +99,8 @@ public abstract partial class FileDriver
             Sync();
             // A FUSE client lets go of each page of a file that is cut, which takes a while: so only if it has to be.
             if (size is { } s && Libc.Facts(file).Size != s) Libc.Truncate(file, s);
-            Libc.Sync(file);
+            if (IsDirect) Libc.Fresh(file); // the mount may have pages of what was written over another way, and learns of that by the time, a second late
+            else Libc.Sync(file);
             return true;
         });
 

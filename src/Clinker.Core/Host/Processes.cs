@@ -20,6 +20,7 @@ public static class Processes
     /// <summary>By which programs are started, where this process may have files open on a share that hangs. Set before any is opened.</summary>
     public static Launcher? Launcher { get; set; }
 
+    /// <summary>Held: a registration that is collected is none.</summary>
     static PosixSignalRegistration[] stays = [];
 
     /// <summary>For a process of this program that serves the daemon: it ends when that does and not before, also when a terminal says so to both.</summary>

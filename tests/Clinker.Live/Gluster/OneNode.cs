@@ -79,7 +79,7 @@ public abstract class OnGluster(OneNode one) : IAsyncLifetime
     }
 
     /// <summary>How many files a process wrote by libgfapi, in part.</summary>
-    private protected int Direct => Log.All.Count(l => l.Contains("is written by libgfapi", StringComparison.Ordinal));
+    protected int Direct => Log.All.Count(l => l.Contains("is written by libgfapi", StringComparison.Ordinal));
 
     protected Volume NewVolume(string share, int sizeGb = 1) => new()
     {
