@@ -176,6 +176,8 @@ public abstract partial class FileDriver
         readonly Errand on;
         readonly SafeFileHandle dir;
         readonly List<Part> parts = [];
+        /// <summary>Kept from read to read that goes well: when a file is opened the kernel forgets what it has of it. Whoever reads has taken them out.</summary>
+        SafeFileHandle[]? open;
 
         /// <param name="Map">Null: the file is the disk itself.</param>
         sealed record Part(string Name, Qcow2Map? Map, FileFacts Opened)
@@ -259,19 +261,26 @@ public abstract partial class FileDriver
         {
             var here = (int)Math.Clamp(Length - offset, 0, into.Length);
             into.Span[here..].Clear();
-            for (var done = 0; done < here;)
+            var runs = new List<(SafeFileHandle? File, long Host, int Start, int Length)>();
+            for (var done = 0; done < here; done += runs[^1].Length)
             {
                 var run = At(files, offset + done);
-                var piece = into.Span.Slice(done, (int)Math.Min(run.Length, here - done));
-                done += piece.Length;
+                runs.Add((run.Host is null ? null : files[run.Part], run.Host ?? 0, done, (int)Math.Min(run.Length, here - done)));
+            }
+            foreach (var (file, host, _, length) in runs)
+                if (file is not null) Libc.ReadAhead(file, host, length);
+            foreach (var (file, host, start, length) in runs)
+            {
+                var piece = into.Span.Slice(start, length);
                 // An image's last cluster may not be there to its end. That a file was cut meanwhile, Close tells.
-                piece[(run.Host is { } host ? Libc.ReadAll(files[run.Part], piece, host) : 0)..].Clear();
+                piece[(file is null ? 0 : Libc.ReadAll(file, piece, host))..].Clear();
             }
             return true;
         });
 
         public override async ValueTask Close()
         {
+            Close(Interlocked.Exchange(ref open, null) ?? []); // what has their names now is looked at
             var now = await Reading(files => files.Select(Libc.Fresh).ToList());
             foreach (var (part, facts) in parts.Zip(now))
                 if ((facts.Written, facts.Size, facts.Inode) != (part.Opened.Written, part.Opened.Size, part.Opened.Inode))
@@ -280,18 +289,44 @@ public abstract partial class FileDriver
 
         Task<T> Reading<T>(Func<SafeFileHandle[], T> act) => driver.Act(on, _ =>
         {
-            var files = new SafeFileHandle[parts.Count];
+            var files = Interlocked.Exchange(ref open, null) ?? Opened();
             try
             {
-                for (var i = 0; i < files.Length; i++) files[i] = Chain.Open(dir, parts[i].Name, on.Verb);
-                return act(files);
+                var result = act(files);
+                open = files;
+                return result;
             }
-            catch (InvalidDataException e) { throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e); }
-            finally { foreach (var file in files) file?.Dispose(); }
+            catch (Exception e)
+            {
+                Close(files);
+                if (e is InvalidDataException) throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e);
+                throw;
+            }
         });
+
+        SafeFileHandle[] Opened()
+        {
+            var files = new List<SafeFileHandle>();
+            try
+            {
+                foreach (var part in parts) files.Add(Chain.Open(dir, part.Name, on.Verb));
+                return [.. files];
+            }
+            catch
+            {
+                Close(files);
+                throw;
+            }
+        }
+
+        static void Close(IEnumerable<SafeFileHandle> files)
+        {
+            foreach (var file in files) file.Dispose();
+        }
 
         public override ValueTask DisposeAsync()
         {
+            Close(Interlocked.Exchange(ref open, null) ?? []);
             dir.Dispose();
             return base.DisposeAsync();
         }

@@ -33,16 +33,10 @@ static class BackupCopy
         work.Progress?.Begin(content.DataBytes);
         try
         {
-            for (var at = await content.NextData(0); at is { } data && data < content.Length;)
+            await foreach (var (offset, buffer, length) in content.Pieces(store.ChunkBytes, aligned: true, work.Token))
             {
-                work.Token.ThrowIfCancellationRequested();
-                var offset = data - data % store.ChunkBytes;
-                var buffer = ArrayPool<byte>.Shared.Rent(store.ChunkBytes);
-                var piece = buffer.AsMemory(0, (int)Math.Min(store.ChunkBytes, content.Length - offset));
-                await content.Read(offset, piece);
-                pieces.Enqueue(Piece(offset, piece, buffer));
+                pieces.Enqueue(Piece(offset, buffer.AsMemory(0, length), buffer));
                 if (pieces.Count >= AtOnce) await Next();
-                at = await content.NextData(offset + piece.Length);
             }
             while (pieces.Count > 0) await Next();
         }

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
 namespace Clinker.Drivers;
 
 /// <summary>
@@ -28,18 +31,46 @@ public abstract class Content : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>
+    /// All that may be other than zero, in the order of offsets, while the next piece is being read. Each has a buffer of its own,
+    /// rented from the shared pool: who is done with it may give it back.
+    /// </summary>
+    /// <param name="bytes">How many a piece has; the last one ends where this does.</param>
+    /// <param name="aligned">Each begins at a multiple of that, otherwise where data begins.</param>
+    public async IAsyncEnumerable<(long Offset, byte[] Buffer, int Length)> Pieces(int bytes, bool aligned, [EnumeratorCancellation] CancellationToken token)
+    {
+        var reading = Next(0);
+        try
+        {
+            while (await reading is { } piece)
+            {
+                token.ThrowIfCancellationRequested();
+                reading = Next(piece.Offset + piece.Length);
+                yield return piece;
+            }
+        }
+        finally { await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); } // nobody reads when this has ended
+
+        async Task<(long Offset, byte[] Buffer, int Length)?> Next(long from)
+        {
+            if (await NextData(from) is not { } data || data >= Length) return null;
+            var offset = aligned ? data - data % bytes : data;
+            var (buffer, length) = (ArrayPool<byte>.Shared.Rent(bytes), (int)Math.Min(bytes, Length - offset));
+            await Read(offset, buffer.AsMemory(0, length));
+            return (offset, buffer, length);
+        }
+    }
+
     /// <summary>A <see cref="Fill"/> with this, pieces of zeroes left out.</summary>
     public Fill Copy(Progress? progress = null) => async (write, token) =>
     {
         progress?.Begin(DataBytes);
-        var buffer = new byte[PieceBytes];
-        for (var at = await NextData(0); at is { } from && from < Length; at = await NextData(from + PieceBytes))
+        await foreach (var (offset, buffer, length) in Pieces(PieceBytes, aligned: false, token))
         {
-            token.ThrowIfCancellationRequested();
-            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, Length - from));
-            await Read(from, piece);
-            if (piece.Span.ContainsAnyExcept((byte)0)) await write(from, piece);
-            progress?.Did(piece.Length);
+            var piece = buffer.AsMemory(0, length);
+            if (piece.Span.ContainsAnyExcept((byte)0)) await write(offset, piece);
+            ArrayPool<byte>.Shared.Return(buffer); // not when it has failed: an act that was given up may still read it
+            progress?.Did(length);
         }
         await Close();
         progress?.Whole();

@@ -14,7 +14,7 @@ internal static unsafe partial class Libc
     const string libc = "libc.so.6"; // its full name: "libc" costs fifty looks at files that are not there
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800,
         O_APPEND = 0x400, O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000, O_TMPFILE = 0x400000 | O_DIRECTORY;
-    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000, AT_STATX_FORCE_SYNC = 0x2000, POSIX_FADV_DONTNEED = 4;
+    const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000, AT_STATX_FORCE_SYNC = 0x2000, POSIX_FADV_WILLNEED = 3, POSIX_FADV_DONTNEED = 4;
     const int F_DUPFD_CLOEXEC = 1030;
     const nuint FICLONE = 0x40049409;
     const uint STATX_BASIC_STATS = 0x7ff;
@@ -205,6 +205,17 @@ internal static unsafe partial class Libc
         var read = 0;
         while (read < into.Length && Read(file, into[read..], offset + read) is > 0 and var n) read += n;
         return read;
+    }
+
+    /// <summary>
+    /// Has the kernel read what is read soon: all of it is asked for at once, where a read(2) has only as much on its way as the kernel's
+    /// read-ahead. It is a hint: what fails tells the read.
+    /// </summary>
+    public static void ReadAhead(SafeFileHandle file, long offset, long length)
+    {
+        // A call is good for one read-ahead and no more (mm/readahead.c: force_page_cache_ra), which FUSE has of 128 KiB at most.
+        const int AtOnce = 128 * 1024;
+        for (var end = offset + length; offset < end; offset += AtOnce) _ = posix_fadvise(file, offset, Math.Min(AtOnce, end - offset), POSIX_FADV_WILLNEED);
     }
 
     /// <summary>Writes all of it, however many calls that takes.</summary>

@@ -123,6 +123,38 @@ public sealed class CopyFaultTests(OneNode one) : OnGluster(one), IClassFixture<
         await Lies(driver, Vol1, 0, 0);
     }
 
+    /// <summary>Its file is open all the while, and so was it on the brick that ended.</summary>
+    [Fact]
+    public async Task A_content_is_read_on_when_the_brick_is_back_and_what_failed_may_be_repeated()
+    {
+        const int Piece = 4 << 20, Begin = 100 << 20;
+        var driver = await Driver(o => o with { ActDeadline = TimeSpan.FromSeconds(10), MountRetryMost = TimeSpan.FromSeconds(2) });
+        var (volume, _) = await WithData(driver, Vol1);
+        var (there, buffer) = (new byte[Piece], new byte[Piece]);
+        await using var brick = File.OpenRead(await BrickFile(Vol1, $"volume-{volume.Id}"));
+        await using var content = await driver.Read(volume, Under());
+        await Reads(0);
+        await Node.Do("brick-kill", "vol1");
+        await Node.Do("brick-start", "vol1");
+        await Within(Soon, async () => (await Sh($"stat {PathOf(volume)}")).Contains("regular file", StringComparison.Ordinal), "the share answers");
+        await Reads(1);
+        await Node.Do("brick-kill", "vol1");
+        Assert.True((await FaultOf(async () => await content.Read(Begin + 2 * Piece, buffer))).Transient);
+        await Node.Do("brick-start", "vol1");
+        await Succeeds(async _ => await content.Read(Begin + 2 * Piece, buffer));
+        await Reads(2);
+        await content.Close();
+
+        async Task Reads(int piece)
+        {
+            await content.Read(Begin + piece * Piece, buffer);
+            brick.Position = Begin + piece * Piece;
+            await brick.ReadExactlyAsync(there, Token);
+            Assert.True(there.AsSpan().ContainsAnyExcept((byte)0));
+            Assert.True(there.AsSpan().SequenceEqual(buffer), $"piece {piece} is not what the brick has");
+        }
+    }
+
     [Fact]
     public async Task A_full_share_keeps_what_it_has_and_takes_no_half_of_a_copy()
     {
