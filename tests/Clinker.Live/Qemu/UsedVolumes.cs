@@ -275,7 +275,9 @@ sealed class UsedVolumes : IAsyncDisposable
             Places.Same(one.Content, await Read(Share.OfVolume(one.Id)[0], $"{one}"), $"{one}");
             await Share.IsSound(Share.OfVolume(one.Id)[0]);
         }
-        Assert.Equal(one.Snapshots.Select(s => s.Id).Order(), Share.Noted(one.Id).Order());
+        // One that would have made the chain too long is a file of its own.
+        var copies = one.Snapshots.Select(s => s.Id).Where(id => Share.Names().Contains($"snapshot-{id}"));
+        Assert.Equal(one.Snapshots.Select(s => s.Id).Order(), Share.Noted(one.Id).Concat(copies).Order());
         foreach (var (id, content) in one.Snapshots) Places.Same(content, await Read(Share.OfSnapshot(one.Id, id)[0], $"{id}"), $"snapshot {id} of {one}");
     }
 
