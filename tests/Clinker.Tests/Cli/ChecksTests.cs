@@ -62,6 +62,19 @@ public sealed class ChecksTests
         Assert.Empty(Options(Volfile(3), ("cluster.self-heal-daemon", "on"), ("cluster.favorite-child-policy", "none"), ("storage.reserve", "1"), ("features.read-only", "off")));
     }
 
+    [Theory, InlineData("disperse", 1), InlineData("distribute", 0)]
+    public void Of_dispersed_volumes_no_file_may_be_opened_later_than_it_is_said_to_be(string kind, int found)
+    {
+        var volfile = Volfile(1, more: $"volume v-0\n    type cluster/{kind}\n    subvolumes v-client-0\nend-volume\n");
+        const string behind = "volume v-open-behind\n    type performance/open-behind\n    subvolumes v-0\nend-volume\n";
+        var findings = Options(volfile + behind);
+        Assert.Equal(found, findings.Count);
+        Assert.All(findings, f => Assert.Equal("gluster volume set v performance.open-behind off", f.Fix));
+        Assert.Equal(found, Options(volfile, ("performance.open-behind", "on")).Count);
+        Assert.Empty(Options(volfile));
+        Assert.Empty(Options(volfile + behind, ("performance.open-behind", "off")));
+    }
+
     [Fact]
     public void A_mount_is_told_from_what_lies_below_it_and_beside_it()
     {
