@@ -309,13 +309,14 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
             var name = $"volume-{torn.Volume.Id}";
             // Each side has what the other has not: the third brick alone is written to, then the other two.
             await Node.Do("brick-kill", "rep", "2");
-            await Elsewhere(3);
+            await Elsewhere(3, on: "3", blamed: 0);
             await Node.Do("brick-start", "rep");
             await Sh($"pkill -KILL -f 'brick-name {bricks}/3'");
-            await Elsewhere(4);
+            await Elsewhere(4, on: "1", blamed: 2);
             await Node.Do("brick-start", "rep");
             var before = await Sh($"cd {bricks}/1 && ls -l --time-style=full-iso volume-* | sort && sha256sum {name}");
-            await Within(Soon, async () => (await Sh($"cat {MountPoint(share)}/{name} > /dev/null")).Contains("Input/output error", StringComparison.Ordinal), "the file is in split brain");
+            try { await Within(Soon, async () => (await Sh($"cat {MountPoint(share)}/{name} > /dev/null")).Contains("Input/output error", StringComparison.Ordinal), "the file is in split brain"); }
+            catch (Exception e) { Assert.Fail($"{e.Message}\n{await Sh($"cd {bricks} && getfattr -d -m trusted.afr -e hex ?/{name}; sha256sum ?/{name}; cat {MountPoint(share)}/{name} | sha256sum")}\n{await Node.Do("gluster", "volume", "status", "rep")}"); }
 
             Func<Task>[] acts =
             [
@@ -348,12 +349,15 @@ public sealed class ChainFaultTests(OneNode one) : OnGluster(one), IClassFixture
             }, "one side was chosen");
             await AllIsWell(share);
 
-            // By another client, which does not know what this one knows.
-            async Task Elsewhere(byte fill)
+            // By another client, which does not know what this one knows. It is let go when the brick knows who lacks what was written.
+            async Task Elsewhere(byte fill, string on, int blamed)
             {
                 var at = Path.Combine(Root, "elsewhere");
                 var said = await Sh($"mkdir -p {at} && mount -t glusterfs {share} {at} && head -c 1M /dev/zero | tr '\\0' '\\{fill}' "
-                    + $"| dd of={at}/{name} bs=1M iflag=fullblock seek=1 conv=notrunc,fsync; umount {at}");
+                    + $"| dd of={at}/{name} bs=1M iflag=fullblock seek=1 conv=notrunc,fsync");
+                await Within(Soon, async () => (await Sh($"getfattr -n trusted.afr.rep-client-{blamed} -e hex --absolute-names {bricks}/{on}/{name} | grep '=0x0*[1-9a-f]'")) != "",
+                    $"brick {on} knows who lacks it");
+                await Sh($"umount {at}");
                 Assert.Contains("1+0 records out", said, StringComparison.Ordinal);
             }
         }
