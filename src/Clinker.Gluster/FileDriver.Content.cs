@@ -280,7 +280,7 @@ public abstract partial class FileDriver
 
         public override async ValueTask Close()
         {
-            Close(Interlocked.Exchange(ref open, null) ?? []); // what has their names now is looked at
+            LetGo(Interlocked.Exchange(ref open, null) ?? []); // what has their names now is looked at
             var now = await Reading(files => files.Select(Libc.Fresh).ToList());
             foreach (var (part, facts) in parts.Zip(now))
                 if ((facts.Written, facts.Size, facts.Inode) != (part.Opened.Written, part.Opened.Size, part.Opened.Inode))
@@ -298,7 +298,7 @@ public abstract partial class FileDriver
             }
             catch (Exception e)
             {
-                Close(files);
+                LetGo(files);
                 if (e is InvalidDataException) throw new Fault.DriverFailed(on.Verb, $"{driver.layout.Final(from.Spec)} {e.Message}.").Thrown(e);
                 throw;
             }
@@ -314,19 +314,19 @@ public abstract partial class FileDriver
             }
             catch
             {
-                Close(files);
+                LetGo(files);
                 throw;
             }
         }
 
-        static void Close(IEnumerable<SafeFileHandle> files)
+        static void LetGo(IEnumerable<SafeFileHandle> files)
         {
             foreach (var file in files) file.Dispose();
         }
 
         public override ValueTask DisposeAsync()
         {
-            Close(Interlocked.Exchange(ref open, null) ?? []);
+            LetGo(Interlocked.Exchange(ref open, null) ?? []);
             dir.Dispose();
             return base.DisposeAsync();
         }

@@ -1,4 +1,5 @@
 using Clinker.Drivers;
+using Clinker.Drivers.Memory;
 using Clinker.Operations;
 using Clinker.Snapshots;
 using Clinker.Volumes;
@@ -68,6 +69,25 @@ public abstract partial class DriverContract
         Assert.Equal(0, await content.NextData(0));
         Assert.Null(await content.NextData(content.Length));
         await content.Close();
+    }
+
+    /// <summary>By whoever has the files: one operation at a time is for others to see to.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task What_was_written_to_or_replaced_while_it_was_read_is_not_one_moments(bool replaced)
+    {
+        Needs(Abilities.Content);
+        var volume = await Made(First, 1, "before");
+        await using var content = await Driver.Read(volume, Under(1));
+        var buffer = new byte[1];
+        await content.Read(0, buffer);
+        await content.Close();
+        await content.Read(0, buffer);
+        if (replaced) await Driver.Refill(volume, (_, _) => Task.CompletedTask, Under(1));
+        else await Write(First, volume.Id, "after");
+        await content.Read(0, buffer);
+        var fault = await Record.ExceptionAsync(async () => await content.Close());
+        if (Driver is MemoryDriver) Assert.Equal((null, (byte)'b'), (fault, buffer[0])); // which reads a copy
+        else Assert.Contains("while it was read", Assert.IsType<FaultException>(fault).Message, StringComparison.Ordinal);
     }
 
     [Fact]
