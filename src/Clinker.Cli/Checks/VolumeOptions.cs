@@ -65,7 +65,8 @@ internal static class VolumeOptions
             report.Warning("options", share.Address, "storage.reserve is 0: bricks can be filled to the last byte, and then nothing heals, and within a minute they end themselves", $"{set} storage.reserve 1");
         // Seen with 10.3: the answer to the lock waits, in the thread that opens the file, for a fop which is queued behind that opening.
         if (graph.Any(t => t.Type == "cluster/disperse") && On(options, "performance.open-behind"))
-            report.Warning("options", share.Address, "performance.open-behind is on, of a dispersed volume: a lock that is interrupted while its file is being opened is never answered, and QEMU takes such locks", $"{set} performance.open-behind off");
+            report.Warning("options", share.Address, "performance.open-behind is on, of a dispersed volume: a lock that is interrupted while its file is being opened is never answered, and QEMU takes such locks",
+                $"{set} performance.open-behind off");
         if (On(options, "features.shard"))
             report.Note("options", share.Address, "features.shard is on: files are kept in pieces. It must never be turned off while volumes are on the share: their data would be lost to view");
     }
@@ -91,7 +92,8 @@ internal static class VolumeOptions
         foreach (var (option, type) in new[]
         {
             ("performance.quick-read", "performance/quick-read"), ("performance.read-ahead", "performance/read-ahead"),
-            ("performance.io-cache", "performance/io-cache"), ("performance.open-behind", "performance/open-behind"), ("features.shard", "features/shard"), ("features.read-only", "features/read-only"),
+            ("performance.io-cache", "performance/io-cache"), ("performance.open-behind", "performance/open-behind"),
+            ("features.shard", "features/shard"), ("features.read-only", "features/read-only"),
         })
             options.TryAdd(option, graph.Any(t => t.Type == type) ? "on" : "off");
         foreach (var (option, type, key) in new[]
