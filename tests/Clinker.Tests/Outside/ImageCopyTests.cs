@@ -101,6 +101,13 @@ public sealed class ImageCopyTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_usual_limit_of_memory_is_enough_for_as_many_threads_as_the_tool_has()
+    {
+        using var conversion = new ImageConversion(Settings);
+        await conversion.QemuImg(["bench", "-w", "-f", "raw", "-c", "5000", "-d", "64", In("raw")], "", Go);
+    }
+
+    [Fact]
     public async Task How_far_a_conversion_is_is_told_while_it_runs_and_never_goes_back()
     {
         Grow();
