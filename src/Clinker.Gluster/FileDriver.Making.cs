@@ -101,6 +101,9 @@ public abstract partial class FileDriver
 
     static string Number(long n) => n.ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>It opens images that were adopted, or written by a host with a tenant's machines. Of processor time a large one may need any.</summary>
+    static readonly ToolLimits QemuImgLimits = new(1L << 30);
+
     /// <param name="what">For the words of a fault: "qemu-img could not …".</param>
     /// <param name="kill">Ends the program; the deadline does in any case.</param>
     /// <param name="onPool">Whether it works on files of the pool, so that storage is to blame for what storage says.</param>
@@ -110,7 +113,7 @@ public abstract partial class FileDriver
     {
         try
         {
-            var result = await Processes.Run(options.QemuImg, arguments, deadline, said, kill).WaitAsync(on.Token);
+            var result = await Processes.Run(options.QemuImg, arguments, deadline, said, QemuImgLimits, kill).WaitAsync(on.Token);
             if (result.ExitCode == 0) return;
             Log.ToolFailed(log, options.QemuImg, result.ExitCode, result.Error);
             // QEMU locks what it has open, across hosts: most likely the one of a lease before this, which ends by itself.
@@ -121,7 +124,7 @@ public abstract partial class FileDriver
         }
         catch (Win32Exception e)
         {
-            throw new Fault.DriverFailed(on.Verb, $"{options.QemuImg} can't be run ({e.Message}). Install the package qemu-utils.").Thrown(e);
+            throw new Fault.DriverFailed(on.Verb, $"{options.QemuImg} can't be run by prlimit ({e.Message}). Install the packages qemu-utils and util-linux.").Thrown(e);
         }
         catch (TimeoutException e)
         {

@@ -9,6 +9,7 @@ internal static class HostChecks
     {
         Program("mount.glusterfs", "glusterfs-client", needsGluster, "no share can be mounted");
         Program("qemu-img", "qemu-utils", needed: true, "images, snapshots and qcow2 volumes can't be made");
+        Program("prlimit", "util-linux", needed: true, "qemu-img can't be run under limits");
         if (File.Exists("/dev/fuse")) report.Ok("packages", "/dev/fuse", "is there");
         else if (needsGluster)
             report.Error("packages", "/dev/fuse", "is not there: no share can be mounted", "modprobe fuse (in a container: pass the device in, --device /dev/fuse)");

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.Text.Json;
 using Clinker.Drivers;
 using Clinker.Formats;
@@ -103,24 +102,13 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 
     public void Dispose() => turns.Dispose();
 
-    /// <summary>
-    /// glibc reserves 64 MiB of addresses for each thread that allocates, and qemu-img has up to 64 threads: with fourteen at work it would be
-    /// over a limit of 1 GiB and abort, though it used hardly any memory. With one arena for all, 64 threads came to 665 MiB (VmPeak).
-    /// </summary>
-    static readonly string[] OneArena = ["env", "MALLOC_ARENA_MAX=1"];
-
-    /// <summary>Runs qemu-img under the limits and answers with what it wrote.</summary>
-    /// <exception cref="FaultException">Invalid: it failed, which is the image's fault. Unavailable, Misconfigured: it could not be run.</exception>
-    /// <param name="said">Told what it writes while it runs.</param>
-    public async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token, Action<string>? said = null)
+    async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token, Action<string>? said = null)
     {
-        var cpu = ((long)settings.Cpu.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        string[] limited = [$"--cpu={cpu}", $"--as={settings.AddressSpaceBytes.ToString(CultureInfo.InvariantCulture)}", .. OneArena, "qemu-img", .. arguments];
         ProcessResult result;
-        try { result = await Processes.Run("prlimit", limited, settings.Deadline, said, token); }
+        try { result = await Processes.Run("qemu-img", arguments, settings.Deadline, said, new(settings.AddressSpaceBytes, settings.Cpu), token); }
         catch (TimeoutException e) { throw Image.Unacceptable(imageId, e.Message); }
         catch (IOException e) { throw new Fault.Unavailable(e.Message).Thrown(e); }
-        catch (Win32Exception e) { throw new Fault.Misconfigured($"prlimit (util-linux) can't be run: {e.Message}.").Thrown(e); }
+        catch (Win32Exception e) { throw new Fault.Misconfigured($"qemu-img (qemu-utils) can't be run by prlimit (util-linux): {e.Message}.").Thrown(e); }
         if (result.ExitCode == 0) return result.Output;
         // What qemu-img says may hold what stands in a file that it should not have read: it is not for the user.
         throw new FaultException(new Fault.Invalid($"Image {imageId} is unacceptable: qemu-img can't read or write it."),

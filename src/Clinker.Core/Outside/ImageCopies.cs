@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using System.Threading.Channels;
 using Clinker.Drivers;
@@ -166,19 +167,29 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
     static async Task WriteAll(Content content, Stream to, Progress? progress, CancellationToken token)
     {
         progress?.Begin(content.Length);
-        var buffer = new byte[PieceBytes];
-        long? data = null;
-        var clear = true;
-        for (long at = 0; at < content.Length; at += PieceBytes)
+        var (at, end, zeroes) = (0L, Math.Max(0, content.Length - 1) / PieceBytes * PieceBytes, new byte[PieceBytes]);
+        byte[]? last = null;
+        await foreach (var (offset, buffer, length) in content.Pieces(PieceBytes, aligned: true, token))
         {
-            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, content.Length - at));
-            if (data is null || data < at) data = await content.NextData(at) ?? content.Length;
-            var zeroes = data >= at + piece.Length;
-            if (!zeroes) await content.Read(at, piece);
-            else if (!clear) buffer.AsSpan().Clear();
-            clear = zeroes;
-            if (at + piece.Length == content.Length) await content.Close();
+            await ZeroesTo(offset);
+            if (offset == end) { last = buffer; continue; }
+            await Write(buffer.AsMemory(0, length));
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        await ZeroesTo(end);
+        await content.Close();
+        await Write((last ?? zeroes).AsMemory(0, (int)(content.Length - end)));
+        if (last is not null) ArrayPool<byte>.Shared.Return(last);
+
+        async Task ZeroesTo(long offset)
+        {
+            while (at < offset) await Write(zeroes);
+        }
+
+        async Task Write(ReadOnlyMemory<byte> piece)
+        {
             await to.WriteAsync(piece, token);
+            at += piece.Length;
             progress?.Did(piece.Length);
         }
     }

@@ -156,6 +156,17 @@ public sealed class DirectoryDriverTests : IAsyncDisposable
         Assert.Empty((await image.List("dir", Token)).Litter);
     }
 
+    /// <summary>An image may be crafted so that a program uses as much memory as there is.</summary>
+    [Fact]
+    public async Task Qemu_img_runs_under_a_limit_of_memory()
+    {
+        var limited = Path.Combine(root, "qemu-img");
+        await System.IO.File.WriteAllTextAsync(limited, "#!/bin/bash\n[ $(ulimit -v) -le 1048576 ] && exec qemu-img \"$@\"\n", Token);
+        System.IO.File.SetUnixFileMode(limited, (UnixFileMode)0x1c0 /* 0700 */);
+        await using var image = New(new() { Paths = [Path.Combine(root, "pool")], Format = VolumeFormat.Qcow2, QemuImg = limited });
+        Assert.Equal("qcow2", (await image.Create(One, Work)).Format);
+    }
+
     [Fact]
     public async Task A_late_worker_does_not_replace_what_another_has_published_and_somebody_uses()
     {
