@@ -135,9 +135,10 @@ public abstract partial class FileDriver
             using var dir = place.Open();
             VolumeFiles.Remove(dir, layout, spec); // where it is a whole copy
             var info = Unfreeze(dir, own, overlay, Verb, work);
-            return !quiet && info.Going is { } going && VolumeFiles.Has(dir, going) ? info : info with { Going = null }; // a merge may still come
+            return info.Going is { } going && VolumeFiles.Has(dir, going) ? info : info with { Going = null }; // a merge may still come
         });
-        if (!info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
+        var isBegun = quiet && info.Going is not null;
+        if (!isBegun && !info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
         await Tidy(on, own, info.Without(snapshot.Id), noted: false, quiet, work);
     }
 
@@ -203,9 +204,11 @@ public abstract partial class FileDriver
             var info = ChainInfo.Read(dir, layout, spec.Id, on.Verb);
             var levels = Chain.Walk(dir, layout, spec, Chain.Top(layout, info, spec, on.Verb), on.Verb);
             var own = options.FlattenDepth > 0 && levels.Count >= options.FlattenDepth ? Chain.Sharing(layout, spec.Id, levels) : null;
-            if (own is null && !Chain.Joints(layout, spec.Id, info, levels).Any() && (info.Pulling is not { } pulling || levels.Exists(l => l.Name == pulling.Name))) return null;
+            if (own is null && !Chain.Joints(layout, spec.Id, info, levels).Any() && !IsLeft(info.Pulling?.Name) && !IsLeft(info.Going)) return null;
             var written = own is null ? levels.Take(levels.Count - 1) : levels.Skip(own.Value);
             return new(volume.Id, levels.Count, own is not null, spec.Provisioning == Provisioning.Thick ? spec.Bytes : written.Sum(l => l.Allocated));
+
+            bool IsLeft(string? name) => name is not null && !levels.Exists(l => l.Name == name) && IsOver(dir, info, name);
         }
     }
 
@@ -300,20 +303,27 @@ public abstract partial class FileDriver
         VolumeFiles.ForgetNotes(dir, layout, volume, work);
         if (name is not null) VolumeFiles.Forget(dir, layout, volume with { Name = name, Generation = Math.Max(volume.Generation, VolumeFiles.UsualGenerations) });
         var info = ChainInfo.Read(dir, layout, volume.Id, verb);
-        string[] over = [.. new[] { name, info.Going }.OfType<string>().Where(n => VolumeFiles.Has(dir, n) && !info.Snapshots.Values.Contains(n))];
-        if (over.Length > 0 && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
+        string[] over = [.. new[] { name, info.Going }.OfType<string>()];
+        if (over.Any(n => IsOver(dir, info, n)) && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
         {
-            var stay = Chain.Walk(dir, layout, volume, top, verb, fresh: true).ConvertAll(l => l.Name);
-            foreach (var one in over.Except(stay))
-            {
-                if (Chain.Under(dir, layout, volume, one, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id
-                    && under.Name != info.Kept && !stay.Contains(under.Name))
-                    Chain.Remove(dir, layout, volume, Chain.Going(dir, layout, volume, under, verb), verb);
-                VolumeFiles.RemoveName(dir, one);
-            }
+            var stay = Chain.Walk(dir, layout, volume, top, verb, fresh: true);
+            foreach (var one in over) Drop(dir, volume, info, one, stay, verb);
         }
         VolumeFiles.SyncNames(dir);
         return info;
+    }
+
+    static bool IsOver(SafeFileHandle dir, ChainInfo info, string name) => !info.Snapshots.Values.Contains(name) && VolumeFiles.Has(dir, name);
+
+    /// <summary>Removes a file that is over, and what only it stands on, unless the volume stands on it.</summary>
+    void Drop(SafeFileHandle dir, VolumeSpec volume, ChainInfo info, string name, List<Level> stay, string verb)
+    {
+        if (Stays(name) || !IsOver(dir, info, name)) return;
+        if (Chain.Under(dir, layout, volume, name, verb) is { } under && layout.Parse(under.Name)?.Id == volume.Id && under.Name != info.Kept && !Stays(under.Name))
+            Chain.Remove(dir, layout, volume, Chain.Going(dir, layout, volume, under, verb), verb);
+        VolumeFiles.RemoveName(dir, name);
+
+        bool Stays(string name) => stay.Exists(l => l.Name == name);
     }
 
     async Task<ChainInfo> Unfreeze(Volume volume, string? name, string verb, Work work)
@@ -404,9 +414,15 @@ public abstract partial class FileDriver
             {
                 using var dir = on.Place.Open();
                 var levels = Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, on.Verb), on.Verb, fresh: true);
-                return (levels, Chain.Joints(layout, volume.Id, info, levels).Cast<int?>().FirstOrDefault());
+                // A program that was killed may have done its work all the same, after it was looked for what there is to remove.
+                if (info.Going is { } going) Drop(dir, volume, info, going, levels, on.Verb);
+                return (levels, Chain.Joints(layout, volume.Id, info, levels).OrderBy(i => levels[i].Name != info.Going).Cast<int?>().FirstOrDefault());
             });
-            if (at is not { } i) break;
+            if (at is not { } i)
+            {
+                if (levels.Exists(l => l.Name == info.Going)) (info, noted) = (info with { Going = null }, false); // it is to stay
+                break;
+            }
             var (upper, lower) = (levels[i], levels[i + 1]);
             var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
             // A snapshot that is noted no more is not deleted again: what has to be as it should, also after a cut, comes before.

@@ -1,0 +1,121 @@
+using System.Runtime.Versioning;
+using Clinker.Drivers;
+using Clinker.Gluster;
+using Clinker.Host;
+using Clinker.Operations;
+using Clinker.Snapshots;
+using Clinker.Volumes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Clinker.Tests.Gluster;
+
+/// <summary>A qemu-img that was killed when its lease was lost, and all the same does what it was asked for, while the next attempt is at work.</summary>
+[SupportedOSPlatform("linux")]
+public sealed class LateProgramTests : IDisposable
+{
+    const int Mib = 1 << 20;
+
+    readonly string root = Directory.CreateTempSubdirectory("clinker-late-").FullName;
+    readonly Ids ids = new();
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(root, recursive: true);
+
+    /// <summary>Tells of each act on the storage before it is done.</summary>
+    sealed class Acts : TimeProvider
+    {
+        public Action? Before { get; set; }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Before?.Invoke();
+            return base.CreateTimer(callback, state, dueTime, period);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nothing_is_left_wherever_it_comes(bool another)
+    {
+        for (var (at, reached) = (1, true); reached; at++) reached = await LateAt(at, another);
+    }
+
+    /// <param name="another">Whether further files of the volume are to be put together.</param>
+    /// <returns>Whether there were so many acts.</returns>
+    async Task<bool> LateAt(int at, bool another)
+    {
+        var pool = Path.Combine(root, $"{another} {at}");
+        Directory.CreateDirectory(pool);
+        var acts = new Acts();
+        await using var driver = new DirectoryDriver("files", new() { Paths = [pool], CloneMode = CloneMode.Thin }, acts, NullLogger.Instance);
+        var volume = new Volume
+        {
+            Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Available, AvailabilityZone = "nova", Host = "h@files#files",
+            CreatedAt = DateTime.UnixEpoch,
+        };
+        volume = volume with { Format = (await driver.Create(volume, Operation())).Format };
+        var (own, overlays, snapshots) = (Path.Combine(pool, $"volume-{volume.Id}"), new List<string>(), new List<Snapshot>());
+        await Qemu("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", own);
+        for (var i = 0; i < 4; i++)
+        {
+            var snapshot = new Snapshot
+            {
+                Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
+            };
+            await driver.CreateSnapshot(volume, snapshot, Operation());
+            snapshots.Add(snapshot);
+            overlays.Add($"{own}.{snapshot.Id}");
+            await Qemu("qemu-io", "-f", "qcow2", "-c", $"write -P {i + 2} {i + 1}M 1M", overlays[i]);
+        }
+        if (another) await driver.DeleteSnapshot(volume, snapshots[2], Operation(), quiet: false);
+
+        // Cut once one file is in the other, before what lies above it is told so.
+        var operation = ids.New();
+        var held = 0;
+        var cut = new Work(1, Token, () => File.ReadAllText(own + ".info").Contains("going", StringComparison.Ordinal) && ++held > 1
+            ? throw new OperationCanceledException() : Task.CompletedTask, operation);
+        await Assert.ThrowsAsync<OperationCanceledException>(() => driver.DeleteSnapshot(volume, snapshots[0], cut));
+        var (above, lower) = another ? (overlays[3], overlays[1]) : (overlays[1], own);
+        Assert.Equal(another ? overlays[2] : overlays[0], await Backing(above));
+        var n = 0;
+        acts.Before = () => { if (++n == at) Late().Wait(Token); };
+        await driver.DeleteSnapshot(volume, snapshots[0], new Work(2, Token, Operation: operation));
+        acts.Before = null;
+        if (n < at)
+        {
+            await Late();
+            foreach (var untidy in await driver.FindUntidy("files", [volume], Token)) await driver.Tidy(volume, untidy.Flattens, Operation());
+        }
+        Assert.Empty(await driver.FindUntidy("files", [volume], Token));
+
+        Assert.Equal(own, await Backing(overlays[1]));
+        string[] stay = another ? [overlays[1], overlays[3]] : overlays[1..].ToArray();
+        Assert.Equal([.. stay.Append(own).Append(own + ".info").Order()], Directory.EnumerateFiles(pool).Where(f => !Path.GetFileName(f).StartsWith('.')).Order());
+        var content = await driver.Read(volume, Operation());
+        var bytes = new byte[5 * Mib];
+        await content.Read(0, bytes);
+        Assert.Equal([1, 2, 3, 4, 5], bytes.Where((_, i) => i % Mib == Mib / 2));
+        await content.DisposeAsync();
+        return n >= at;
+
+        Task Late() => Qemu("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", Path.GetFileName(lower), "-F", lower == own ? "raw" : "qcow2", above);
+
+        Work Operation() => new(1, Token, Operation: ids.New());
+    }
+
+    static async Task<string?> Backing(string image)
+    {
+        var name = (string?)System.Text.Json.Nodes.JsonNode.Parse(await Qemu("qemu-img", "info", "--output=json", "-U", "-f", "qcow2", image))!["backing-filename"];
+        return name is null ? null : Path.Combine(Path.GetDirectoryName(image)!, name);
+    }
+
+    static async Task<string> Qemu(string program, params string[] arguments)
+    {
+        var result = await Processes.Run(program, arguments, TimeSpan.FromMinutes(1), token: Token);
+        Assert.True(result.ExitCode == 0, result.Error);
+        return result.Output;
+    }
+}
