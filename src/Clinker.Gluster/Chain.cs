@@ -185,10 +185,19 @@ internal static partial class Chain
         {
             var name = going.Names[i];
             if (layout.Parse(name) is { } of && of.Id != spec.Id && ChainInfo.Read(dir, layout, of.Id, verb) is { Active: null } gone && gone.Kept == name)
+            {
+                RemoveReplaced(dir, layout, spec with { Id = of.Id }, gone, verb);
                 VolumeFiles.Gone(dir, layout.Info(of.Id)); // the last that was kept of a volume that is gone
+            }
             if (VolumeFiles.RemoveName(dir, name) && i == going.Names.Count - 1 && going.Under is { } under)
                 Remove(dir, layout, spec, Going(dir, layout, spec, under, verb), verb);
         }
+    }
+
+    /// <summary>Removes what was replaced of a volume that is gone, and what only that stands on.</summary>
+    public static void RemoveReplaced(SafeFileHandle dir, Layout layout, VolumeSpec spec, ChainInfo info, string verb)
+    {
+        if (info.Replaced is { } old && old != layout.Volume(spec.Id)) Remove(dir, layout, spec, Going(dir, layout, spec, new(old, VolumeFormat.Qcow2), verb), verb);
     }
 
     /// <summary>Opens a published file.</summary>

@@ -23,8 +23,9 @@ namespace Clinker.Gluster;
 /// it shines through. Cinder knows no such word.
 /// </param>
 /// <param name="Replaced">
-/// A file that another has taken the place of while somebody had the volume open, who goes on with the old one: whatever he wrote into it would be
-/// lost. So until he is gone. Cinder knows no such word.
+/// Another name of the volume's own file of before, of which another has taken the place while somebody had it open, or a volume made of a
+/// snapshot above it. He goes on with the old one: so it stays, with all under it, and what he wrote into the new one would be lost, as long as
+/// he may. Cinder knows no such word.
 /// </param>
 /// <param name="Pulling">
 /// The file under the volume's own one, into which whoever has that open may be taking all that lies under it. So long no file is put on it that is

@@ -92,7 +92,7 @@ public abstract partial class FileDriver
         // brought up to that, and if it came late, when another file is written to, a snapshot would be lost.
         var begun = now.Levels.Any(l => l.Name == now.Info.Going) ? now.Info.Going : null;
         var at = Chain.Joints(layout, now.Spec.Id, now.Info, now.Levels)
-            .Where(i => i > 0 && now.Levels[i + 1].Name != now.Info.Replaced && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
+            .Where(i => i > 0 && (now.Info.Replaced is null || now.Levels[i + 1].Name != layout.Volume(now.Spec.Id)) && (begun is null || now.Levels[i].Name == begun)).Cast<int?>().FirstOrDefault();
         if (at is not { } i) return null;
         var (upper, lower) = (now.Levels[i].Name, now.Levels[i + 1].Name);
         if (now.Levels[i].Allocated > place.Last.Free) return null; // both are there until it is done
@@ -129,7 +129,8 @@ public abstract partial class FileDriver
         var (spec, own) = (SpecOf(volume, snapshot, work), Spec(volume, work));
         var on = On(place, Verb, work);
         var overlay = layout.Overlay(own.Id, snapshot.Id);
-        quiet &= !MayBeWritten(volume);
+        // A host that has reserved it may have been told of its files already, before there is an attachment (os-initialize_connection).
+        quiet &= !MayBeWritten(volume) && volume.Status is not (VolumeStatus.Attaching or VolumeStatus.Detaching);
         var info = await Act(on, _ =>
         {
             using var dir = place.Open();
@@ -139,7 +140,7 @@ public abstract partial class FileDriver
         });
         var isBegun = quiet && info.Going is not null;
         if (!isBegun && !info.Snapshots.ContainsKey(snapshot.Id) && info.Coming != overlay && info.Active != overlay) return; // the others: it did not end
-        await Tidy(on, own, info.Without(snapshot.Id), noted: false, quiet, work);
+        await Tidy(on, own, info.Without(snapshot.Id), noted: false, quiet, work, mayStay: true);
     }
 
     public sealed override async Task<VolumeOnDisk> CreateFromSnapshot(Volume volume, Volume origin, Snapshot snapshot, Work work, bool full = false)
@@ -204,7 +205,8 @@ public abstract partial class FileDriver
             var info = ChainInfo.Read(dir, layout, spec.Id, on.Verb);
             var levels = Chain.Walk(dir, layout, spec, Chain.Top(layout, info, spec, on.Verb), on.Verb);
             var own = options.FlattenDepth > 0 && levels.Count >= options.FlattenDepth ? Chain.Sharing(layout, spec.Id, levels) : null;
-            if (own is null && !Chain.Joints(layout, spec.Id, info, levels).Any() && !IsLeft(info.Pulling?.Name) && !IsLeft(info.Going)) return null;
+            if (own is null && !Chain.Joints(layout, spec.Id, info, levels).Any() && !IsLeft(info.Pulling?.Name) && !IsLeft(info.Going)
+                && !(IsLeft(info.Replaced) && !AreOthers(levels, spec))) return null;
             var written = own is null ? levels.Take(levels.Count - 1) : levels.Skip(own.Value);
             return new(volume.Id, levels.Count, own is not null, spec.Provisioning == Provisioning.Thick ? spec.Bytes : written.Sum(l => l.Allocated));
 
@@ -231,12 +233,13 @@ public abstract partial class FileDriver
                 {
                     NothingDone = true,
                 };
-            if (now.Attached) info = info with { Replaced = layout.Volume(now.Spec.Id) };
-            var spec = now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) };
+            var (spec, under) = (now.Spec with { Bytes = now.Levels[own].Bytes, Replacing = OperationOf(work) }, now.Levels[own + 1].Name);
             // Clones of it may stand on its old file, and that goes on standing on what it stood on: the name is theirs from then on. Noted before
             // it is so, or a delete that comes after a cut would take it from them.
             var isTheirs = now.Levels[own].Links > 1;
-            if (isTheirs) await Note(on, now.Spec, info = info with { Active = info.Active ?? now.Top.Name, Kept = now.Levels[own + 1].Name }, work);
+            info = info with { Active = info.Active ?? now.Top.Name, Kept = isTheirs ? under : info.Kept == under ? null : info.Kept };
+            if (now.Attached || AreOthers(now.Levels, now.Spec)) info = await Keep(on, now.Spec, info, work);
+            else if (isTheirs) await Note(on, now.Spec, info, work);
             else info = await Mark(on, now with { Info = info }, own + 1, work);
             await using (var content = await FileContent.Open(this, now with { Levels = [.. now.Levels.Skip(own)] }, verb, work))
                 await Filled(now.Place, verb, spec, Paced(content.Copy(work.Progress), rate), work);
@@ -278,6 +281,45 @@ public abstract partial class FileDriver
         await Note(on, from.Spec, noted(from.Info, spec.Name!), work);
     }
 
+    /// <summary>Whether volumes that were made of its snapshots stand on files above a volume's own: they open that, and what is under it, by the same names.</summary>
+    bool AreOthers(IReadOnlyList<Level> levels, VolumeSpec volume) => levels.TakeWhile(l => l.Name != layout.Volume(volume.Id)).Any(l => l.Links > 1);
+
+    /// <summary>
+    /// Gives the volume's own file, which is to be replaced, another name. Who has it open goes on with it and with all under it, and what has no
+    /// name any more goes away under him: at once where it is cut or in shards, else as soon as his client has to open it anew.
+    /// </summary>
+    async Task<ChainInfo> Keep(Errand on, VolumeSpec volume, ChainInfo info, Work work)
+    {
+        var name = layout.Overlay(volume.Id, OperationOf(work));
+        await Note(on, volume, info = info with { Replaced = name }, work);
+        await Act(on, _ =>
+        {
+            using var dir = on.Place.Open();
+            on.Place.Prove(dir);
+            if (!VolumeFiles.Has(dir, name)) Libc.Link(dir, layout.Volume(volume.Id), name);
+            VolumeFiles.SyncNames(dir);
+            return true;
+        });
+        return info;
+    }
+
+    /// <summary>Lets go of the file that was replaced, once nobody has the volume, unless others may: <see cref="Keep"/>.</summary>
+    /// <returns>What is to be noted.</returns>
+    ChainInfo Closed(SafeFileHandle dir, VolumeSpec volume, ChainInfo info, string verb)
+    {
+        if (info.Replaced is not { } old) return info;
+        var levels = Chain.Walk(dir, layout, volume, Chain.Top(layout, info, volume, verb), verb, fresh: true);
+        if (AreOthers(levels, volume)) return info;
+        if (old != layout.Volume(volume.Id) && IsOver(dir, info, old))
+        {
+            using (var file = Chain.Open(dir, old, verb))
+                if (Libc.Fresh(file).Links == 1 && Chain.Under(dir, layout, volume, old, verb)?.Name == info.Kept) info = info with { Kept = null }; // no clone has it
+            Drop(dir, volume, info, old, levels, verb);
+            VolumeFiles.SyncNames(dir);
+        }
+        return info with { Replaced = null };
+    }
+
     /// <summary>
     /// Makes an empty image that stands on what the volume's own file stands on, and notes it to go: wherever this is cut once another has taken
     /// the place of that file, it tells what nobody stands on any more.
@@ -303,6 +345,8 @@ public abstract partial class FileDriver
         VolumeFiles.ForgetNotes(dir, layout, volume, work);
         if (name is not null) VolumeFiles.Forget(dir, layout, volume with { Name = name, Generation = Math.Max(volume.Generation, VolumeFiles.UsualGenerations) });
         var info = ChainInfo.Read(dir, layout, volume.Id, verb);
+        if (info.Replaced is { } old && old != layout.Volume(volume.Id) && OthersFiles.IsSame(dir, old, layout.Volume(volume.Id)))
+            VolumeFiles.RemoveName(dir, old); // it was not replaced
         string[] over = [.. new[] { name, info.Going }.OfType<string>()];
         if (over.Any(n => IsOver(dir, info, n)) && Chain.Top(layout, info, volume, verb) is var top && VolumeFiles.Has(dir, top.Name))
         {
@@ -404,9 +448,18 @@ public abstract partial class FileDriver
     /// <param name="noted">Whether it is noted already.</param>
     /// <param name="quiet">Whether nobody reads or writes the volume; if not, its files stay as they are.</param>
     /// <param name="rate">In bytes a second; 0: any.</param>
-    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work, long rate = 0)
+    /// <param name="mayStay">Whether files stay apart where there is no room to put them together: for what is done without that. Both are there until it is.</param>
+    async Task Tidy(Errand on, VolumeSpec volume, ChainInfo info, bool noted, bool quiet, Work work, long rate = 0, bool mayStay = false)
     {
-        if (quiet && info.Replaced is not null) (info, noted) = (info with { Replaced = null }, false);
+        if (quiet && info.Replaced is not null)
+        {
+            var closed = await Act(on, _ =>
+            {
+                using var dir = on.Place.Open();
+                return Closed(dir, volume, info, on.Verb);
+            });
+            (info, noted) = (closed, noted && closed == info);
+        }
         if (quiet && info.Coming is { } coming) (info, noted) = (info.Begins(coming), false);
         while (quiet)
         {
@@ -425,12 +478,13 @@ public abstract partial class FileDriver
             }
             var (upper, lower) = (levels[i], levels[i + 1]);
             var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
+            if (mayStay && isData && on.Place.Last is { Total: > 0 } room && upper.Allocated > room.Free) break;
             // A snapshot that is noted no more is not deleted again: what has to be as it should, also after a cut, comes before.
             if (lower.File.Format == VolumeFormat.Qcow2) await Grow(on, [.. levels.Skip(i + 1).Select(l => l.File)], volume with { Bytes = upper.Bytes, Provisioning = Provisioning.Thin });
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.
             if (i > 0) await Note(info with { Going = upper.Name });
             else if (isData && !noted) await Note(info);
-            if (isData) await Commit(on, [.. levels.Skip(i)], work, rate);
+            if (isData && !await Committed(on, [.. levels.Skip(i)], work, rate, mayStay)) break;
             if (i > 0) await Rebase(on, levels[i - 1], lower, work);
             else await Note(info.Begins(lower.Name) with { Going = upper.Name });
             await work.StillHeld();
@@ -468,6 +522,17 @@ public abstract partial class FileDriver
         await QemuImg(on, ["commit", "-p", "-d", .. paced, "-f", "qcow2", Whole(dir, [.. levels.Select(l => l.File)])],
             on.Deadline + CommitPerGib * (held / Gib) + TimeSpan.FromSeconds(rate == 0 ? 0 : held / rate), "put one file of the volume into the one under it", on.Token, onPool: true, far.Hear);
         far.Whole();
+    }
+
+    /// <summary>As <see cref="Commit"/>; false when the share has become full by it, and that is to be no fault.</summary>
+    async Task<bool> Committed(Errand on, IReadOnlyList<Level> levels, Work work, long rate, bool mayStay)
+    {
+        try
+        {
+            await Commit(on, levels, work, rate);
+            return true;
+        }
+        catch (FaultException e) when (mayStay && e.Fault is Fault.ShareFull) { return false; }
     }
 
     /// <summary>
@@ -536,6 +601,8 @@ public abstract partial class FileDriver
             VolumeFiles.ForgetNotes(dir, layout, spec, work);
             VolumeFiles.Forget(dir, layout, spec with { Generation = Math.Max(spec.Generation, VolumeFiles.UsualGenerations) });
             var info = ChainInfo.Read(dir, layout, spec.Id, Verb);
+            try { info = Closed(dir, spec, info, Verb); }
+            catch (FaultException e) when (e.Fault is Fault.DriverFailed) { /* of what is broken as much goes as can be found */ }
             if (info.Snapshots.Count > 0)
                 throw new Fault.DriverFailed(Verb, $"{layout.Info(spec.Id)} says that it has snapshots: {string.Join(", ", info.Snapshots.Keys)}. Delete those first.").Thrown();
             if (info is { Kept: { } kept, Active: not null } && !VolumeFiles.Has(dir, kept)) info = info with { Kept = null }; // whose it became is gone too
@@ -555,10 +622,14 @@ public abstract partial class FileDriver
             if (info.Pulling is { } pulled && pulled.Name != info.Kept) Chain.Remove(dir, layout, spec, Chain.Going(dir, layout, spec, pulled, Verb), Verb);
             if (info.Kept is null) VolumeFiles.RemoveName(dir, layout.Volume(spec.Id)); // Cinder's driver may have left it beside the active one
             var stays = info.Kept is { } kept && VolumeFiles.Has(dir, kept);
-            if (!stays) VolumeFiles.Gone(dir, layout.Info(spec.Id));
+            if (!stays)
+            {
+                Chain.RemoveReplaced(dir, layout, spec, info, Verb);
+                VolumeFiles.Gone(dir, layout.Info(spec.Id));
+            }
             VolumeFiles.SyncNames(dir);
             return stays;
         });
-        if (stays && info.Active is not null) await Note(on, spec, ChainInfo.None with { Kept = info.Kept }, work);
+        if (stays && info.Active is not null) await Note(on, spec, ChainInfo.None with { Kept = info.Kept, Replaced = info.Replaced }, work);
     }
 }

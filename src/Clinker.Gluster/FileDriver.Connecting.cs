@@ -32,7 +32,16 @@ public abstract partial class FileDriver
                     + $"qemu-img rebase -u -f qcow2 -b {now.Levels[i + 1].Name} -F {Words(now.Levels[i + 1].File.Format)} {now.Levels[i].Name}").Thrown();
         DemandKnown(now, Verb);
         var info = now.Info.Coming is { } coming ? now.Info.Begins(coming) : now.Info;
-        if (!now.Attached) info = info with { Replaced = null, Pulling = now.MayPull ? null : info.Pulling };
+        if (!now.Attached)
+        {
+            if (info.Replaced is not null)
+                info = await Act(On(now.Place, Verb, work), _ =>
+                {
+                    using var dir = now.Place.Open();
+                    return Closed(dir, now.Spec, info, Verb);
+                });
+            if (now.MayPull) info = info with { Pulling = null };
+        }
         if (info != now.Info) await Note(On(now.Place, Verb, work), now.Spec, info, work);
         return Connection(now.Place, now.Top.Name, now.Top.Format);
     }

@@ -58,12 +58,14 @@ public abstract partial class FileDriver
         var below = await Act(on, _ =>
         {
             using var dir = place.Open();
-            return Chain.Walk(dir, layout, now.Spec, under, verb, isTop: false);
+            return VolumeFiles.Has(dir, under.Name) ? Chain.Walk(dir, layout, now.Spec, under, verb, isTop: false) : null; // it went, and that was not noted
         });
-        if (await Covers(on, now, below, work))
+        if (below is null || await Covers(on, now, below, work))
         {
-            await Mark(on, now with { Levels = [.. now.Levels, .. below], Info = now.Info with { Pulling = null } }, now.Levels.Count, work);
-            await Unfreeze(volume, null, verb, work);
+            // That is noted still until all is gone: nothing else tells of it, should this be cut.
+            if (below is not null) await Mark(on, now with { Levels = [.. now.Levels, .. below] }, now.Levels.Count, work);
+            var info = await Unfreeze(volume, null, verb, work);
+            await Note(on, now.Spec, info with { Pulling = null }, work);
         }
         else if (!now.Attached)
         {

@@ -351,6 +351,17 @@ public abstract class ChainWalk : IAsyncDisposable
                 await using (var content = await driver.Read(disk.Volume, snapshot, new Work(1, Token)))
                     await Same(content, wants, $"snapshot {Short(snapshot.Id)}");
         }
+        using (var dir = Libc.Open(DirectoryOf(pool), Libc.O_PATH | Libc.O_DIRECTORY))
+            foreach (var id in Names().Select(n => Layout.Parse(n)).Where(n => n is { Kind: FileKind.Info }).Select(n => n!.Value.Id).ToList())
+            {
+                if (ChainInfo.Read(dir, Layout, id, "check") is not { Replaced: { } old } info || !VolumeFiles.Has(dir, old)) continue;
+                // Somebody may have it open who stands on the volume's files; if not, it goes as soon as the volume's files are put in order.
+                Want(dir, Chain.Walk(dir, Layout, new(id, 0, VolumeFormat.Qcow2, Provisioning.Thin, 0x1b6, 1), new(old, VolumeFormat.Qcow2), "check", isTop: false));
+                if (info.Active is null) continue;
+                var volume = disks.Single(d => d.Volume.Id == id).Volume;
+                var above = Chain.Walk(dir, Layout, Spec(volume), Chain.Top(Layout, info, Spec(volume), "check"), "check").TakeWhile(l => l.Name != Layout.Volume(id));
+                if (above.All(l => l.Links == 1)) Assert.Single(await driver.FindUntidy(pool, [volume], Token));
+            }
         Assert.Equal(wanted.Order(), Names().Where(n => Layout.Parse(n) is not { Kind: FileKind.Image }).Order());
         using (var dir = Libc.Open(DirectoryOf(pool), Libc.O_PATH | Libc.O_DIRECTORY))
             Assert.All(Names(), n => Assert.InRange(Libc.Facts(dir, n).AllocatedBytes, 0, MostAllocated)); // what nobody wrote takes no room

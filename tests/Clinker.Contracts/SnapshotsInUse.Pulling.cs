@@ -11,15 +11,7 @@ public abstract partial class SnapshotsInUse
     /// <summary>The guest has a clone of a volume that it had, and writes to it; what the clone stands on.</summary>
     async Task<(Volume Source, Snapshot Origin, string Under)> AClone()
     {
-        await Detach();
-        var (source, before) = (volume, guest.Content);
-        var origin = NewSnapshot();
-        await driver.CreateSnapshot(source, origin, Work);
-        var clone = NewVolume();
-        var disk = await driver.CreateFromSnapshot(clone, source, origin, Work);
-        volume = clone with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
-        guest = await Guest.Boot(PathOf(Own), "qcow2", seed: 2);
-        foreach (var (at, with) in before) guest.Content[at] = with;
+        var (source, origin) = await BecomesClone();
         for (var i = 0; i < 10; i++) await guest.Write();
         Assert.True(await driver.MayPull(volume, Work));
         await driver.BeginPull(volume, Work);
@@ -55,6 +47,26 @@ public abstract partial class SnapshotsInUse
         await guest.Check();
         await Taken();
         await guest.Check();
+    }
+
+    [Fact]
+    public async Task Wherever_its_end_is_cut_nothing_is_left_of_what_the_guest_has_taken_up()
+    {
+        for (var cut = 1; ; cut++)
+        {
+            var (source, origin, under) = await AClone();
+            await guest.Pull();
+            var (work, asked) = (Work, 0);
+            var isCut = false;
+            try { await driver.EndPull(volume, mayCome: true, work with { Confirm = () => ++asked < cut ? Task.CompletedTask : throw new OperationCanceledException() }); }
+            catch (OperationCanceledException) { isCut = true; }
+            Assert.True(await driver.EndPull(volume, mayCome: true, work with { Generation = 2 }));
+            Assert.Equal([Own, $"{Own}.info"], Names);
+            Assert.Null(Pulling);
+            await Goes(source, origin);
+            await guest.Check();
+            if (!isCut) return;
+        }
     }
 
     [Theory, InlineData(false), InlineData(true)]

@@ -384,25 +384,128 @@ public abstract partial class SnapshotsInUse : IAsyncLifetime
     [Fact]
     public async Task Nothing_is_put_into_a_file_that_was_replaced_under_the_guest()
     {
-        await Detach();
-        var source = volume;
-        var origin = NewSnapshot();
-        await driver.CreateSnapshot(source, origin, Work);
-        var clone = NewVolume();
-        var disk = await driver.CreateFromSnapshot(clone, source, origin, Work);
-        volume = clone with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
-        guest = await Guest.Boot(PathOf(Own), "qcow2");
+        var (source, origin) = await BecomesClone();
         var (first, second) = (await Taken(), await Taken());
         await driver.Flatten(volume, Work);
-        Assert.Equal(Own, (string?)Info["clinker:replaced"]);
+        Assert.Contains((string)Info["clinker:replaced"]!, Names);
         await Delete(first.Snapshot);
         Assert.Null(await driver.BeginMerge(volume, Work));
         await guest.Check();
         await guest.DisposeAsync();
         var at = await Connected(volume with { Status = VolumeStatus.Attaching, AttachStatus = AttachStatus.Reserved }); // it begins anew
         Assert.Null(Info["clinker:replaced"]);
+        Assert.Equal(new HashSet<string> { Own, Own + ".info", FileOf(first.Snapshot), FileOf(second.Snapshot) }, [.. Names]);
         await Guest.Holds(PathOf(at), "qcow2", guest.Content);
         Assert.Equal(new Merge(FileOf(first.Snapshot), Own), await driver.BeginMerge(volume, Work));
+        await Goes(source, origin);
+    }
+
+    /// <summary>It has open what the volume stood on, and reads it as long as it runs: a name that is taken away, or room given back, would be zeroes to it.</summary>
+    /// <param name="clones">Whether another volume stands on the replaced file, too, and goes.</param>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_a_volume_stood_on_stays_as_long_as_the_guest_may_read_it(bool clones)
+    {
+        var (source, origin) = await BecomesClone();
+        var (first, second) = (await Taken(), await Taken());
+        var clone = clones ? await Clone(first.Snapshot) : null;
+        await driver.Flatten(volume, Work);
+        await Goes(source, origin);
+        if (clone is not null)
+        {
+            await Holds(clone, first.Content);
+            await driver.Delete(clone, Work);
+        }
+        await Delete(first.Snapshot);
+        await driver.Abandon(volume, Work); // no more than a look
+        Stays(volume, origin);
+        await guest.Check();
+        for (var i = 0; i < 20; i++) await guest.Write(); // QEMU fills up clusters of which a part is written
+        await guest.Check();
+        await IsWell((volume, [second.Snapshot]));
+        await Detach();
+        await Holds(volume, guest.Content);
+        await Delete(second.Snapshot);
+        await Holds(volume, guest.Content);
+        await driver.Delete(volume, Work);
+        Assert.Empty(Names.Concat(NamesOf(source)));
+    }
+
+    /// <summary>A volume that nobody has stands under one that somebody has: what is made of its snapshot opens its files by the same names.</summary>
+    /// <param name="stays">Whether the volume is there still when the one that is made of its snapshot goes.</param>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_a_volume_stood_on_stays_as_long_as_a_volume_of_its_snapshot_may_be_read(bool stays)
+    {
+        var (source, origin) = await BecomesClone();
+        var (first, second) = (await Taken(), await Taken());
+        var content = guest.Content;
+        await Detach();
+        var clone = await Clone(second.Snapshot);
+        guest = await Guest.Boot(PathOf($"volume-{clone.Id}"), "qcow2");
+        foreach (var (at, with) in second.Content) guest.Content[at] = with;
+        await driver.Flatten(volume, Work);
+        await Goes(source, origin);
+        Stays(volume, origin);
+        await guest.Check();
+        await IsWell((volume, [first.Snapshot, second.Snapshot]), (clone, []));
+        await Holds(volume, content);
+        foreach (var taken in (Snapshot[])[first.Snapshot, second.Snapshot]) await Delete(taken);
+        await driver.Tidy(volume, false, Work);
+        if (!stays) await driver.Delete(volume, Work);
+        await IsWell([.. stays ? [(volume, [])] : Array.Empty<(Volume, Snapshot[])>(), (clone, [])]);
+        for (var i = 0; i < 20; i++) await guest.Write();
+        await guest.Check();
+        Stays(volume, origin);
+        await guest.DisposeAsync();
+        await driver.Delete(clone, Work);
+        if (stays)
+        {
+            Assert.Single(await driver.FindUntidy(pool, [volume], Token));
+            await driver.Tidy(volume, false, Work);
+            Assert.Empty(await driver.FindUntidy(pool, [volume], Token));
+            await Holds(volume, content);
+            await driver.Delete(volume, Work);
+        }
+        Assert.Empty(Names.Concat(NamesOf(clone)).Concat(NamesOf(source)));
+    }
+
+    /// <summary>From then on the guest has a volume that was made of a snapshot of the one that it had, and has all that is in that.</summary>
+    async Task<(Volume Source, Snapshot Origin)> BecomesClone()
+    {
+        await Detach();
+        var (source, origin, had) = (volume, NewSnapshot(), guest.Content);
+        await driver.CreateSnapshot(source, origin, Work);
+        volume = await Clone(origin);
+        guest = await Guest.Boot(PathOf(Own), "qcow2", seed: 2);
+        foreach (var (at, with) in had) guest.Content[at] = with;
+        volume = volume with { Status = VolumeStatus.InUse, AttachStatus = AttachStatus.Attached };
+        return (source, origin);
+    }
+
+    async Task<Volume> Clone(Snapshot of)
+    {
+        var clone = NewVolume();
+        var disk = await driver.CreateFromSnapshot(clone, volume, of, Work);
+        return clone with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
+    }
+
+    /// <summary>Of a volume the file that was replaced, and what it stood on, have names: whose client has to open them anew can do so.</summary>
+    void Stays(Volume of, Snapshot origin) =>
+        Assert.Subset(NamesOf(of).ToHashSet(), new HashSet<string>
+        {
+            (string)JsonNode.Parse(File.ReadAllText(PathOf($"volume-{of.Id}.info")))!["clinker:replaced"]!, $"volume-{of.Id}.{origin.Id}",
+        });
+
+    /// <summary>A check of the whole share finds no fault with these, of which there are rows.</summary>
+    async Task IsWell(params (Volume Volume, Snapshot[] Snapshots)[] all)
+    {
+        var rows = new PoolRows(all.ToDictionary(a => a.Volume.Id, a => new VolumeRow(a.Volume, [.. a.Snapshots.Select(s => s with { Status = SnapshotStatus.Available })])),
+            new HashSet<string>(), new HashSet<string>());
+        var ids = rows.Volumes.Keys.Append(volume.Id).ToHashSet();
+        Assert.DoesNotContain(await driver.Check(pool, () => Task.FromResult(rows), Token), f => ids.Overlaps(f.Ids)); // of other tests there may be more
     }
 
     /// <summary>As Cinder left it when the only snapshot was deleted in use: all is in the image that was made for that, and the first file is gone.</summary>

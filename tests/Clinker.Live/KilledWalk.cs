@@ -369,6 +369,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
         }
         foreach (var (share, names) in wanted)
         {
+            names.UnionWith(share.Replaced());
             Assert.Equal(names.Order(), share.Names().Order());
             Assert.InRange(await share.Room(), 0, (names.Count + 1) * MostRoom);
         }

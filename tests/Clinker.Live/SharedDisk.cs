@@ -35,6 +35,16 @@ sealed class SharedDisk(string folder, string scratch)
     /// <summary>The snapshots that a volume's .info names.</summary>
     public IEnumerable<string> Noted(string fileId) => (Info(fileId)?.AsObject() ?? []).Select(m => m.Key).Where(k => Guid.TryParse(k, out _));
 
+    /// <summary>What stays since somebody may have it open (docs/adr/0010, "What was replaced"): files that were replaced, with those under them, and the notes of them.</summary>
+    public IEnumerable<string> Replaced() =>
+        from info in Names().Where(n => n.EndsWith(".info", StringComparison.Ordinal)).ToList()
+        let old = (string?)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, info)))!["clinker:replaced"]
+        where old is not null && File.Exists(Path.Combine(folder, old))
+        from name in Chain(old)
+        from one in new[] { name, $"{name[..43]}.info" }
+        where File.Exists(Path.Combine(folder, one))
+        select one;
+
     /// <summary>The disk's bytes.</summary>
     public long Size(string name) => Header(name) is { } header ? header.Bytes : new FileInfo(Path.Combine(folder, name)).Length;
 

@@ -71,4 +71,43 @@ public sealed class Interleaving(ITestOutputHelper output)
         Assert.NotEmpty(world.Shares.Exports);
         return true;
     }
+
+    /// <summary>A volume that is to stand on a snapshot's file gets a name of that at its end, and what is flattened stands on nothing any more.</summary>
+    [Fact]
+    public async Task Nothing_is_flattened_while_a_volume_is_made_of_its_snapshot()
+    {
+        var (waited, isHeld) = (0, true);
+        for (var at = 0; isHeld; at++)
+        {
+            await using var world = await World.New(separate: false);
+            var volume = await world.Create();
+            await world.RunUntroubled();
+            world.Shares.Write(volume.Id, "old");
+            var snapshot = await world.Snapshot(volume);
+            await world.RunUntroubled();
+            var made = await world.Create(source: new VolumeSource.OfSnapshot(snapshot.Id));
+            using var first = new Daemon(world, "first", Roles) { HoldAt = at };
+            await first.Step();
+            if (!(isHeld = first.IsHeld)) break;
+            await world.Flatten(volume);
+            using var second = new Daemon(world, "second", Roles);
+            for (var passed = TimeSpan.Zero; passed < World.Lease / 2; passed += TimeSpan.FromSeconds(1))
+            {
+                await second.RunDue();
+                world.Time.Advance(TimeSpan.FromSeconds(1));
+            }
+            var passedBoth = await world.Db.Read(tx => tx.Number($"""
+                select count(*) from operation f join operation c on c.about_id = {made.Id} and c.status <> 'done'
+                  join journal j on j.operation = c.id and j.step = 'files' and j.event = 'done'
+                where f.kind = 'FlattenVolume' and exists (select 1 from journal where operation = f.id and step = 'files' and event = 'done')
+                """));
+            Assert.True(passedBoth == 0, $"held at {at}: flattened while a volume was made");
+            if ((await world.Ended()).Contains("FlattenVolume queued", StringComparison.Ordinal)) waited++;
+            while (first.IsHeld) await first.Step();
+            await world.RunUntilQuiet();
+            Assert.Equal(("available", "available"), (await world.StatusOf(made), await world.StatusOf(volume)));
+            world.HoldContents($"held at {at}");
+        }
+        Assert.InRange(waited, 2, int.MaxValue);
+    }
 }

@@ -62,7 +62,7 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
     public override async Task Run(Saga saga)
     {
         await saga.HandTo(Backend);
-        await FilesTurn.Take(saga, await VolumeIds(saga));
+        var quiet = await FilesTurn.Take(saga, await VolumeIds(saga));
         foreach (var id in Snapshots)
         {
             var (snapshot, volume) = await saga.Read(async tx =>
@@ -72,7 +72,7 @@ public sealed record CreateGroupSnapshot(string GroupSnapshotId, string Backend,
             });
             await saga.Step($"snapshot {id}",
                 () => CreateSnapshot.Take(saga, volume, snapshot, evenInUse: !Consistent),
-                undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+                undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work, quiet));
         }
         await saga.Finish(async tx =>
         {

@@ -72,8 +72,8 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
             return (s, await tx.Volumes.Get(s.VolumeId));
         });
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
-        await FilesTurn.Take(saga, volume.Id);
-        var hosts = await InSteps(saga, volume, snapshot);
+        var quiet = await FilesTurn.Take(saga, volume.Id);
+        var hosts = await InSteps(saga, volume, snapshot, quiet);
         await saga.Finish(async tx =>
         {
             await Connections.Note(tx, volume.Id, hosts);
@@ -84,8 +84,9 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
     }
 
     /// <summary>Takes it, in steps, for an operation that has the turn at the volume's files; for its end what the hosts are to be told from now on.</summary>
+    /// <param name="quiet">Whether nobody reads or writes the volume.</param>
     /// <param name="what">What can't be done without it.</param>
-    internal static async Task<IReadOnlyList<Renewed>> InSteps(Saga saga, Volume volume, Snapshot snapshot, string what = AssistedSnapshot.Verb)
+    internal static async Task<IReadOnlyList<Renewed>> InSteps(Saga saga, Volume volume, Snapshot snapshot, bool quiet, string what = AssistedSnapshot.Verb)
     {
         var taken = await saga.Step("snapshot", // not so when the compute service has to help
             async () =>
@@ -98,7 +99,7 @@ public sealed record CreateSnapshot(string SnapshotId) : Operation
                 await Take(saga, volume, snapshot);
                 return true;
             },
-            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work));
+            undo: () => saga.Driver.DeleteSnapshot(volume, snapshot, saga.Work, quiet));
         return taken ? [] : await AssistedSnapshot.Take(saga, volume, snapshot, what);
     }
 

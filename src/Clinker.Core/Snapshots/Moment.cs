@@ -32,8 +32,8 @@ public sealed record Moment(Snapshot Snapshot, bool IsFrozen)
             undo: () => isCopy ? saga.Driver.DeleteSnapshot(volume, copy, saga.Work) : Task.CompletedTask);
         if (isCopy) return new(copy, false);
         var frozen = Of(volume, saga.Row.Id);
-        await FilesTurn.TakeFor(saga, "turn", volume.Id);
-        var hosts = await CreateSnapshot.InSteps(saga, volume, frozen, what);
+        var quiet = await FilesTurn.TakeFor(saga, "turn", volume.Id);
+        var hosts = await CreateSnapshot.InSteps(saga, volume, frozen, quiet, what);
         await saga.Commit(OverStep,
             async tx =>
             {

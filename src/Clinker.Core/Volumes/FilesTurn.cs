@@ -58,10 +58,16 @@ static class FilesTurn
         return true;
     });
 
-    /// <summary>Takes the turn, as a step, for an operation that is about the volume.</summary>
+    /// <summary>
+    /// Takes the turn, as a step, for an operation that is about the volume and replaces what its snapshots stand on: not before everybody has
+    /// ended who reads or copies one of them, or makes a volume that is to stand on it.
+    /// </summary>
     public static Task Keep(Saga saga, string volumeId) => saga.Later(Step, async tx =>
     {
-        await Take(tx, saga.Row, volumeId);
+        await Demand(tx, volumeId);
+        if (await AnyReader(tx, saga.Row, volumeId))
+            throw new FaultException(new Fault.Unavailable($"Volume {volumeId} or a snapshot of it is being read: this waits for that.")) { NothingDone = true, Waits = true };
+        await tx.Operations.Hold(saga.Row.Id, Of(volumeId));
         return true;
     });
 

@@ -86,6 +86,11 @@ public sealed class InUse(ITestOutputHelper output)
         await all.Check();
         await all.Delete(source, source.Snapshots[0]);
         await all.Check();
+        // What the one stood on has no other name any more; and it fills up clusters with what it reads there.
+        await all.Stop(source);
+        await all.Delete(source);
+        await all.Written(100);
+        await all.Check();
     });
 
     /// <summary>Nova and its host do what they may.</summary>
