@@ -62,12 +62,14 @@ sealed class Glance : Images, IDisposable
 
     public override async Task<Stream> Open(string id, long offset, CancellationToken stop)
     {
-        var answer = await Ask(HttpMethod.Get, Path(id) + "/file", id, null, stop, from: offset);
+        HttpResponseMessage answer;
+        try { answer = await Ask(HttpMethod.Get, Path(id) + "/file", id, null, stop, from: offset); }
+        // Not every store of Glance's can begin in the middle: it says 400 then (glance_store, READ_RANDOM: not RBD, S3, Swift, HTTP).
+        catch (FaultException e) when (offset > 0 && e.Fault is Fault.Invalid) { answer = await Ask(HttpMethod.Get, Path(id) + "/file", id, null, stop, from: 0); }
         try
         {
             if (answer.StatusCode == HttpStatusCode.NoContent) throw Image.Unacceptable(id, "it has no data.");
             var stream = await answer.Content.ReadAsStreamAsync(stop);
-            // Not every store of Glance's can begin in the middle.
             if (answer.StatusCode == HttpStatusCode.OK) await PassOver(stream, offset, stop);
             return stream;
         }
@@ -221,9 +223,13 @@ sealed class Glance : Images, IDisposable
     static async Task PassOver(Stream stream, long bytes, CancellationToken stop)
     {
         var buffer = new byte[81920];
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         while (bytes > 0)
         {
-            var n = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes)), stop);
+            limit.CancelAfter(Stalled);
+            int n;
+            try { n = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes)), limit.Token); }
+            catch (OperationCanceledException) when (!stop.IsCancellationRequested) { throw new TimeoutException($"nothing came for {Stalled.TotalSeconds} s"); }
             if (n == 0) throw new EndOfStreamException("it ended before where it was to be taken up");
             bytes -= n;
         }

@@ -66,10 +66,13 @@ static class VolumeImages
         }
     }
 
-    /// <summary>What is known of the volume's image beyond what each image has by itself; not what was signed, since that is another.</summary>
+    /// <summary>
+    /// What is known of the volume's image beyond what each image has by itself; not what was signed, since that is another, nor what the image service
+    /// keeps for itself: an image that was imported has such words, and who gives them is refused (cinder.image.glance, GLANCE_RESERVED_NAMESPACES).
+    /// </summary>
     static Dictionary<string, string> PassedOn(Call call, Volume volume) => volume.ImageMetadata
         .Where(w => !call.Settings.ImageCoreProperties.Contains(w.Key) && !w.Key.StartsWith("img_signature", StringComparison.Ordinal)
-            && w.Key != ImageSignature.VerifiedKey).ToDictionary();
+            && !w.Key.StartsWith("os_glance", StringComparison.Ordinal) && w.Key != ImageSignature.VerifiedKey).ToDictionary();
 
     static async Task Reimage(Call call, string id, Reimaging want)
     {

@@ -96,7 +96,7 @@ public sealed class ImageRouteTests : IAsyncDisposable
         await using var api = await Start();
         var volume = await api.Volume();
         await api.Available(volume);
-        await api.Post($"volumes/{volume}/action", """{"os-set_image_metadata": {"metadata": {"hw_disk_bus": "scsi", "checksum": "x", "img_signature": "s"}}}""");
+        await api.Post($"volumes/{volume}/action", """{"os-set_image_metadata": {"metadata": {"hw_disk_bus": "scsi", "checksum": "x", "img_signature": "s", "os_glance_failed_import": ""}}}""");
         var answer = await Upload(api, volume, """, "disk_format": "qcow2", "visibility": "community", "protected": true""", token: $"u:{RunningApi.Project}:member");
         Assert.Equal(202, answer.Status);
         var upload = answer.Json.GetProperty("os-volume_upload_image");
@@ -107,6 +107,7 @@ public sealed class ImageRouteTests : IAsyncDisposable
         var image = fake.Images[Text(upload, "image_id")!];
         Assert.Equal(("queued", "scsi", "x"), ((string?)image["status"], (string?)image["hw_disk_bus"], (string?)image["checksum"] ?? "x"));
         Assert.False(image.ContainsKey("img_signature"));
+        Assert.False(image.ContainsKey("os_glance_failed_import")); // who gives such words is refused
         Assert.Equal($"u:{RunningApi.Project}:member", fake.Asked.Last().Token);
         Assert.Equal("uploading", await Status(api, volume));
         // The work is due: the record is there.

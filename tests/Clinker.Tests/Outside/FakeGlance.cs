@@ -72,6 +72,9 @@ public sealed class FakeGlance : IAsyncDisposable
     /// <summary>Whether data can be had from the middle on.</summary>
     public bool HasRanges { get; set; } = true;
 
+    /// <summary>Whether it says no to who asks for that, as where its store can't.</summary>
+    public bool RefusesRanges { get; set; }
+
     /// <summary>What to say of an image instead of what it is.</summary>
     public byte[]? Says { get; set; }
 
@@ -177,6 +180,12 @@ public sealed class FakeGlance : IAsyncDisposable
     async Task Send(HttpListenerRequest request, HttpListenerResponse response, byte[] data)
     {
         var from = 0;
+        if (RefusesRanges && request.Headers["Range"] is not null)
+        {
+            response.StatusCode = 400;
+            response.Close();
+            return;
+        }
         if (HasRanges && request.Headers["Range"] is { } range)
         {
             from = int.Parse(range["bytes=".Length..].TrimEnd('-'), CultureInfo.InvariantCulture);

@@ -59,15 +59,15 @@ public sealed class GlanceTests : IAsyncDisposable
         Assert.Equal("300000", words["size"]);
     }
 
-    [Theory, InlineData(true), InlineData(false)]
-    public async Task A_connection_that_breaks_is_taken_up_where_it_broke(bool ranges)
+    [Theory, InlineData(true, false), InlineData(false, false), InlineData(false, true)]
+    public async Task A_connection_that_breaks_is_taken_up_where_it_broke(bool ranges, bool refuses)
     {
         var id = fake.Give(data);
-        fake.HasRanges = ranges;
+        (fake.HasRanges, fake.RefusesRanges) = (ranges, refuses);
         fake.BreaksAfter = 100_000;
         fake.Breaks = 2;
         Assert.Equal(data, await Written(id));
-        Assert.Equal(3, fake.Asked.Count(a => a.Path.EndsWith("/file", StringComparison.Ordinal)));
+        Assert.Equal(refuses ? 5 : 3, fake.Asked.Count(a => a.Path.EndsWith("/file", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -248,6 +248,19 @@ public sealed class ImageCopyTests : IAsyncDisposable
         Assert.DoesNotContain(folder, fault.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>It takes as much of a processor as there is to do: 1.5 s for this, of which the limit is for who only looks.</summary>
+    [Fact]
+    public async Task A_conversion_takes_as_much_processor_time_as_it_needs()
+    {
+        var disk = RandomNumberGenerator.GetBytes(64 << 20);
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", "vmdk", "bare", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = new ImageConversion(Settings with { Cpu = TimeSpan.FromSeconds(1) });
+        await using var from = new Bytes(disk);
+        await new ImageCopies(glance, conversion).Upload(from, id, "vmdk", isCompressed: false, new Work(1, Go));
+        Assert.NotEmpty(fake.Data[id]);
+    }
+
     [Theory]
     [InlineData("raw", "raw")]
     [InlineData("qcow2", "qcow2")]
@@ -267,7 +280,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await File.WriteAllBytesAsync(In("made"), fake.Data[id]);
         await QemuImg("convert", "-f", name, "-O", "raw", In("made"), In("back"));
         var back = await File.ReadAllBytesAsync(In("back"));
-        Assert.True(back.AsSpan(0, (int)Disk).SequenceEqual(content), "other bytes"); // VHD rounds its size up
+        Assert.True(back.AsSpan().SequenceEqual(content), "other bytes, or another size: it would fit into no volume of the same");
         if (Directory.Exists(Scratch)) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
     }
 
