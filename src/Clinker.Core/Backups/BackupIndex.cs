@@ -66,9 +66,12 @@ sealed record BackupIndex
     }
 
     /// <summary>Writes it; gives its SHA-256.</summary>
+    /// <exception cref="FaultException">DriverFailed: it is longer than what is read.</exception>
     public async Task<string> Write(BackupStore store, BackupPlace place, Work work)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(this, BackupJson.Default.BackupIndex);
+        if (bytes.Length > MostBytes)
+            throw new Fault.DriverFailed("write the backup", $"its index of {Chunks.Count} chunks has {bytes.Length} bytes, and at most {MostBytes} can be read again: use larger chunks, or a shorter name for the container.").Thrown();
         await store.Put(new(place, Name), bytes, work);
         return Hash(bytes);
     }

@@ -13,8 +13,10 @@ public readonly struct BackupTable(Tx tx)
         + "data_timestamp, created_at, updated_at, volume_metadata, data_id, prefix";
 
     static readonly Sql All = Sql.Raw(Columns);
+    /// <summary>An increment names its parent as its index does: one that was imported by another id is the parent too, if the first is not there.</summary>
     static readonly Sql AllAndDependents =
-        Sql.Raw(Columns + ", case when exists (select 1 from backup child where child.parent_id = backup.id) then 1 else 0 end");
+        Sql.Raw(Columns + ", case when exists (select 1 from backup child where child.parent_id = backup.id or (child.parent_id = backup.data_id "
+            + "and not exists (select 1 from backup original where original.id = backup.data_id))) then 1 else 0 end");
 
     public async Task<Backup> Insert(Backup b)
     {
@@ -70,6 +72,19 @@ public readonly struct BackupTable(Tx tx)
         }
         chain.Reverse();
         return chain;
+    }
+
+    /// <summary>Sees to it that what one of ours is an increment of is there, and stays until the transaction ends: their objects are its own, too.</summary>
+    /// <exception cref="FaultException">Invalid.</exception>
+    public async Task DemandParent(Backup b)
+    {
+        if (b.IsCinders || b.ParentId is not { } parent) return;
+        var found = await tx.Query($"""
+            select id from backup where coalesce(data_id, id) = {parent} and project_id = {b.ProjectId}
+              and prefix is null and status = {BackupStatus.Available} order by id{tx.Dialect.ForUpdate}
+            """, r => r.GetString(0));
+        if (found.Count == 0)
+            throw new Fault.Invalid($"Invalid backup: {b.Id} is an increment of backup {parent}, which is not there. Import its record first.").Thrown();
     }
 
     /// <summary>Whether another one has the same objects; they stay as they are until the transaction ends.</summary>

@@ -26,6 +26,7 @@ public sealed record ImportBackup(string BackupId) : Operation
         var data = new About("backup", backup.DataId ?? backup.Id);
         if (backup.DataId is { } of && await tx.Backups.Find(of, @lock: true) is not null && await tx.Operations.AnyLive(data))
             throw new Fault.Invalid($"Invalid backup: Backup {of}, whose data it has, is being changed.").Thrown();
+        await tx.Backups.DemandParent(backup);
         await tx.Backups.Insert(backup);
         await tx.Quotas.Take(backup, limits);
         await tx.Operations.Start(operationId, new ImportBackup(backup.Id), Queues.Backup, backup.ProjectId, requestId, holding: data);

@@ -166,6 +166,50 @@ public sealed class BackupWorkTests
         });
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task What_an_increment_that_is_taken_in_stands_on_is_there_and_stays(bool renames)
+    {
+        await using var api = await RunningApi.Start();
+        await api.BackupService();
+        var volume = await api.Made();
+        api.Work();
+        api.Shares.Write(volume, "kept and");
+        var full = await Saved(api, volume);
+        api.Shares.Write(volume, "kept then");
+        var increment = await Saved(api, volume, ", \"incremental\": true");
+        var (fullUrl, incrementUrl) = (await Exported(full), await Exported(increment));
+        foreach (var id in (string[])[increment, full])
+            await api.Db.Commit(async tx =>
+            {
+                var row = await tx.Backups.Get(id);
+                await tx.Backups.Remove(id);
+                await tx.Quotas.GiveBack(row);
+            });
+        var refused = await Import(incrementUrl);
+        Assert.Equal((400, $"Invalid backup: {increment} is an increment of backup {full}, which is not there. Import its record first."), (refused.Status, refused.Message));
+        const string Other = "0f5b1c52-7a1e-4f0e-8a43-0c0a5e9f7b02";
+        if (renames)
+            fullUrl = Convert.ToBase64String(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(Convert.FromBase64String(fullUrl))
+                .Replace($"\"id\":\"{full}\"", $"\"id\":\"{Other}\"", StringComparison.Ordinal)));
+        var parent = renames ? Other : full;
+        Assert.Equal(201, (await Import(fullUrl)).Status);
+        Assert.Equal("available", await api.Settled($"backups/{parent}"));
+        Assert.Equal(201, (await Import(incrementUrl)).Status);
+        Assert.Equal("available", await api.Settled($"backups/{increment}"));
+        Assert.Equal("Invalid backup: Incremental backups exist for this backup.", (await api.Delete($"backups/{parent}")).Message);
+        Assert.Equal("kept then", await Restored(api, increment, volume));
+        foreach (var id in (string[])[increment, parent])
+        {
+            Assert.Equal(202, (await api.Delete($"backups/{id}")).Status);
+            Assert.Equal("gone", await api.Settled($"backups/{id}"));
+        }
+        Assert.Empty(api.Objects.All);
+
+        async Task<string> Exported(string id) => (await api.Get($"backups/{id}/export_record")).Json.GetProperty("backup-record").GetProperty("backup_url").GetString()!;
+        Task<Answered> Import(string record) =>
+            api.Post("backups/import_record", $$"""{"backup-record": {"backup_service": "memory", "backup_url": "{{record}}"} }""");
+    }
+
     [Fact]
     public async Task A_backup_that_is_taken_in_under_another_id_has_the_same_objects_which_go_with_the_last()
     {
