@@ -8,6 +8,9 @@ namespace Clinker.Gluster;
 // What others put into a pool becomes ours, and theirs again. The order of events is in OthersFiles.
 public abstract partial class FileDriver
 {
+    public sealed override async Task<IReadOnlyList<string>> SnapshotsIn(Volume volume, Work work) =>
+        [.. (await SourceOf(volume, "look at the volume's snapshots", work)).Info.Snapshots.Keys];
+
     public sealed override async Task<IReadOnlyList<FoundFile>> ListFiles(string pool, CancellationToken token)
     {
         var place = await PlaceOf(pool, null, token);

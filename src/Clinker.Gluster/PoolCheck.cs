@@ -118,11 +118,13 @@ internal sealed class PoolCheck
                 "delete snapshots that nobody needs", ids: spec.Id);
         foreach (var snapshot in row.Snapshots) Snapshot(snapshot, spec, info);
         if (info.Pulling is { } pulling) Walk(spec, pulling, about, quiet: true); // as long as it is there it is somebody's
+        if (info.Replaced is { } replaced) Walk(spec, new(replaced, VolumeFormat.Qcow2), about, quiet: true); // and this one
         foreach (var (id, overlay) in info.Snapshots.Where(s => row.Snapshots.All(r => r.Id != s.Key)))
         {
             Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about,
                 $"names the snapshot {id}, which nobody remembers; the volume can't be deleted so",
-                "take that line out while nobody is at work on the volume; what is in the snapshot stays in the volume's files", ids: spec.Id);
+                $"manage it: clinker volume snapshot create --remote-source source-name={Layout.Snapshot(id)} --volume {row.Volume.Id} (to take that line out would give up what is in it)",
+                ids: spec.Id);
             Walk(spec, new(overlay, VolumeFormat.Qcow2), about);
         }
     }
@@ -266,6 +268,8 @@ internal sealed class PoolCheck
     /// <summary>What a volume stands on that is not remembered to lie here: it may have been given up, and be taken back at any time.</summary>
     void Stranger(string id)
     {
+        if (files.GetValueOrDefault(layout.Info(id))?.Info is { Active: null, Replaced: { } replaced })
+            Walk(new(id, 0, VolumeFormat.Qcow2, options.Provisioning, options.Mode, 0), new(replaced, VolumeFormat.Qcow2), new("volume", id), quiet: true);
         if (files.GetValueOrDefault(layout.Info(id))?.Info is { Active: null, Kept: not null }) return;
         var top = files.GetValueOrDefault(layout.Info(id))?.Info is { } begins ? begins.Coming ?? begins.Active ?? layout.Volume(id) : layout.Volume(id);
         if (!files.TryGetValue(top, out var seen)) return;

@@ -26,14 +26,19 @@ internal static class ShareCheck
         {
             using var api = await session.Connect(parse, token);
             api.Patience = TimeSpan.FromMinutes(61); // as long as it is waited for there, and the answer
-            var found = new List<JsonObject>();
+            var (found, isWhole) = (new List<JsonObject>(), true);
             foreach (var one in parse.GetValue(pool) is { } named ? [named] : await Pools(api, token))
-                found.AddRange(await Check(api, one, parse.GetValue(repair), token));
+                try { found.AddRange(await Check(api, one, parse.GetValue(repair), token)); }
+                catch (ApiFault e) when (parse.GetValue(pool) is null) // of the others it is told all the same
+                {
+                    await session.Terminal.Error.WriteLineAsync($"{one}: {e.Message}");
+                    isWhole = false;
+                }
             Column[] columns = [.. Columns, .. parse.GetValue(longer) ? More : []];
             if (output.IsAsked(parse) || found.Count > 0)
                 output.Write(parse, new Listing([.. columns.Select(c => c.Header)], [.. found.Select(f => columns.Select(c => c.Of(f)).ToArray())]));
-            if (!output.IsAsked(parse)) await session.Terminal.Out.WriteLineAsync(Sum(found));
-            return found.Any(IsWrong) ? CliFault.Failed : 0;
+            if (!output.IsAsked(parse)) await session.Terminal.Out.WriteLineAsync(isWhole ? Sum(found) : $"{Sum(found)} Not every pool could be looked at.");
+            return !isWhole || found.Any(IsWrong) ? CliFault.Failed : 0;
         });
         return new Command("share", "What lies on the shares (admin only)").With(command);
     }

@@ -215,6 +215,9 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>The undo of <see cref="Manage"/>: ensures that it has its old name again.</summary>
     public virtual Task GiveBack(Volume volume, string name, Work work) => Task.CompletedTask;
 
+    /// <summary>The ids of the snapshots that a volume's files hold by their own account, whoever remembers them.</summary>
+    public virtual Task<IReadOnlyList<string>> SnapshotsIn(Volume volume, Work work) => Task.FromResult<IReadOnlyList<string>>([]);
+
     /// <summary>As <see cref="Manage"/>: what lay under a name in the pool of its volume is the snapshot.</summary>
     public virtual Task ManageSnapshot(Volume volume, Snapshot snapshot, string name, Work work) => throw CanNot("manage existing snapshots");
 

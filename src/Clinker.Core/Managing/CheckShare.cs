@@ -77,10 +77,14 @@ public sealed record CheckShare(string Pool, bool Repair) : Operation
     {
         var (free, all) = (mine.ToHashSet(), new List<Finding>());
         foreach (var one in found)
-            all.Add(!IsToBeMended(one) ? one
-                : !one.Ids.All(free.Contains) ? one with { State = FlawState.Busy }
-                : await saga.Driver.Mend(pool, one, saga.Work) ? one with { State = FlawState.Repaired } : one);
+            all.Add(!IsToBeMended(one) ? one : !one.Ids.All(free.Contains) ? one with { State = FlawState.Busy } : await Mended(one));
         return all;
+
+        async Task<Finding> Mended(Finding one)
+        {
+            try { return await saga.Driver.Mend(pool, one, saga.Work) ? one with { State = FlawState.Repaired } : one; }
+            catch (FaultException e) when (e.Fault is Fault.DriverFailed failed) { return one with { CanRepair = false, Fix = $"its repair failed: {failed.Why}" }; } // the others are repaired all the same
+        }
     }
 
     static bool IsToBeMended(Finding found) => found is { CanRepair: true, State: FlawState.Found };

@@ -46,7 +46,7 @@ public sealed record ListManageable(
     async Task<IReadOnlyList<Manageable>> Page(Saga saga, string pool)
     {
         saga.Driver.Demand(Abilities.Manage, "list what could be managed");
-        var (volumes, snapshots) = await saga.Read(async tx => (await tx.Volumes.ByFile(), await tx.Snapshots.ByFile()));
+        var (volumes, snapshots, others) = await saga.Read(async tx => (await tx.Volumes.ByFile(), await tx.Snapshots.ByFile(), (await tx.Pools.Files(Pool)).ToHashSet()));
         var all = await saga.Driver.ListFiles(pool, saga.Work.Token);
         var names = all.Where(f => f.As is { Kind: "volume" }).DistinctBy(f => f.As).ToDictionary(f => f.As!.Value.Id, f => f.Name);
         var found = all.Where(MayBe).ToList();
@@ -76,7 +76,7 @@ public sealed record ListManageable(
         async Task<Manageable?> Seen(FoundFile file) =>
             Known(file.Name, file.As) is { } known ? known
                 : await saga.Driver.Inspect(pool, file.Name, saga.Work.Token) is not { } seen ? null
-                : file.PartOf is not { } volume ? new(file.Name, seen.SizeGb, seen.WhyNot)
+                : file.PartOf is not { } volume ? new(file.Name, seen.SizeGb, seen.WhyNot ?? (seen.As is { Kind: "volume" } of && others.Contains(of.Id) ? Moving : null))
                 : seen.As?.Kind != Kind ? null
                 : Known(file.Name, seen.As) is { } part ? part with { VolumeName = seen.VolumeName }
                 : Kind == "volume" ? new(file.Name, seen.SizeGb, seen.WhyNot)
@@ -103,6 +103,7 @@ public sealed record ListManageable(
 
     // Cinder's words (drivers/remotefs.py, _is_volume_manageable).
     const string Managed = "Volume already managed.";
+    const string Moving = "a volume has moved away from it, or is being moved there";
     const string VolumeUnmanaged = "its volume is not managed: manage that first";
 }
 

@@ -49,6 +49,9 @@ static class Moving
         source.Demand(Abilities.Content, what);
         saga.Driver.Demand(Abilities.Content, what);
         await Writers.DemandNone(saga, volume.Id, what);
+        // A volume with snapshots is not moved. One that was adopted may have some that nobody has managed yet, and they can be only with it.
+        if (await source.SnapshotsIn(volume, saga.Work) is { Count: > 0 } snapshots)
+            throw Cannot($"its files hold snapshots that are not managed: {string.Join(", ", snapshots)}. Manage them first; then they can be deleted.");
         await using var content = await source.Read(volume with { Status = VolumeStatus.Available, AttachStatus = AttachStatus.Detached }, saga.Work);
         return await saga.Driver.CreateFilled(to, content.Copy(saga.Work.Progress), saga.Work);
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Clinker.Attachments;
 using Clinker.Backups;
+using Clinker.Groups;
 using Clinker.Operations;
 using Clinker.Server.Api;
 using Clinker.Volumes;
@@ -45,7 +46,9 @@ static class VolumeActions
         if (to.Status == "in-use" && attachments.Count == 0)
             throw Refusal.BadRequest("Cannot reset-state to in-use because volume does not have any attachments.");
         // The status is what an operation's last step relies on: while one is under way it is not for the taking.
-        if (await tx.Operations.AnyLive(new About("volume", id)) || await tx.Operations.Held(new About("volume", id), nameof(CreateBackup)))
+        var about = new About("volume", id);
+        if (await tx.Operations.AnyLive(about) || await tx.Operations.Held(about, nameof(CreateBackup)) || await tx.Operations.Held(about, nameof(CreateGroup))
+            || await tx.Operations.Held(about, nameof(DeleteGroup)))
             throw new Fault.Conflict($"Volume {id} has an operation under way, which will settle its status.").Thrown();
         await tx.Volumes.Reset(id, to.Status, to.AttachStatus, to.MigrationStatus);
         if (to.AttachStatus == AttachStatus.Detached && attachments.Count > 0) await Attaching.RemoveAll(tx, volume);

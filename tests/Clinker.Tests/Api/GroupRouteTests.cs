@@ -113,6 +113,19 @@ public sealed class GroupRouteTests
     }
 
     [Fact]
+    public async Task While_a_group_is_deleted_the_statuses_of_its_volumes_are_not_for_the_taking()
+    {
+        await using var api = await RunningApi.Start();
+        var group = await api.Group();
+        var volume = await api.Volume();
+        await api.Available(volume);
+        Assert.Equal(202, (await api.Put($"groups/{group}", $$"""{"group": {"add_volumes": "{{volume}}"} }""", "3.13")).Status);
+        Assert.Equal(202, (await api.DeleteGroup(group, withVolumes: true)).Status);
+        Assert.Equal((409, $"Volume {volume} has an operation under way, which will settle its status."),
+            Of(await api.Post($"volumes/{volume}/action", """{"os-reset_status": {"status": "available"}}""")));
+    }
+
+    [Fact]
     public async Task A_volume_is_made_in_a_group_that_takes_its_type()
     {
         await using var api = await RunningApi.Start();

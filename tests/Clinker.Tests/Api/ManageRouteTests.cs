@@ -172,6 +172,10 @@ public sealed class ManageRouteTests
         Assert.Equal((0, 0), (await InUse(api, QuotaResource.Volumes), await InUse(api, QuotaResource.Gigabytes)));
         Assert.Equal("""{"manageable-volumes":[{"reference":{"source-name":"volume-ID"},"size":1,"safe_to_manage":true,"reason_not_safe":null,"cinder_id":null,"extra_info":null}]}""",
             (await Listed(api, path: "manageable_volumes/detail")).Replace(id, "ID", StringComparison.Ordinal));
+        // As that is of which a volume has moved away, until it is deleted.
+        await api.Db.Commit(tx => tx.Pools.Note(id, Host));
+        Assert.Contains("\"safe_to_manage\":false,\"reason_not_safe\":\"a volume has moved away", await Listed(api, path: "manageable_volumes/detail"), StringComparison.Ordinal);
+        await api.Db.Commit(tx => tx.Pools.Release(id));
         var other = IdOf(await Manage(api, $"volume-{id}"));
         Assert.Equal("available", Text(await Settled(api, other), "status"));
         Assert.Equal("data", api.Shares.Find(other)!.Content);
