@@ -123,7 +123,8 @@ internal sealed class PoolCheck
         {
             Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about,
                 $"names the snapshot {id}, which nobody remembers; the volume can't be deleted so",
-                $"manage it: clinker volume snapshot create --remote-source source-name={Layout.Snapshot(id)} --volume {row.Volume.Id} (to take that line out would give up what is in it)",
+                (Layout.IsId(id) ? $"manage it: clinker volume snapshot create --remote-source source-name={Layout.Snapshot(id)} --volume {row.Volume.Id}; " : "")
+                    + "who takes that line out, while nobody is at work on the volume, gives up what is in it",
                 ids: spec.Id);
             Walk(spec, new(overlay, VolumeFormat.Qcow2), about);
         }

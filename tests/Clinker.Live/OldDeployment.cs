@@ -58,7 +58,7 @@ public sealed class OldDeployment
                     foreach (var format in (string[])["raw", "qcow2"])
                     {
                         await daemon.Post($"volumes/{id}/action", $$$"""{"os-retype": {"new_type": "{{{format}}}", "migration_policy": "on-demand"} }""");
-                        Assert.Equal("available", await daemon.Settled(id, Patience));
+                        await daemon.Becomes($"volumes/{id}", "available", Patience);
                     }
                 Assert.NotEqual(0, site.Sql("select count(*) from operation where kind = 'RetypeVolume' and status = 'failed'"));
             }

@@ -17,6 +17,8 @@ sealed record BackupIndex
     public const int Newest = 1;
     /// <summary>The longest that is read: that of a full volume of some TiB.</summary>
     internal const int MostBytes = 1024 * 1024 * 1024;
+    /// <summary>What the words and hashes of a chunk take in the index at least.</summary>
+    const int LeastChunkText = 200;
     const int MostChunkBytes = 64 * 1024 * 1024;
 
     public required int Version { get; init; }
@@ -69,9 +71,9 @@ sealed record BackupIndex
     /// <exception cref="FaultException">DriverFailed: it is longer than what is read.</exception>
     public async Task<string> Write(BackupStore store, BackupPlace place, Work work)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(this, BackupJson.Default.BackupIndex);
-        if (bytes.Length > MostBytes)
-            throw new Fault.DriverFailed("write the backup", $"its index of {Chunks.Count} chunks has {bytes.Length} bytes, and at most {MostBytes} can be read again: use larger chunks, or a shorter name for the container.").Thrown();
+        var bytes = Chunks.Count > MostBytes / LeastChunkText ? null : JsonSerializer.SerializeToUtf8Bytes(this, BackupJson.Default.BackupIndex);
+        if (bytes is null || bytes.Length > MostBytes)
+            throw new Fault.DriverFailed("write the backup", $"its index of {Chunks.Count} chunks is longer than the {MostBytes} bytes that can be read again: use larger chunks, or a shorter name for the container.").Thrown();
         await store.Put(new(place, Name), bytes, work);
         return Hash(bytes);
     }

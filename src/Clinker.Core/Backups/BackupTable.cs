@@ -16,7 +16,7 @@ public readonly struct BackupTable(Tx tx)
     /// <summary>An increment names its parent as its index does: one that was imported by another id is the parent too, if the first is not there.</summary>
     static readonly Sql AllAndDependents =
         Sql.Raw(Columns + ", case when exists (select 1 from backup child where child.parent_id = backup.id or (child.parent_id = backup.data_id "
-            + "and not exists (select 1 from backup original where original.id = backup.data_id))) then 1 else 0 end");
+            + "and not exists (select 1 from backup original where original.id = backup.data_id and original.service is not null))) then 1 else 0 end");
 
     public async Task<Backup> Insert(Backup b)
     {
@@ -80,7 +80,7 @@ public readonly struct BackupTable(Tx tx)
     {
         if (b.IsCinders || b.ParentId is not { } parent) return;
         var found = await tx.Query($"""
-            select id from backup where coalesce(data_id, id) = {parent} and project_id = {b.ProjectId}
+            select id from backup where (id = {parent} or data_id = {parent}) and project_id = {b.ProjectId}
               and prefix is null and status = {BackupStatus.Available} order by id{tx.Dialect.ForUpdate}
             """, r => r.GetString(0));
         if (found.Count == 0)

@@ -20,6 +20,9 @@ public sealed record ConversionSettings(string Directory, bool Disabled, TimeSpa
     /// <summary>The kinds of VMDK images that are taken (vmdk_allowed_types).</summary>
     public IReadOnlyList<string> VmdkTypes { get; init; } = DiskImage.VmdkTypes;
 
+    /// <summary>Room in bytes that is left to whatever else is on that file system, the database maybe, by what is unpacked there: nobody knows before how much that becomes.</summary>
+    public long LeastFree { get; init; } = 1L << 30;
+
     /// <summary>How long one conversion may last, however little it computes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromHours(6);
 }
@@ -36,6 +39,8 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     readonly SemaphoreSlim turns = new(MostAtOnce);
 
     internal IReadOnlyList<string> VmdkTypes => settings.VmdkTypes;
+
+    internal long LeastFree => settings.LeastFree;
 
     /// <summary>Does something with a scratch directory that is there only meanwhile.</summary>
     /// <param name="bytes">The room that is needed at least.</param>

@@ -103,7 +103,10 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
             try
             {
                 for (int n; (n = await packed.ReadAsync(buffer, token)) > 0; await into.WriteAsync(buffer.AsMemory(0, n), token))
+                {
+                    ImageConversion.Demand(scratch, conversion.LeastFree);
                     if ((left -= n) < 0) throw Image.Unacceptable(image.Id, $"what is compressed in it is larger than the volume's {sizeGb} GiB.");
+                }
             }
             catch (InvalidDataException) { throw Image.Unacceptable(image.Id, "it is said to be compressed, and is no gzip data."); }
         }

@@ -178,13 +178,7 @@ public sealed class BackupWorkTests
         api.Shares.Write(volume, "kept then");
         var increment = await Saved(api, volume, ", \"incremental\": true");
         var (fullUrl, incrementUrl) = (await Exported(full), await Exported(increment));
-        foreach (var id in (string[])[increment, full])
-            await api.Db.Commit(async tx =>
-            {
-                var row = await tx.Backups.Get(id);
-                await tx.Backups.Remove(id);
-                await tx.Quotas.GiveBack(row);
-            });
+        foreach (var id in (string[])[increment, full]) await Forgotten(id);
         var refused = await Import(incrementUrl);
         Assert.Equal((400, $"Invalid backup: {increment} is an increment of backup {full}, which is not there. Import its record first."), (refused.Status, refused.Message));
         const string Other = "0f5b1c52-7a1e-4f0e-8a43-0c0a5e9f7b02";
@@ -198,13 +192,31 @@ public sealed class BackupWorkTests
         Assert.Equal("available", await api.Settled($"backups/{increment}"));
         Assert.Equal("Invalid backup: Incremental backups exist for this backup.", (await api.Delete($"backups/{parent}")).Message);
         Assert.Equal("kept then", await Restored(api, increment, volume));
-        foreach (var id in (string[])[increment, parent])
+        // One of what was taken in names that by its new id.
+        await Forgotten(increment);
+        api.Shares.Write(volume, "kept at last");
+        var further = await Saved(api, volume, ", \"incremental\": true");
+        var furtherUrl = await Exported(further);
+        await Forgotten(further);
+        foreach (var (id, url) in new[] { (increment, incrementUrl), (further, furtherUrl) })
+        {
+            Assert.Equal(201, (await Import(url)).Status);
+            Assert.Equal("available", await api.Settled($"backups/{id}"));
+        }
+        Assert.Equal("kept at last", await Restored(api, further, volume));
+        foreach (var id in (string[])[further, increment, parent])
         {
             Assert.Equal(202, (await api.Delete($"backups/{id}")).Status);
             Assert.Equal("gone", await api.Settled($"backups/{id}"));
         }
         Assert.Empty(api.Objects.All);
 
+        Task Forgotten(string id) => api.Db.Commit(async tx =>
+        {
+            var row = await tx.Backups.Get(id);
+            await tx.Backups.Remove(id);
+            await tx.Quotas.GiveBack(row);
+        });
         async Task<string> Exported(string id) => (await api.Get($"backups/{id}/export_record")).Json.GetProperty("backup-record").GetProperty("backup_url").GetString()!;
         Task<Answered> Import(string record) =>
             api.Post("backups/import_record", $$"""{"backup-record": {"backup_service": "memory", "backup_url": "{{record}}"} }""");

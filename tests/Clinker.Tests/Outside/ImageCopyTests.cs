@@ -333,6 +333,10 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await using (var packed = new GZipStream(much, CompressionLevel.Fastest, leaveOpen: true))
             for (var (i, zeroes) = (0, new byte[64 << 20]); i < 33; i++) await packed.WriteAsync(zeroes);
         await Refused(much.ToArray(), "raw", "what is compressed in it is larger than the volume's 1 GiB.", container: "compressed");
+        // Nor does it fill up what others need room in.
+        var full = await Assert.ThrowsAsync<FaultException>(() => Written(much.ToArray(), "raw", Settings with { LeastFree = 1L << 60 }, "compressed"));
+        Assert.IsType<Fault.DriverFailed>(full.Fault);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
 
         static async Task<byte[]> Packed(byte[] bytes)
         {
