@@ -615,9 +615,10 @@ public abstract partial class FileDriver
         {
             using var dir = place.Open();
             Chain.Remove(dir, layout, spec, going, Verb);
+            var open = info.Replaced is { } old && old != layout.Volume(spec.Id) && VolumeFiles.Has(dir, old) ? Chain.Under(dir, layout, spec, old, Verb)?.Name : null;
             // What a clone called its source: before it was there itself, or until it had all that was in it.
             foreach (var id in (string?[])[volume.SnapshotId, volume.SourceVolumeId, spec.Id])
-                if (id is not null && layout.Overlay(spec.Id, id) is var name && name != info.Kept) VolumeFiles.RemoveName(dir, name);
+                if (id is not null && layout.Overlay(spec.Id, id) is var name && name != info.Kept && name != open) VolumeFiles.RemoveName(dir, name);
             if (info.Going is { } gone) VolumeFiles.RemoveName(dir, gone);
             if (info.Pulling is { } pulled && pulled.Name != info.Kept) Chain.Remove(dir, layout, spec, Chain.Going(dir, layout, spec, pulled, Verb), Verb);
             if (info.Kept is null) VolumeFiles.RemoveName(dir, layout.Volume(spec.Id)); // Cinder's driver may have left it beside the active one

@@ -487,7 +487,7 @@ public abstract partial class SnapshotsInUse : IAsyncLifetime
 
     async Task<Volume> Clone(Snapshot of)
     {
-        var clone = NewVolume();
+        var clone = NewVolume() with { SnapshotId = of.Id };
         var disk = await driver.CreateFromSnapshot(clone, volume, of, Work);
         return clone with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format };
     }
