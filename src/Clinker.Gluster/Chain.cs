@@ -197,7 +197,7 @@ internal static partial class Chain
     /// <summary>Removes what was replaced of a volume that is gone, and what only that stands on.</summary>
     public static void RemoveReplaced(SafeFileHandle dir, Layout layout, VolumeSpec spec, ChainInfo info, string verb)
     {
-        if (info.Replaced is { } old && old != layout.Volume(spec.Id)) Remove(dir, layout, spec, Going(dir, layout, spec, new(old, VolumeFormat.Qcow2), verb), verb);
+        if (info.Old(layout, spec.Id) is { } old) Remove(dir, layout, spec, Going(dir, layout, spec, new(old, VolumeFormat.Qcow2), verb), verb);
     }
 
     /// <summary>Opens a published file.</summary>

@@ -40,6 +40,9 @@ internal sealed record ChainInfo(
         PullingKey = "clinker:pulling", PullingRawKey = "clinker:pulling raw";
     static readonly JsonWriterOptions Form = new() { Indented = true, IndentSize = 1 };
 
+    /// <summary>The file that was replaced, by its other name; null: none was, or it got none, as it was noted once by the volume's own.</summary>
+    public string? Old(Layout layout, string volumeId) => Replaced == layout.Volume(volumeId) ? null : Replaced;
+
     public static readonly ChainInfo None = new(null, new Dictionary<string, string>());
 
     /// <summary>Reads it; <see cref="None"/> when there is no such file. Blocks: lane threads only.</summary>
