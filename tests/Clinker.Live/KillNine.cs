@@ -102,7 +102,7 @@ public sealed class KillNine(ITestOutputHelper output)
                     if (await daemon.Delete(id) == System.Net.HttpStatusCode.Accepted) wanted[id] = "gone";
                 }
             }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException or System.Net.Sockets.SocketException)
             {
                 await Task.Delay(20, CancellationToken.None); // it was just killed
             }

@@ -27,6 +27,34 @@ public sealed class Moves
         Assert.Equal("available 1 old success", await world.Outcome());
     }
 
+    /// <summary>The share where it was to go is gone for good: the volume is where it was at once, and what may lie there is deleted when it is back.</summary>
+    [Fact]
+    public async Task A_volume_is_not_kept_by_a_share_that_it_did_not_get_to()
+    {
+        await using var world = await World.New(separate: false);
+        var volume = await Written(world);
+        await world.AddBackend();
+        world.KillAll(); // those that start now serve both
+        await world.Migrate(volume, World.Second, locks: true);
+        var file = (await world.Db.Read(tx => tx.Query($"select id from hold", r => r.GetString(0)))).Single();
+        world.FailsForGood = ""; // every act of a driver, deleting too
+        await world.RunUntilQuiet();
+        await world.HoldCounts("not moved");
+        Assert.Equal("available 1 old error", await world.Outcome());
+        Assert.Equal("The driver could not : it always does here", await world.WhyOf(volume));
+        Assert.Equal(0, await world.Db.Read(tx => tx.Number($"select count(*) from operation where status in ('unwinding', 'stuck')")));
+        var pool = (await world.Db.Read(tx => tx.Query($"select pool from reservation where volume_id = {file}", r => r.GetString(0)))).Single();
+        Assert.Equal([(file, 1)], await world.Db.Read(tx => tx.Pools.Left(pool))); // its room is not given to another
+        await world.Snapshot(volume); // nothing holds it
+
+        world.FailsForGood = null;
+        await world.RunUntilQuiet();
+        await world.Hold("the sweep has it deleted");
+        Assert.Equal("available 1 old error; available 1 old", await world.Outcome());
+        Assert.Empty(await world.Db.Read(tx => tx.Pools.Left(pool)));
+        Assert.Single(world.Shares.Volumes);
+    }
+
     /// <summary>There and back again: each move makes a file of a new name, so nobody takes the one for the other.</summary>
     [Fact]
     public async Task A_volume_is_moved_again_and_deleted_while_its_old_files_are_still_there()

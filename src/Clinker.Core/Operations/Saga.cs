@@ -88,9 +88,15 @@ public sealed class Saga
         Step<bool>(name, async () => { await act(); return true; }, undo, begun);
 
     /// <inheritdoc cref="Step(string, Func{Task}, Func{Task}?, bool)"/>
-    public async Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null, bool begun = false)
+    public Task<T> Step<T>(string name, Func<Task<T>> act, Func<Task>? undo = null, bool begun = false) =>
+        Act(name, act, undo is null ? null : () => UndoStep(name, undo), begun);
+
+    /// <summary>The same, where what the act leaves is left to another operation: the undo is a transaction, so no storage can keep it from ending.</summary>
+    public Task<T> Step<T>(string name, Func<Task<T>> act, Func<Tx, Task> undo) => Act(name, act, () => UndoCommit(name, undo), begun: false);
+
+    async Task<T> Act<T>(string name, Func<Task<T>> act, Func<Task>? undo, bool begun)
     {
-        if (Known<T>(name, undo is null ? null : () => UndoStep(name, undo), out var known, begun: begun)) return known!;
+        if (Known<T>(name, undo, out var known, begun: begun)) return known!;
         var untouched = Untouched;
         Untouched = null;
         T result;
@@ -262,7 +268,7 @@ public sealed class Saga
     IEnumerable<string> UnknownSteps() =>
         journal.Keys.Where(k => (k.Event is JournalEvent.Done or JournalEvent.Failed or JournalEvent.GivenUp) && !named.Contains(k.Step)).Select(k => k.Step);
 
-    /// <param name="begun">As of <see cref="Step{T}"/>.</param>
+    /// <param name="begun">As of <see cref="Step(string, Func{Task}, Func{Task}?, bool)"/>.</param>
     /// <param name="atOnce">It is a transaction with its entry inside: not in the journal, it never happened.</param>
     bool Known<T>(string name, Func<Task>? undo, out T? result, bool begun = false, bool atOnce = false)
     {

@@ -95,11 +95,11 @@ public readonly struct PoolTable(Tx tx)
         return pool.ServiceDown ?? filters.Select(f => f.WhyNot(pool, request) is { } why ? $"{f.Name}: {why}" : null).FirstOrDefault(why => why is not null);
     }
 
-    /// <summary>The volume is another file now: the room of this one is kept until the file is deleted.</summary>
+    /// <summary>This file is none of the volume's, or no longer: its room is kept until it is deleted.</summary>
     public Task Leave(string fileId, string volumeId) =>
         tx.Execute($"update reservation set left_by = {volumeId} where volume_id = {fileId}");
 
-    /// <summary>Files in a pool that their volumes have moved away from, and their sizes in GiB.</summary>
+    /// <summary>Files in a pool that were left and are not deleted yet, and their sizes in GiB.</summary>
     public Task<List<(string FileId, int SizeGb)>> Left(string pool) => tx.Query(
         $"select volume_id, size_gb from reservation where pool = {pool} and left_by is not null order by at, volume_id",
         r => (r.GetString(0), r.GetInt32(1)));
@@ -121,10 +121,12 @@ public readonly struct PoolTable(Tx tx)
     public Task Rename(string fileId, string to) => tx.Execute($"update reservation set volume_id = {to} where volume_id = {fileId}");
 
     /// <summary>Gives a file's room back. Repeating it does nothing. Whoever is choosing meanwhile chooses no worse for it: same version.</summary>
-    public async Task Release(string fileId)
+    /// <param name="orLeft">Also that of a file that was left; see <see cref="Leave"/>.</param>
+    public async Task Release(string fileId, bool orLeft = true)
     {
         var (pool, size) = await tx.One(
-            $"delete from reservation where volume_id = {fileId} returning pool, size_gb", r => (r.GetString(0), r.GetInt32(1)));
+            $"delete from reservation where volume_id = {fileId} and (left_by is null or {orLeft}) returning pool, size_gb",
+            r => (r.GetString(0), r.GetInt32(1)));
         if (pool is not null)
             await tx.Execute($"""
                 update pool set allocated_gb = allocated_gb - {size}, volumes = volumes - 1 where name = {pool}

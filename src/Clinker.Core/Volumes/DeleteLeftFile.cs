@@ -6,8 +6,8 @@ using Clinker.Store;
 namespace Clinker.Volumes;
 
 /// <summary>
-/// Deletes a file that its volume has moved away from, then gives its room back. While that fails, the reservation says which file
-/// it is, and the sweep starts this anew.
+/// Deletes a file that its volume has moved away from, or that it was to move into and did not, then gives its room back. While that
+/// fails, the reservation says which file it is, and the sweep starts this anew.
 /// </summary>
 /// <param name="FileId">The id in its name.</param>
 /// <param name="Host">The pool where it lies.</param>
@@ -36,10 +36,13 @@ public sealed record DeleteLeftFile(string FileId, string Host, int SizeGb) : Op
         {
             if (await saga.Read(tx => tx.Volumes.OfFile(FileId)) is { } volume)
                 throw new InvalidOperationException($"File {FileId} is to be deleted, but volume {volume.Id} has it.");
-            await saga.Driver.Delete(File, saga.Work);
+            await saga.Driver.Delete(File, saga.Work with { Generation = AllLeases + saga.Work.Generation });
         });
         await saga.Finish(tx => tx.Pools.Release(FileId));
     }
+
+    /// <summary>More than the operation had that was to fill it: none of them has a work file left then that it could still publish.</summary>
+    const long AllLeases = 1_000_000;
 
     /// <summary>As much of a volume as the driver has to know.</summary>
     Volume File => new()

@@ -50,7 +50,7 @@ public sealed record MigrateVolume(string VolumeId, string To, string FileId, bo
 
         var pool = await saga.Commit("place",
             tx => Place(tx, volume, saga.Means.Scheduling),
-            undo: tx => tx.Pools.Release(FileId));
+            undo: tx => Moving.Release(tx, FileId));
 
         var disk = await Moving.Copy(saga, volume, pool, FileId, Format);
 

@@ -12,8 +12,8 @@ namespace Clinker.Volumes;
 /// <item>Room is reserved there for a file with a new id in its name, which no volume has until the end.</item>
 /// <item>The volume is read where it lies and that file is filled with it. Hosts wait meanwhile; the volume is still the old file.</item>
 /// <item>One transaction, the operation's last: the volume is the new file, and the old one is left. Until then all is undone by
-/// deleting the new file; from then on there is nothing to undo, and what deletes the old file (<see cref="DeleteLeftFile"/>)
-/// is another operation: whether and when it can does not touch the volume.</item>
+/// leaving the new file; from then on there is nothing to undo. What deletes the file that was left (<see cref="DeleteLeftFile"/>)
+/// is another operation: whether and when it can, be its share lost for good, does not touch the volume.</item>
 /// </list>
 /// </summary>
 static class Moving
@@ -31,7 +31,7 @@ static class Moving
         var to = volume with { Host = pool, NameId = fileId, ProviderLocation = null, Format = format };
         var disk = await saga.Step("copy",
             () => Fill(saga, volume, to),
-            undo: () => saga.Driver.Delete(to, saga.Work));
+            undo: tx => Leave(tx, saga.Row, volume, pool, fileId, deletedBy: fileId));
         await saga.Commit("completing", async tx =>
         {
             await tx.Volumes.SetMigrationStatus(volume.Id, MigrationStatus.Completing);
@@ -62,7 +62,15 @@ static class Moving
     public static async Task Switch(Tx tx, OperationRow row, Volume volume, string pool, string fileId, VolumeOnDisk disk)
     {
         await tx.Volumes.SetFile(volume.Id, pool, fileId, disk);
-        await tx.Pools.Leave(volume.FileId, volume.Id);
-        await DeleteLeftFile.Start(tx, volume.FileId, volume.Host!, volume.SizeGb, operationId: fileId, row.RequestId);
+        await Leave(tx, row, volume, volume.Host!, volume.FileId, deletedBy: fileId);
+    }
+
+    /// <summary>Gives back the room of the new file when all is undone, unless that file was left: then it has its room until it is deleted.</summary>
+    public static Task Release(Tx tx, string fileId) => tx.Pools.Release(fileId, orLeft: false);
+
+    static async Task Leave(Tx tx, OperationRow row, Volume volume, string pool, string fileId, string deletedBy)
+    {
+        await tx.Pools.Leave(fileId, volume.Id);
+        await DeleteLeftFile.Start(tx, fileId, pool, volume.SizeGb, operationId: deletedBy, row.RequestId);
     }
 }

@@ -71,7 +71,7 @@ public sealed record RetypeVolume(string VolumeId, string TypeId, bool MayMove, 
 
         var pool = await saga.Commit("place",
             tx => Place(tx, volume, saga.Means.Scheduling),
-            undo: tx => tx.Pools.Release(FileId));
+            undo: tx => Moving.Release(tx, FileId));
 
         var moved = pool == volume.Host && !Converts(volume) ? null : await Moving.Copy(saga, volume, pool, FileId, Format);
 
