@@ -31,6 +31,7 @@ namespace Clinker;
 [JsonSerializable(typeof(MigrateVolume))]
 [JsonSerializable(typeof(RetypeVolume))]
 [JsonSerializable(typeof(DeleteLeftFile))]
+[JsonSerializable(typeof(DeleteLeftImage))]
 [JsonSerializable(typeof(UploadVolume))]
 [JsonSerializable(typeof(ReimageVolume))]
 [JsonSerializable(typeof(ManageVolume))]
@@ -61,7 +62,7 @@ public sealed partial class CoreJson : JsonSerializerContext
     /// <summary>Every kind of operation there is.</summary>
     public static OperationKinds Kinds => field ??= new(
         Default.CreateVolume, Default.DeleteVolume, Default.ExtendVolume, Default.RevertVolume, Default.FlattenVolume, Default.TidyVolume, Default.MigrateVolume, Default.RetypeVolume,
-        Default.DeleteLeftFile, Default.UploadVolume, Default.ReimageVolume,
+        Default.DeleteLeftFile, Default.UploadVolume, Default.DeleteLeftImage, Default.ReimageVolume,
         Default.CreateSnapshot, Default.DeleteSnapshot, Default.ConnectVolume, Default.DetachVolume,
         Default.CreateGroup, Default.DeleteGroup, Default.CreateGroupSnapshot, Default.DeleteGroupSnapshot,
         Default.ManageVolume, Default.ManageSnapshot, Default.ListManageable, Default.CheckShare,

@@ -265,7 +265,9 @@ public abstract partial class FileDriver
             {
                 if (!OthersFiles.IsSame(dir, name, under.Name))
                 {
-                    VolumeFiles.Gone(dir, name); // that of an attempt before, whose source has gone on since
+                    // A worker may come so late that another has made the volume, and that this name is the only one left of what it stands on.
+                    if (VolumeFiles.Has(dir, layout.Final(spec))) throw new Fault.BackendDown(backend, "another worker has made the volume meanwhile").Thrown();
+                    if (VolumeFiles.Has(dir, under.Name)) VolumeFiles.Gone(dir, name); // that of an attempt before, whose source has gone on since
                     Libc.Link(dir, under.Name, name);
                 }
                 Qcow2Overlay.Write(file, spec.Bytes, name, under.File.Format);

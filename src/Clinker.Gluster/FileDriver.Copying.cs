@@ -21,7 +21,7 @@ public abstract partial class FileDriver
         var spec = now.Spec with { Replacing = work.Operation ?? throw new ArgumentException("A revert is an operation's.", nameof(work)) };
         if (now.Levels.Count > 1 && now.Levels[1].Name == from.Top.Name)
             await Empty(now, from.Top, Verb, spec, work);
-        else if (now.Levels.Count == 1 && from.Levels.Count == 1 && from.Top.Format == spec.Format)
+        else if (now.Levels.Count == 1 && now.Top.Name == layout.Volume(spec.Id) && from.Levels.Count == 1 && from.Top.Format == spec.Format)
             await Copy(from, from.Place, Verb, spec, work);
         else
         {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Clinker.Drivers;
 using Clinker.Gluster.Native;
 using Clinker.Operations;
@@ -18,13 +19,13 @@ public abstract partial class FileDriver
         var kept = new DiskFile(image.Name, VolumeFormat.Raw);
         for (var attempt = 1; ; attempt++)
         {
-            var filled = await Filled(to, Verb, image, fill, work);
+            var filled = await FilledOnce(to, Verb, image, kept.Name, fill, work);
             try
             {
                 var from = await Act(On(to, Verb, work), _ =>
                 {
                     using var dir = to.Open();
-                    if (filled) Evict(dir, kept.Name, bounds);
+                    if (filled) Evict(dir, kept.Name, bounds, all: false);
                     return new Source(to, image, false, ChainInfo.None, Chain.Walk(dir, layout, image, kept, Verb));
                 });
                 // Too large: said in the words of whoever knows the image.
@@ -41,10 +42,41 @@ public abstract partial class FileDriver
 
     const int MostAttempts = 3;
 
+    /// <summary>The images that are being filled here, each by one operation.</summary>
+    readonly ConcurrentDictionary<(string Place, string Image), bool> filling = new();
+
+    /// <summary>
+    /// Fills the image that volumes are to stand on. Who wants the same one meanwhile waits, at no worker's cost: each would download, convert and
+    /// write all of it, for nothing. Where the share is full, images that nobody stands on make room.
+    /// </summary>
+    async Task<bool> FilledOnce(Place to, string verb, VolumeSpec image, string kept, Fill fill, Work work)
+    {
+        var key = (to.Name, kept);
+        var mine = filling.TryAdd(key, true);
+        if (!mine && !await Act(On(to, verb, work), _ => { using var dir = to.Open(); return VolumeFiles.Has(dir, kept); }))
+            throw new FaultException(new Fault.Unavailable("The image is being written to the share for another volume: this waits for that.")) { NothingDone = true, Waits = true };
+        try
+        {
+            try { return await Filled(to, verb, image, fill, work); }
+            catch (FaultException e) when (e.Fault is Fault.ShareFull)
+            {
+                if (options.ImageCache is not { } bounds || !await Act(On(to, verb, work), _ => { using var dir = to.Open(); return Evict(dir, kept, bounds, all: true); })) throw;
+                return await Filled(to, verb, image, fill, work);
+            }
+        }
+        finally
+        {
+            if (mine) filling.TryRemove(key, out _);
+        }
+    }
+
     /// <summary>Lets go of images that were used longest ago, as long as there are too many: only of such as nobody stands on, which have one name.</summary>
     /// <param name="but">One that stays.</param>
-    void Evict(Microsoft.Win32.SafeHandles.SafeFileHandle dir, string but, ImageCacheBounds bounds)
+    /// <param name="all">However few they are.</param>
+    /// <returns>Whether there was any to let go of.</returns>
+    bool Evict(Microsoft.Win32.SafeHandles.SafeFileHandle dir, string but, ImageCacheBounds bounds, bool all)
     {
+        var any = false;
         var idle = new List<(string Name, FileFacts Facts)>();
         foreach (var name in Libc.Names(dir))
             if (name != but && layout.Parse(name) is { Kind: FileKind.Image })
@@ -57,11 +89,12 @@ public abstract partial class FileDriver
         foreach (var (name, facts) in idle.OrderBy(i => i.Facts.Changed))
         {
             var old = now - TimeSpan.FromMicroseconds(facts.Changed / 1000) > bounds.Age;
-            if (!old && (bounds.Count == 0 || count < bounds.Count) && (bounds.SizeGb == 0 || bytes <= bounds.SizeGb * Gib)) return;
+            if (!all && !old && (bounds.Count == 0 || count < bounds.Count) && (bounds.SizeGb == 0 || bytes <= bounds.SizeGb * Gib)) break;
             VolumeFiles.RemoveName(dir, name); // one that somebody has linked meanwhile only loses this name
-            (count, bytes) = (count - 1, bytes - facts.AllocatedBytes);
+            (any, count, bytes) = (true, count - 1, bytes - facts.AllocatedBytes);
             Log.Evicted(log, backend, name);
         }
+        return any;
     }
 
     static partial class Log

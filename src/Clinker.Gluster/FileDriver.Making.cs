@@ -157,6 +157,7 @@ public abstract partial class FileDriver
                 using var file = VolumeFiles.Begin(dir, layout, spec);
                 try
                 {
+                    token.ThrowIfCancellationRequested(); // the storage may have hung until another has done it
                     fill?.Invoke(dir, file);
                     Libc.Flush(file);
                     token.ThrowIfCancellationRequested(); // nobody waits for it any more: nobody else would tidy up

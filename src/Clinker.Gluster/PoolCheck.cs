@@ -105,7 +105,7 @@ internal sealed class PoolCheck
 
         var top = Chain.Top(layout, info, spec, Verb);
         var levels = Walk(spec, top, about);
-        if (levels.Count > 0) Size(levels[0], volume, about, spec.Id);
+        if (levels.Count > 0) Size(levels[0], volume.SizeGb, about, spec.Id);
         else if (row.IsThere)
         {
             isWhole = false;
@@ -123,34 +123,35 @@ internal sealed class PoolCheck
         {
             Tell(Flaw.UnknownSnapshot, Gravity.Warning, seen!.Name, about,
                 $"names the snapshot {id}, which nobody remembers; the volume can't be deleted so",
-                (Layout.IsId(id) ? $"manage it: clinker volume snapshot create --remote-source source-name={Layout.Snapshot(id)} --volume {row.Volume.Id}; " : "")
+                (Layout.IsId(id) ? $"manage it: clinker volume snapshot create --remote-source source-name={Layout.Snapshot(id)} --volume {row.Volume.Id} NAME; " : "")
                     + "who takes that line out, while nobody is at work on the volume, gives up what is in it",
                 ids: spec.Id);
             Walk(spec, new(overlay, VolumeFormat.Qcow2), about);
         }
     }
 
-    void Size((DiskFile File, SeenFile Seen) top, Volume volume, About about, string fileId)
+    void Size((DiskFile File, SeenFile Seen) top, int sizeGb, About about, string fileId)
     {
         if ((top.File.Format == VolumeFormat.Raw ? top.Seen.Facts.Size : top.Seen.Header?.Bytes) is not { } bytes) return;
         var gb = (bytes + Gib - 1) / Gib; // what was managed may be less than whole GiB
-        if (gb < volume.SizeGb)
-            Tell(Flaw.Size, Gravity.Error, top.Seen.Name, about, $"has {bytes} bytes, and the volume {volume.SizeGb} GiB", Restore, ids: fileId);
-        else if (gb > volume.SizeGb)
+        if (gb < sizeGb)
+            Tell(Flaw.Size, Gravity.Error, NameOf(top.Seen), about, $"has {bytes} bytes, and the {about.Kind} {sizeGb} GiB", Restore, ids: fileId);
+        else if (gb > sizeGb && about.Kind == "volume")
             Tell(Flaw.Size, Gravity.Warning, top.Seen.Name, about,
-                $"has {bytes} bytes, and the volume only {volume.SizeGb} GiB", "extend the volume", ids: fileId);
+                $"has {bytes} bytes, and the volume only {sizeGb} GiB", "extend the volume", ids: fileId);
     }
 
     void Snapshot(Snapshot snapshot, VolumeSpec volume, ChainInfo info)
     {
         var about = new About("snapshot", snapshot.Id);
         var whole = Layout.Snapshot(snapshot.Id);
-        if (files.ContainsKey(whole)) Walk(volume, new(whole, volume.Format), about);
+        if (files.ContainsKey(whole) && Walk(volume, new(whole, volume.Format), about) is [var copy, ..]) Size(copy, snapshot.SizeGb, about, volume.Id);
         if (info.Snapshots.TryGetValue(snapshot.Id, out var overlay))
         {
             var levels = Walk(volume, new(overlay, VolumeFormat.Qcow2), about);
             if (levels.Count == 0) Lost(overlay, "is not there, and what lies under it is the snapshot");
             else if (levels[0].Seen.Header is { Backing: null }) Lost(overlay, "stands on nothing, and what lay under it is the snapshot");
+            else if (levels.Count > 1) Size(levels[1], snapshot.SizeGb, about, volume.Id);
         }
         else if (!files.ContainsKey(whole)) Lost(whole, $"is not there, and {layout.Info(volume.Id)} does not name the snapshot");
 
@@ -190,6 +191,7 @@ internal sealed class PoolCheck
             if (at.Format == VolumeFormat.Raw) return levels;
             if (seen.Header is not { } header) { Broken(seen, Flaw.Format, "is no qcow2 image, as it should be"); return levels; }
             if (header.HasDataFile) { Broken(seen, Flaw.Chain, "is an image that needs other files"); return levels; }
+            if (header.Broken is { } broken) { Broken(seen, Flaw.Chain, $"is an image that can't be read: {broken}"); return levels; }
             if (!quiet && seen.Facts.Size % VolumeFiles.Qcow2Unit != 0)
                 Tell(Flaw.Padding, Gravity.Note, NameOf(seen), about,
                     $"has {seen.Facts.Size} bytes, and not whole clusters: gluster:// can't open it",
@@ -314,12 +316,25 @@ internal sealed class PoolCheck
             Tell(Flaw.Hidden, Gravity.Warning, needed[0].Name, about,
                 "is of a volume that was deleted, others stand on it, and nothing says that it is kept",
                 $"""write {"{"}"clinker:kept": "{needed[0].Name}"{"}"} into {layout.Info(id)}""", ids: id);
-        else if (kept is not null) Rights(note!, about, id);
+        else if (kept is not null)
+        {
+            Rights(note!, about, id);
+            if (needed.Count > 0) Keeps(files[kept], about, id);
+        }
         else if (note is not null) strange.Add(note);
         if (strange.Count > 0)
             Tell(Flaw.Stranger, Gravity.Note, strange[0].Name, about,
                 $"{(strange.Count == 1 ? "is" : $"and {strange.Count - 1} more are")} of no volume that is remembered to lie here",
                 "manage it, or move it away; it is left alone", ids: id);
+    }
+
+    /// <summary>All is well; but room is taken by what no volume in any list accounts for.</summary>
+    void Keeps(SeenFile kept, About about, string id)
+    {
+        var on = byIdentity[kept.Identity].Where(f => f.Of.Id != id).Select(f => f.Of.Id).Distinct().Order(StringComparer.Ordinal).ToList();
+        Tell(Flaw.Kept, Gravity.Note, kept.Name, about,
+            $"is kept of a volume that was deleted, and takes {kept.Facts.AllocatedBytes} bytes: {(on.Count == 0 ? "others stand" : $"{string.Join(", ", on)} {(on.Count == 1 ? "stands" : "stand")}")} on it",
+            "it goes with the last of them; a volume that is flattened stands on nothing", ids: id);
     }
 
     void Tell(

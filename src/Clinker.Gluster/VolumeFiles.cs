@@ -186,7 +186,7 @@ internal static class VolumeFiles
             for (var g = 1L; g <= upTo; g++) Gone(dir, layout.Work(spec, g));
         else
             foreach (var name in Names(dir))
-                if (name.StartsWith(layout.Final(spec) + ".g", StringComparison.Ordinal) && layout.Parse(name) is { } of && of.Generation <= upTo) Gone(dir, name);
+                if (name.StartsWith(layout.Work(spec, 0)[..^1], StringComparison.Ordinal) && layout.Parse(name) is { } of && of.Generation <= upTo) Gone(dir, name);
     }
 
     /// <summary>Takes away a snapshot that is a whole copy, and all that is under work for it. What isn't there is as good.</summary>
@@ -262,7 +262,7 @@ internal static class VolumeFiles
             }
         volumes.ExceptWith(hidden);
         litter.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
-        return new(volumes.ToList(), snapshots.ToList(), litter) { HiddenIds = hidden.ToList() };
+        return new(volumes.ToList(), snapshots.ToList(), litter);
 
         static SortedSet<string> Sorted() => new(StringComparer.Ordinal);
 

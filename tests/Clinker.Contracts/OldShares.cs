@@ -117,8 +117,8 @@ public abstract class OldShares : IAsyncDisposable
         var managed = new Disk { Of = old, Volume = volume with { Status = VolumeStatus.Available, ProviderLocation = disk.ProviderLocation, Format = disk.Format } };
         foreach (var (number, epoch) in old.Snapshots)
         {
-            var snapshot = Snapshot(managed);
-            var name = (await driver.Inspect(pool, $"snapshot-{SnapshotOf(old.Number, number)}", Token, of: seen.FileId))!.Name;
+            var found = (await driver.Inspect(pool, $"snapshot-{SnapshotOf(old.Number, number)}", Token, of: seen.FileId))!;
+            var (snapshot, name) = (Snapshot(managed) with { SizeGb = found.SizeGb }, found.Name); // its volume may have grown since
             for (var round = 0; round < 2; round++)
             {
                 await driver.ManageSnapshot(managed.Volume, snapshot, name, Work(1));

@@ -325,7 +325,7 @@ public sealed class KilledWalk(ITestOutputHelper output)
         {
             using var answer = await daemon.Http.PostAsJsonAsync("shares/check", new { check = new { pool = (string)pool!["name"]! } });
             var text = await answer.Content.ReadAsStringAsync();
-            Assert.True(answer.IsSuccessStatusCode && JsonNode.Parse(text)!["findings"]!.AsArray().Count == 0, text);
+            Assert.True(answer.IsSuccessStatusCode && JsonNode.Parse(text)!["findings"]!.AsArray().All(f => (string?)f!["flaw"] == "kept"), text);
         }
     }
 

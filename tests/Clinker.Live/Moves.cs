@@ -111,10 +111,11 @@ public sealed class Moves(ITestOutputHelper output)
         work = (await daemon.Http.GetFromJsonAsync<JsonObject>($"operations/{work["id"]}"))!["operation"]!;
         Assert.Equal("It was cancelled by an administrator.", (string?)work["fault"]);
         Assert.Contains("cancelled", (string?)(await daemon.Http.GetFromJsonAsync<JsonObject>("messages"))!["messages"]![0]!["user_message"], StringComparison.Ordinal);
+        for (var waited = Stopwatch.StartNew(); site.Sql("select count(*) from reservation") != room; await Task.Delay(20))
+            Assert.True(waited.Elapsed < Patience, $"what was copied is not deleted:\n{daemon.Log}");
         var left = Found(site, shares).Single();
         Assert.Equal((before, content), (left, await Hash(left.Path)));
         Assert.All(shares, share => Assert.Empty(site.Files(share).Others));
-        Assert.Equal(room, site.Sql("select count(*) from reservation"));
         Assert.Equal(0, site.Sql("select count(*) from hold"));
         output.WriteLine($"cancelled at {done >> 20} of {total >> 20} MiB, ended {ended.TotalSeconds:0.00} s later");
     }

@@ -1,4 +1,5 @@
 using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Volumes;
 using Xunit;
 
@@ -47,6 +48,87 @@ public sealed class Stuck
         Assert.False(await world.Db.Read(tx => tx.Operations.Held(Source)));
         Assert.False(await Resume(world, volume));
         await world.Hold("resumed");
+    }
+
+    /// <summary>As the image service or the compute service may be: this is told from a database that is away, which nobody could be told of.</summary>
+    [Fact]
+    public async Task An_undo_for_which_something_is_unavailable_for_ever_is_stuck_too()
+    {
+        await using var world = await World.New(separate: false);
+        var volume = await CreateHolding(world);
+        (world.FailsForGood, world.FailsWith) = ("", new Fault.Unavailable("Somebody is away."));
+        await world.RunUntilQuiet();
+        var operation = await world.OperationOf(volume);
+        Assert.Equal(("stuck", null), (operation.Status, operation.Owner));
+        Assert.Contains("Somebody is away.", operation.Fault);
+        await Keeps(world, volume);
+
+        world.FailsForGood = null;
+        Assert.True(await Resume(world, volume));
+        await world.RunUntilQuiet();
+        Assert.Equal("failed", (await world.OperationOf(volume)).Status);
+        await world.Hold("resumed");
+    }
+
+    /// <summary>A copy that went to a share that is lost: what it was made of lies elsewhere, and is used on.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task What_it_was_made_of_is_not_kept_by_a_share_that_a_copy_did_not_get_to(bool ofSnapshot)
+    {
+        await using var world = await World.New(separate: false);
+        var source = await world.Create();
+        await world.RunUntilQuiet();
+        world.Shares.Write(source.Id, "old");
+        var snapshot = await world.Snapshot(source);
+        await world.RunUntilQuiet();
+        var pool = PoolName.Parse(await world.PoolBeside(source)).Pool!;
+        await world.Db.Commit(tx => tx.Types.Insert(new()
+        {
+            Id = "elsewhere", Name = "elsewhere", CreatedAt = tx.Now,
+            ExtraSpecs = new Dictionary<string, string> { ["pool_name"] = pool, ["clinker:clone_mode"] = "full" },
+        }));
+        world.FailsForGood = ofSnapshot ? "create from snapshot: publish" : "create from volume: publish";
+        var copy = await world.Db.Commit(tx => CreateVolume.Accept(tx, world.NewVolume(tx) with { VolumeTypeId = "elsewhere" }, Quotas.QuotaLimits.None, world.NewId(), "req-1",
+            ofSnapshot ? new VolumeSource.OfSnapshot(snapshot.Id) : new VolumeSource.OfVolume(source.Id)));
+        world.Meanwhile = (world.FailsForGood, () => { world.FailsForGood = ""; return Task.CompletedTask; }); // from then on that share does nothing any more
+        await world.RunUntilQuiet();
+        Assert.Equal("stuck", (await world.OperationOf(copy)).Status);
+        await world.HoldCounts("stuck");
+
+        world.FailsForGood = null;
+        await world.Delete(snapshot);
+        await world.RunUntilQuiet();
+        await world.Delete(source); // held by nobody
+        await world.RunUntilQuiet();
+        Assert.Equal("creating 1 of elsewhere", await world.Outcome());
+        Assert.True(await Resume(world, copy));
+        await world.RunUntilQuiet();
+        Assert.Equal("error 1 of elsewhere", await world.Outcome());
+        await world.Hold("resumed");
+    }
+
+    /// <summary>Without an image service a volume is what it was; what it was to become is taken away when that is back.</summary>
+    [Fact]
+    public async Task A_volume_is_not_kept_by_an_image_service_that_is_away()
+    {
+        await using var world = await World.New(separate: false);
+        var volume = await world.Create();
+        await world.RunUntilQuiet();
+        world.Shares.Write(volume.Id, "old");
+        await world.Upload(volume);
+        Assert.Single(world.Images.Records);
+        (world.FailsForGood, world.FailsWith) = ("image: ", new Fault.Unavailable("Glance is away."));
+        await world.RunUntilQuiet(TimeSpan.FromMinutes(10));
+        Assert.Equal("available", await world.StatusOf(volume));
+        Assert.Equal("Glance is away.", await world.WhyOf(volume));
+        Assert.Single(world.Images.Records);
+        await world.Extend(volume, 2);
+        await world.RunUntilQuiet(TimeSpan.FromMinutes(10));
+        Assert.Equal("available 2 old; image queued", await world.Outcome());
+
+        world.FailsForGood = null;
+        await world.RunUntilQuiet();
+        Assert.Empty(world.Images.Records);
+        await world.Hold("it is back");
     }
 
     [Fact]

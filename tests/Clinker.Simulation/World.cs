@@ -69,6 +69,9 @@ sealed partial class World : IAsyncDisposable
     /// <summary>Acts of the driver that fail for good, by the start of their name.</summary>
     public string? FailsForGood { get; set; }
 
+    /// <summary>How they do.</summary>
+    public Fault? FailsWith { get; set; }
+
     /// <summary>What somebody does as soon as the driver comes to an act, once.</summary>
     public (string Act, Func<Task> Does)? Meanwhile { get; set; }
 
@@ -317,7 +320,7 @@ sealed partial class World : IAsyncDisposable
         if (storage && FailsForGood is { } act && name.StartsWith(act, StringComparison.Ordinal))
         {
             if (FailsOnce) FailsForGood = null;
-            throw new Fault.DriverFailed(act, "it always does here").Thrown();
+            throw (FailsWith ?? new Fault.DriverFailed(act, "it always does here")).Thrown();
         }
         if (troubles.Remove(point++, out var trouble)) Strike(daemon, trouble, storage);
     }

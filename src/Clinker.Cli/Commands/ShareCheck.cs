@@ -16,7 +16,7 @@ internal static class ShareCheck
     public static Command Make(Session session)
     {
         var command = new Command("check", "Compare the files in a pool, or in all, with the volumes and snapshots that there are. Nothing is changed "
-            + "without --repair. Exit code 0: nothing is wrong; 1: something.");
+            + "without --repair, and with it only what is certain. Exit code 0: nothing is wrong; 1: something.");
         var pool = new Argument<string?>("pool") { Description = "The pool to look at: host@backend-name#pool (default: all)", Arity = ArgumentArity.ZeroOrOne };
         var repair = Opt.Flag("--repair", "Put right what is certain; no content of a volume or snapshot is touched");
         var longer = Opt.Flag("--long", "List additional fields in output");
@@ -29,7 +29,7 @@ internal static class ShareCheck
             var (found, isWhole) = (new List<JsonObject>(), true);
             foreach (var one in parse.GetValue(pool) is { } named ? [named] : await Pools(api, token))
                 try { found.AddRange(await Check(api, one, parse.GetValue(repair), token)); }
-                catch (ApiFault e) when (parse.GetValue(pool) is null) // of the others it is told all the same
+                catch (Exception e) when (e is ApiFault or CliFault && parse.GetValue(pool) is null) // of the others it is told all the same
                 {
                     await session.Terminal.Error.WriteLineAsync($"{one}: {e.Message}");
                     isWhole = false;

@@ -381,11 +381,7 @@ public readonly record struct ImageContent(string ImageId, string Hash);
 /// <param name="VolumeIds">One for each volume that has a published file.</param>
 /// <param name="SnapshotIds">One for each snapshot that is there, as a file or as what a volume stands on.</param>
 /// <param name="Litter">Files under work.</param>
-public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter)
-{
-    /// <summary>Volumes that were deleted, and of which something is kept since others stand on it.</summary>
-    public IReadOnlyList<string> HiddenIds { get; init; } = [];
-}
+public sealed record Inventory(IReadOnlyList<string> VolumeIds, IReadOnlyList<string> SnapshotIds, IReadOnlyList<Litter> Litter);
 
 /// <summary>A name in a pool.</summary>
 /// <param name="As">The volume or snapshot whose file would be called so, whether there is such a one or not; null for other names.</param>

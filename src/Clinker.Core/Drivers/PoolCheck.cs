@@ -56,6 +56,8 @@ public enum Flaw
     LeftLink,
     /// <summary>A file of a volume's on which nothing stands.</summary>
     Unused,
+    /// <summary>A file of a volume that was deleted stays, since others stand on it.</summary>
+    Kept,
     /// <summary>Files of a volume that was deleted are needed, and nothing says so.</summary>
     Hidden,
     /// <summary>It is noted that a file is kept, and there is none.</summary>

@@ -284,8 +284,9 @@ sealed partial class Run : IDisposable
             });
             Means.Ended?.Invoke(Row, fault);
         }
-        catch (Exception e) when (ToFault(e) is { } another && another is not Fault.Unavailable)
+        catch (Exception e) when (ToFault(e) is { } another)
         {
+            // If what is unavailable is the database, the next line that asks for it says so too, and ends the run.
             Log.UndoFailed(log, Row.Kind, Row.Id, attempts + 1, another.Message, Row.RequestId, e is FaultException ? e.InnerException : e);
             if (attempts + 1 < (another.Transient ? Backoff.MaxUndoAttempts : Backoff.MaxAttempts))
                 await PutBack(Backoff.After(attempts), attempts + 1, null);

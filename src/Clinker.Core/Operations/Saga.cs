@@ -59,10 +59,14 @@ public sealed class Saga
     /// <summary>The step that the run has come to, when it is sure that nothing of it was ever done.</summary>
     internal string? Untouched { get; private set; }
 
-    bool Unwinding => journal.ContainsKey(("", JournalEvent.Fault));
+    /// <summary>Whether it is being taken back as a whole.</summary>
+    public bool Unwinding => journal.ContainsKey(("", JournalEvent.Fault));
 
     /// <summary>Reads rows that are fixed for this operation.</summary>
     public Task<T> Read<T>(Func<Tx, Task<T>> work) => run.Means.Db.Read(work);
+
+    /// <summary>In the middle of an undo, a transaction that may happen again: for what others need not wait for until its end.</summary>
+    public Task Early(Func<Tx, Task> work) => Fenced("early", work);
 
     /// <summary>The driver of the backend whose queue this operation is in.</summary>
     public Driver Driver => run.Means.Drivers.TryGetValue(run.Queue, out var driver)
@@ -92,7 +96,7 @@ public sealed class Saga
         Act(name, act, undo is null ? null : () => UndoStep(name, undo), begun);
 
     /// <summary>The same, where what the act leaves is left to another operation: the undo is a transaction, so no storage can keep it from ending.</summary>
-    public Task<T> Step<T>(string name, Func<Task<T>> act, Func<Tx, Task> undo) => Act(name, act, () => UndoCommit(name, undo), begun: false);
+    public Task<T> Step<T>(string name, Func<Task<T>> act, Func<Tx, Task> undo, bool begun = false) => Act(name, act, () => UndoCommit(name, undo), begun);
 
     async Task<T> Act<T>(string name, Func<Task<T>> act, Func<Task>? undo, bool begun)
     {

@@ -11,8 +11,8 @@ namespace Clinker.Outside;
 /// <param name="Directory">Where (image_conversion_dir): room for the image and for the disk in it.</param>
 /// <param name="Disabled">Only raw images are taken (image_conversion_disable).</param>
 /// <param name="Cpu">
-/// The processor time that qemu-img may use to look at an image (image_conversion_cpu_limit). Not to convert one, which takes as much as there is of it:
-/// 128 MiB become a streamed VMDK in 3.5 s.
+/// The processor time that qemu-img may use to look at an image (image_conversion_cpu_limit). To convert one it has <see cref="ImageConversion.CpuPerGib"/>
+/// more: 128 MiB become a streamed VMDK in 3.5 s.
 /// </param>
 /// <param name="AddressSpaceBytes">The memory that it may ask for (image_conversion_address_space_limit).</param>
 public sealed record ConversionSettings(string Directory, bool Disabled, TimeSpan Cpu, long AddressSpaceBytes)
@@ -35,6 +35,9 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 {
     /// <summary>Conversions at the same time: each takes a processor and room.</summary>
     const int MostAtOnce = 4;
+
+    /// <summary>The processor time that the conversion of each GiB may take: ten times of what the slowest format takes, and an end for what was crafted to have none.</summary>
+    public static readonly TimeSpan CpuPerGib = TimeSpan.FromMinutes(5);
 
     readonly SemaphoreSlim turns = new(MostAtOnce);
 
@@ -73,7 +76,7 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     /// <exception cref="FaultException">Invalid: it can't be read, or needs other files.</exception>
     internal async Task<long> SizeOf(string file, string format, string imageId, CancellationToken token)
     {
-        var answer = await QemuImg(["info", "--output=json", "-f", format, file], imageId, token, settings.Cpu);
+        var answer = await QemuImg(["info", "--output=json", "-f", format, file], imageId, settings.Cpu, null, token);
         try
         {
             using var json = JsonDocument.Parse(answer);
@@ -101,9 +104,16 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     internal async Task Convert(string from, string format, string to, string toFormat, long bytes, string imageId, Progress? progress, CancellationToken token)
     {
         var far = new ToolProgress(progress, bytes);
-        await QemuImg(["convert", "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, token, said: far.Hear);
+        try { await QemuImg(["convert", "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, CpuFor(bytes), far.Hear, token); }
+        catch (FaultException e) when (format == ImageFormats.Raw && e.Fault is Fault.Invalid)
+        {
+            // A volume's own bytes: there is nothing in them that could be wrong.
+            throw new Fault.DriverFailed("make the image", $"qemu-img can't write the volume as {toFormat}.").Thrown(e.InnerException ?? e);
+        }
         far.Whole();
     }
+
+    TimeSpan CpuFor(long bytes) => settings.Cpu + CpuPerGib * (bytes / (double)(1L << 30));
 
     /// <summary>
     /// VMDK: a single file that is read from its start to its end, as clients of the image service expect it (cinder/image/image_utils.py). VHD: as
@@ -113,8 +123,7 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 
     public void Dispose() => turns.Dispose();
 
-    /// <param name="cpu">Null: any, within the deadline.</param>
-    async Task<string> QemuImg(string[] arguments, string imageId, CancellationToken token, TimeSpan? cpu = null, Action<string>? said = null)
+    async Task<string> QemuImg(string[] arguments, string imageId, TimeSpan cpu, Action<string>? said, CancellationToken token)
     {
         ProcessResult result;
         try { result = await Processes.Run("qemu-img", arguments, settings.Deadline, said, new(settings.AddressSpaceBytes, cpu), token); }

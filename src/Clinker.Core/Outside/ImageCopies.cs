@@ -132,7 +132,8 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
         if (format == ImageFormats.Raw && !isCompressed) await images.Upload(imageId, content.Length, (to, stop) => WriteAll(content, to, progress, stop), token);
         else
         {
-            await conversion.With(content.Length, imageId, async scratch =>
+            // The disk lies there with holes where it has none of its data.
+            await conversion.With(content.DataBytes + conversion.LeastFree, imageId, async scratch =>
             {
                 var (raw, made) = (scratch.File("raw"), scratch.File("image"));
                 await using (var file = New(raw))
@@ -144,6 +145,7 @@ public sealed class ImageCopies(Images images, ImageConversion conversion, Signa
                         await file.WriteAsync(piece, token);
                     }, token);
                 }
+                ImageConversion.Demand(scratch, content.DataBytes);
                 if (format == ImageFormats.Raw) made = raw;
                 else await conversion.Convert(raw, ImageFormats.Raw, made, ImageFormats.Writable[format], content.Length, imageId, progress, token);
                 if (isCompressed) made = await Packed(made, scratch.File("packed"), token);

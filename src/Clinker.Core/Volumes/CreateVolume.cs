@@ -176,7 +176,8 @@ public sealed record CreateVolume(
             await FilesTurn.Pass(saga, await saga.Read(async tx =>
             {
                 var ids = new List<string>();
-                foreach (var of in snapshots) ids.Add((await tx.Snapshots.Get(of.Id)).VolumeId);
+                foreach (var of in snapshots)
+                    if (await tx.Snapshots.Find(of.Id) is { } snapshot) ids.Add(snapshot.VolumeId); // not when it was let go since
                 return ids;
             }));
     }
@@ -208,8 +209,36 @@ public sealed record CreateVolume(
         }
     }
 
-    internal async Task Unmake(Saga saga, Volume volume) =>
-        await saga.Driver.Delete(volume, saga.Work, Source is VolumeSource.OfVolume of ? await saga.Read(tx => tx.Volumes.Get(of.Id)) : null);
+    internal async Task Unmake(Saga saga, Volume volume)
+    {
+        var (near, source) = await saga.Read(tx => Near(tx, saga.Row, volume));
+        if (!near && saga.Unwinding) await saga.Early(tx => FreeSource(tx, saga.Row));
+        await saga.Driver.Delete(volume, saga.Work, source);
+    }
+
+    /// <summary>
+    /// Whether its source lies where the volume does. If not, nothing was done to it, and it need not wait for a place that may be lost for good;
+    /// and once it was let go, it may be anywhere.
+    /// </summary>
+    async Task<(bool Near, Volume? Source)> Near(Tx tx, OperationRow row, Volume volume)
+    {
+        if (Source?.Held is not { } held || !await tx.Operations.Holds(row.Id, held)) return (false, null);
+        return Source switch
+        {
+            VolumeSource.OfVolume of when await tx.Volumes.Get(of.Id) is var source && source.Host == volume.Host => (true, source),
+            VolumeSource.OfSnapshot of => ((await Origin(tx, of)).Volume.Host == volume.Host, null),
+            _ => (false, null),
+        };
+    }
+
+    async Task FreeSource(Tx tx, OperationRow row)
+    {
+        if (Source?.Held is not { } held) return;
+        await tx.Operations.LetGo(row.Id, held);
+        if (Source is not VolumeSource.OfVolume of) return;
+        await FilesTurn.LetGo(tx, row, of.Id);
+        await Turns.Next(tx, row, of.Id);
+    }
 
     static async Task<(Snapshot Snapshot, Volume Volume)> Origin(Tx tx, VolumeSource.OfSnapshot of)
     {

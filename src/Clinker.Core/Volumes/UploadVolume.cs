@@ -52,8 +52,8 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
     {
         // Before anything else, so that whatever fails takes the record with it.
         await saga.Step("record",
-            async () => { await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token); },
-            undo: () => Forget(saga),
+            async () => { await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token); return true; },
+            undo: tx => DeleteLeftImage.Start(tx, saga.Row, ImageId), // it was nobody's before it was active
             begun: true);
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
@@ -85,12 +85,6 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
             await saga.Images.Upload(content, ImageId, DiskFormat, record.ContainerFormat == Image.Compressed, saga.Work);
         record = await images.Get(ImageId, token: null, token);
         if (record.Status != Image.Active) throw Image.Unacceptable(ImageId, $"it is {record.Status} after its upload.");
-    }
-
-    /// <summary>The image was nobody's before it was active. Without an image service here there is none that this operation could have given anything to.</summary>
-    async Task Forget(Saga saga)
-    {
-        if (saga.Means.Images is { } to) await to.Images.Delete(ImageId, saga.Work.Token);
     }
 
     /// <summary>Nothing was done to the volume.</summary>

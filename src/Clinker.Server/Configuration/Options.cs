@@ -316,7 +316,7 @@ static class Options
         "Whether only raw images are taken and made.");
 
     public static readonly Option<TimeSpan> ConversionCpu = Add(Default, "image_conversion_cpu_limit", Kinds.Seconds(1), "60",
-        "The seconds of processor time that qemu-img may use to look at an image; to convert one it may use any.");
+        "The seconds of processor time that qemu-img may use to look at an image; to convert one, 300 more for each GiB of the disk in it.");
 
     public static readonly Option<int> ConversionMemory = Add(Default, "image_conversion_address_space_limit", Kinds.Int(1, 1024), "1",
         "The GiB of memory that qemu-img may ask for.");

@@ -68,7 +68,7 @@ sealed record ManageableSnapshot(
 /// <summary>Something in a pool that is not as it should be.</summary>
 /// <param name="Level">note, warning, error.</param>
 /// <param name="State">found, busy (somebody is at work there, and it may be none), repaired.</param>
-/// <param name="Flaw">Its kind: missing, size, format, chain, depth, info, unknown_snapshot, rights, padding, left_work, left_link, unused, hidden, stale_note, stranger.</param>
+/// <param name="Flaw">Its kind: missing, size, format, chain, depth, info, unknown_snapshot, rights, padding, left_work, left_link, unused, kept, hidden, stale_note, stranger.</param>
 /// <param name="Finding">What is wrong with the file, as the end of a sentence that begins with its name.</param>
 /// <param name="Fix">What a repair does, or else what a person has to do.</param>
 sealed record FindingShape(

@@ -102,9 +102,83 @@ public sealed class LateProgramTests : IDisposable
         return n >= at;
 
         Task Late() => Qemu("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", Path.GetFileName(lower), "-F", lower == own ? "raw" : "qcow2", above);
-
-        Work Operation() => new(1, Token, Operation: ids.New());
     }
+
+    /// <summary>Two files to be put together, 8 MiB of which are in the upper one.</summary>
+    async Task<(Volume Volume, string Own, string Overlay)> Apart(DirectoryDriver driver)
+    {
+        var volume = new Volume
+        {
+            Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Available, AvailabilityZone = "nova", Host = "h@files#files",
+            CreatedAt = DateTime.UnixEpoch,
+        };
+        volume = volume with { Format = (await driver.Create(volume, Operation())).Format };
+        var own = Path.Combine(root, $"volume-{volume.Id}");
+        await Qemu("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", own);
+        var snapshot = new Snapshot
+        {
+            Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
+        };
+        await driver.CreateSnapshot(volume, snapshot, Operation());
+        await Qemu("qemu-io", "-f", "qcow2", "-c", "write -P 2 1M 8M", $"{own}.{snapshot.Id}");
+        await driver.DeleteSnapshot(volume, snapshot, Operation(), quiet: false);
+        return (volume, own, $"{own}.{snapshot.Id}");
+    }
+
+    async Task<byte[]> Read(DirectoryDriver driver, Volume volume)
+    {
+        await using var content = await driver.Read(volume, Operation());
+        var bytes = new byte[10 * Mib];
+        await content.Read(0, bytes);
+        return [bytes[Mib / 2], bytes[3 * Mib], bytes[(9 * Mib) - 1], bytes[9 * Mib]];
+    }
+
+    Work Operation() => new(1, Token, Operation: ids.New());
+
+    [Fact]
+    public async Task One_file_is_put_into_another_no_faster_than_it_may_and_not_beyond_the_lease()
+    {
+        await using var slow = new DirectoryDriver("files", new() { Paths = [root], CloneMode = CloneMode.Thin, FlattenRate = Mib / 4 }, TimeProvider.System, NullLogger.Instance);
+        var (volume, own, overlay) = await Apart(slow);
+        using var lease = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var tidying = slow.Tidy(volume, flatten: false, new Work(1, lease.Token, Operation: ids.New()));
+        for (var waited = 0; !await IsAtWork(volume) && !tidying.IsCompleted; waited++) Assert.True(waited < 600);
+        await Task.Delay(2000, Token);
+        Assert.False(tidying.IsCompleted); // 8 MiB take half a minute
+        await lease.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => tidying);
+        for (var waited = 0; await IsAtWork(volume); waited++) Assert.True(waited < 100, "qemu-img goes on");
+        Assert.True(File.Exists(overlay));
+        Assert.Equal([1, 2, 2, 0], await Read(slow, volume));
+
+        await using var fast = new DirectoryDriver("files", new() { Paths = [root], CloneMode = CloneMode.Thin }, TimeProvider.System, NullLogger.Instance);
+        await fast.Tidy(volume, flatten: false, Operation());
+        Assert.False(File.Exists(overlay));
+        Assert.Equal([1, 2, 2, 0], await Read(fast, volume));
+    }
+
+    /// <summary>Whatever the rows say: what somebody writes to is not put away under him.</summary>
+    [Fact]
+    public async Task What_another_program_of_QEMU_has_open_is_left_as_it_is()
+    {
+        await using var driver = new DirectoryDriver("files", new() { Paths = [root], CloneMode = CloneMode.Thin }, TimeProvider.System, NullLogger.Instance);
+        var (volume, own, overlay) = await Apart(driver);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var holder = Processes.Run("qemu-io", ["-f", "qcow2", "-c", "sleep 60000", overlay], TimeSpan.FromMinutes(2), token: over.Token);
+        await Task.Delay(1000, Token);
+        var fault = (await Assert.ThrowsAsync<FaultException>(() => driver.Tidy(volume, flatten: false, Operation()))).Fault;
+        Assert.Contains("another program has the image open", Assert.IsType<Fault.BackendDown>(fault).Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(overlay));
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => holder);
+        Assert.Equal([1, 2, 2, 0], await Read(driver, volume));
+        await driver.Tidy(volume, flatten: false, Operation());
+        Assert.False(File.Exists(overlay));
+        Assert.Equal([1, 2, 2, 0], await Read(driver, volume));
+    }
+
+    static async Task<bool> IsAtWork(Volume volume) =>
+        (await Processes.Run("pgrep", ["-f", $"qemu-img commit.*{volume.Id}"], TimeSpan.FromSeconds(30), token: Token)).Output.Length > 0;
 
     static async Task<string?> Backing(string image)
     {

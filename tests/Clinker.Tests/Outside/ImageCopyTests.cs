@@ -261,6 +261,20 @@ public sealed class ImageCopyTests : IAsyncDisposable
         Assert.NotEmpty(fake.Data[id]);
     }
 
+    /// <summary>Whoever uploads a volume has not given a bad image.</summary>
+    [Fact]
+    public async Task A_volume_that_can_not_be_converted_is_not_called_an_unacceptable_image()
+    {
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", "qcow2", "bare", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = new ImageConversion(Settings with { AddressSpaceBytes = 1 << 24 });
+        await using var from = new Bytes(content);
+        var fault = (await Assert.ThrowsAsync<FaultException>(
+            () => new ImageCopies(glance, conversion).Upload(from, id, "qcow2", isCompressed: false, new Work(1, Go)))).Fault;
+        Assert.Equal("The driver could not make the image: qemu-img can't write the volume as qcow2.", Assert.IsType<Fault.DriverFailed>(fault).Message);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
     [Theory]
     [InlineData("raw", "raw")]
     [InlineData("qcow2", "qcow2")]
@@ -282,6 +296,22 @@ public sealed class ImageCopyTests : IAsyncDisposable
         var back = await File.ReadAllBytesAsync(In("back"));
         Assert.True(back.AsSpan().SequenceEqual(content), "other bytes, or another size: it would fit into no volume of the same");
         if (Directory.Exists(Scratch)) Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
+    }
+
+    /// <summary>It takes the room of its data, not of its size, which no disk here may have.</summary>
+    [Fact]
+    public async Task A_large_volume_with_little_in_it_becomes_a_small_image()
+    {
+        const string id = "44444444-4444-4444-8444-444444444444";
+        await glance.Create(new(id, "made", "qcow2", "bare", null, null, Volume.EmptyMetadata), null, Go);
+        using var conversion = new ImageConversion(Settings);
+        await using var from = new Bytes(content) { Spread = 4L << 40 };
+        await new ImageCopies(glance, conversion).Upload(from, id, "qcow2", isCompressed: false, new Work(1, Go));
+        await File.WriteAllBytesAsync(In("made"), fake.Data[id]);
+        var info = await Processes.Run("qemu-img", ["info", "--output=json", "-f", "qcow2", In("made")], TimeSpan.FromSeconds(60));
+        Assert.Contains($"\"virtual-size\": {4L << 40}", info.Output, StringComparison.Ordinal);
+        Assert.InRange(fake.Data[id].Length, 1 << 20, 64 << 20);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
     }
 
     /// <summary>Pieces of two MiB, any of them data, the last one not a whole one too.</summary>
@@ -384,7 +414,10 @@ public sealed class ImageCopyTests : IAsyncDisposable
     {
         public bool Torn { get; init; }
         public bool Closed { get; private set; }
-        public override long Length => of.Length;
+        /// <summary>How long it is, with nothing behind its bytes; 0: as long as they are.</summary>
+        public long Spread { get; init; }
+        public override long Length => Math.Max(of.Length, Spread);
+        public override long DataBytes => of.Length;
 
         public override ValueTask<long?> NextData(long offset) =>
             new(offset < of.Length && of.AsSpan((int)offset).IndexOfAnyExcept((byte)0) is >= 0 and var n ? offset + n : (long?)null);
