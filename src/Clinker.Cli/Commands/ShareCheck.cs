@@ -19,16 +19,19 @@ internal static class ShareCheck
             + "without --repair, and with it only what is certain. Exit code 0: nothing is wrong; 1: something.");
         var pool = new Argument<string?>("pool") { Description = "The pool to look at: host@backend-name#pool (default: all)", Arity = ArgumentArity.ZeroOrOne };
         var repair = Opt.Flag("--repair", "Put right what is certain; no content of a volume or snapshot is touched");
+        var plan = Opt.Flag("--plan", "Only tell what a repair would put right (the default)");
         var longer = Opt.Flag("--long", "List additional fields in output");
-        command.With(pool, repair, longer);
+        command.With(pool, repair, plan, longer);
         var output = OutputOptions.ForList(command, session.Terminal);
         command.SetAction(async (parse, token) =>
         {
+            var mends = parse.GetValue(repair);
+            if (mends && parse.GetValue(plan)) throw new CliFault("--plan and --repair exclude each other.", CliFault.Usage);
             using var api = await session.Connect(parse, token);
             api.Patience = TimeSpan.FromMinutes(61); // as long as it is waited for there, and the answer
             var (found, isWhole) = (new List<JsonObject>(), true);
             foreach (var one in parse.GetValue(pool) is { } named ? [named] : await Pools(api, token))
-                try { found.AddRange(await Check(api, one, parse.GetValue(repair), token)); }
+                try { found.AddRange(await Check(api, one, mends, token)); }
                 catch (Exception e) when (e is ApiFault or CliFault && parse.GetValue(pool) is null) // of the others it is told all the same
                 {
                     await session.Terminal.Error.WriteLineAsync($"{one}: {e.Message}");

@@ -72,6 +72,32 @@ public sealed class CopyTests : IAsyncLifetime
         for (var at = from; at < from + bytes; at += Mib) RandomAccess.Write(file, data.AsSpan(0, (int)Math.Min(Mib, from + bytes - at)), at);
     }
 
+    /// <summary>As Cinder may have left it: the image that was made for a snapshot holds all, and the volume's first file lies beside it still, or not.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_volume_that_begins_with_another_file_than_its_own_is_reverted_in_that(bool stale)
+    {
+        var active = $"volume-{volume.Id}.{ids.New()}";
+        await Qemu("qemu-img", "create", "-q", "-f", "qcow2", Path.Combine(pool, active), "1G");
+        await Qemu("qemu-io", "-f", "qcow2", "-c", "write -P 3 0 1M", Path.Combine(pool, active));
+        await File.WriteAllTextAsync(PathOf(volume) + ".info", $$"""{"active": "{{active}}"}""", Token);
+        if (!stale) File.Delete(PathOf(volume));
+        var snapshot = NewSnapshot();
+        await thin.CreateSnapshot(volume, snapshot, Work);
+        Assert.True(File.Exists(PathOf(snapshot))); // a copy
+        await Qemu("qemu-io", "-f", "qcow2", "-c", "write -P 9 0 1M", Path.Combine(pool, active));
+        await thin.RevertTo(volume, snapshot with { Status = SnapshotStatus.Available }, Work);
+        await using var content = await thin.Read(volume, Work);
+        var first = new byte[Mib];
+        await content.Read(0, first);
+        Assert.Equal([3], first.Distinct());
+
+        static async Task Qemu(string program, params string[] arguments)
+        {
+            var end = await Processes.Run(program, arguments, TimeSpan.FromMinutes(1), token: Token);
+            Assert.True(end.ExitCode == 0, end.Error + end.Output);
+        }
+    }
+
     static void Same(string a, string b, long bytes)
     {
         using var one = File.OpenHandle(a, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
