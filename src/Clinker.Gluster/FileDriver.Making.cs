@@ -63,8 +63,8 @@ public abstract partial class FileDriver
     });
 
     /// <summary>
-    /// The image is laid out on a local file and then copied, hardly more than a cluster for each 512 MiB: qemu-img itself never
-    /// touches the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
+    /// The image is laid out on a local file and then copied, hardly more than a cluster for each 512 MiB: to make one qemu-img
+    /// does not touch the pool. It would hang with a mount that hangs, and killed while it locks its file it can wedge a Gluster client
     /// (<see cref="Share.MountArguments"/>).
     /// </summary>
     Task<bool> Image(Errand on, VolumeSpec spec, Work work, Change change) => LaidOut(on, spec, fill =>
