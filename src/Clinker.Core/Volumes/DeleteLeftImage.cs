@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Clinker.Operations;
+using Clinker.Scheduling;
 using Clinker.Store;
 
 namespace Clinker.Volumes;
@@ -17,8 +18,9 @@ public sealed record DeleteLeftImage(string ImageId) : Operation
     protected internal override JsonTypeInfo Json => CoreJson.Default.DeleteLeftImage;
 
     /// <param name="by">The operation that is taken back.</param>
-    public static Task Start(Tx tx, OperationRow by, string imageId) =>
-        tx.Operations.Start(imageId, new DeleteLeftImage(imageId), by.Queue, projectId: null, by.RequestId);
+    /// <param name="of">The volume: images are there for the hosts of backends.</param>
+    public static Task Start(Tx tx, OperationRow by, string imageId, Volume of) =>
+        tx.Operations.Start(imageId, new DeleteLeftImage(imageId), PoolName.Parse(of.Host!).Queue, projectId: null, by.RequestId);
 
     // What turns it round is tried again as its own undo, until somebody is called.
     public override Task Run(Saga saga) => saga.Step("delete", () => Delete(saga, waits: true), undo: () => Delete(saga, waits: false));

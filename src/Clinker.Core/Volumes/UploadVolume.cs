@@ -53,7 +53,7 @@ public sealed record UploadVolume(string VolumeId, string ImageId, string DiskFo
         // Before anything else, so that whatever fails takes the record with it.
         await saga.Step("record",
             async () => { await saga.Images.Images.Get(ImageId, token: null, saga.Work.Token); return true; },
-            undo: tx => DeleteLeftImage.Start(tx, saga.Row, ImageId), // it was nobody's before it was active
+            undo: async tx => await DeleteLeftImage.Start(tx, saga.Row, ImageId, await tx.Volumes.Get(VolumeId)), // it was nobody's before it was active
             begun: true);
         var volume = await saga.Read(tx => tx.Volumes.Get(VolumeId));
         await saga.HandTo(PoolName.Parse(volume.Host!).Queue);
