@@ -26,7 +26,7 @@ public sealed class DirectoryDriver : FileDriver
     private protected override string StorageProtocol => "file";
     private protected override string DefaultBackendName => Backend;
 
-    private protected override ValueTask<IReadOnlyList<Place>> Places(CancellationToken token) => new(places);
+    internal override ValueTask<IReadOnlyList<Place>> Places(CancellationToken token) => new(places);
 
     private protected override ValueTask<Place> PlaceOf(string? pool, string? location, CancellationToken token) =>
         new(places.Find(p => p.Name == pool) ?? throw new Fault.BackendDown(

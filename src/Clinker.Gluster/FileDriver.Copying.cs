@@ -93,6 +93,7 @@ public abstract partial class FileDriver
     /// <summary>A file as it is, or what several of them make.</summary>
     async Task CopyTo(Source from, Place to, string verb, VolumeSpec spec, Work work)
     {
+        if (from.Place != to || !Reflinks(to)) DemandRoom(to, from.Levels);
         if (from.Levels.Count == 1 && from.Top.Format == spec.Format)
         {
             await Copy(from, to, verb, spec, work);
@@ -102,6 +103,12 @@ public abstract partial class FileDriver
         if (from.Attached) throw NotAtOneMoment(verb);
         await using var content = await FileContent.Open(this, from, verb, work);
         await Filled(to, verb, spec, content.Copy(work.Progress), work);
+    }
+
+    /// <summary>A share that gets full on the way pauses whoever writes to it, though the copy is taken back then.</summary>
+    static void DemandRoom(Place place, IEnumerable<Level> levels)
+    {
+        if (place.Last is { Total: > 0 } room && levels.Sum(l => l.Allocated) > room.Free) throw new FaultException(new Fault.ShareFull(place.Name)) { NothingDone = true };
     }
 
     async Task Copy(Source from, Place to, string verb, VolumeSpec spec, Work work)

@@ -66,6 +66,7 @@ public abstract partial class FileDriver
         {
             if (own == 0 && now.Attached)
                 throw StillOpen(verb);
+            DemandRoom(now.Place, now.Levels.Skip(own));
             now = now with { Info = info };
             if (now.Attached && now.Levels.Any(l => l.Name == now.Info.Going))
                 throw new FaultException(new Fault.DriverFailed(verb,

@@ -29,7 +29,7 @@ public abstract partial class FileDriver : Driver
     public sealed override string Backend => backend;
 
     /// <summary>The places of now, each a pool.</summary>
-    private protected abstract ValueTask<IReadOnlyList<Place>> Places(CancellationToken token);
+    internal abstract ValueTask<IReadOnlyList<Place>> Places(CancellationToken token);
 
     private protected abstract string StorageProtocol { get; }
     private protected abstract string DefaultBackendName { get; }

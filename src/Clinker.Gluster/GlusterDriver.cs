@@ -39,7 +39,7 @@ public sealed partial class GlusterDriver : FileDriver
     private protected override string StorageProtocol => "glusterfs";
     private protected override string DefaultBackendName => "GlusterFS";
 
-    private protected override async ValueTask<IReadOnlyList<Place>> Places(CancellationToken token) => await Shares(token);
+    internal override async ValueTask<IReadOnlyList<Place>> Places(CancellationToken token) => await Shares(token);
 
     private protected override async ValueTask<Place> PlaceOf(string? pool, string? location, CancellationToken token)
     {

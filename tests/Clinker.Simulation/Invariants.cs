@@ -66,13 +66,17 @@ static class Invariants
 
     static string HostOf(this World world, string pool) => world.Pools.Single(p => PoolName.Parse(p).Pool == pool);
 
-    /// <summary>Nobody asked twice, and what a virtual machine may still go over to is there; beside snapshots in error, or operations that have failed, only.</summary>
+    /// <summary>
+    /// Nobody asked twice, and what a virtual machine may still go over to is there; beside snapshots in error, or operations that have failed, only.
+    /// A snapshot that did not end and was deleted while the volume was in use leaves it as long as the volume is there.
+    /// </summary>
     static async Task HoldHelp(this World world, string what)
     {
         await world.Hypervisor.WorkLate();
         if (world.Hypervisor.Wrong is { } wrong) Assert.Fail($"{what}: {wrong}");
         foreach (var id in world.Shares.Coming)
-            if ((await world.Db.Read(async tx => await tx.Snapshots.Find(id) ?? await Moment.Find(tx, id))) is not { Status: SnapshotStatus.Error or SnapshotStatus.Deleted })
+            if ((await world.Db.Read(async tx => await tx.Snapshots.Find(id) ?? await Moment.Find(tx, id))) is var of && of is not { Status: SnapshotStatus.Error or SnapshotStatus.Deleted }
+                && (of is not null || await world.Db.Read(tx => tx.Volumes.OfFile(world.Shares.ComingOf[id])) is null))
                 Assert.Fail($"{what}: a file is left to go over to for snapshot {id}");
         foreach (var id in world.Shares.Going)
             if (await world.Db.Read(tx => tx.Volumes.OfFile(id)) is null) Assert.Fail($"{what}: a file is left of volume {id}, which is gone");

@@ -211,23 +211,23 @@ public sealed record CreateVolume(
 
     internal async Task Unmake(Saga saga, Volume volume)
     {
-        var (near, source) = await saga.Read(tx => Near(tx, saga.Row, volume));
-        if (!near && saga.Unwinding) await saga.Early(tx => FreeSource(tx, saga.Row));
+        var (far, source) = await saga.Read(tx => Held(tx, saga.Row, volume));
+        if (far && saga.Unwinding) await saga.Early(tx => FreeSource(tx, saga.Row));
         await saga.Driver.Delete(volume, saga.Work, source);
     }
 
     /// <summary>
-    /// Whether its source lies where the volume does. If not, nothing was done to it, and it need not wait for a place that may be lost for good;
-    /// and once it was let go, it may be anywhere.
+    /// Whether its source lies elsewhere than the volume does: then nothing was done to it, and it need not wait for a place that may be lost for
+    /// good. Once it was let go, it may be anywhere, and is none any more. With the volume that is beside it.
     /// </summary>
-    async Task<(bool Near, Volume? Source)> Near(Tx tx, OperationRow row, Volume volume)
+    async Task<(bool Far, Volume? Source)> Held(Tx tx, OperationRow row, Volume volume)
     {
         if (Source?.Held is not { } held || !await tx.Operations.Holds(row.Id, held)) return (false, null);
         return Source switch
         {
-            VolumeSource.OfVolume of when await tx.Volumes.Get(of.Id) is var source && source.Host == volume.Host => (true, source),
-            VolumeSource.OfSnapshot of => ((await Origin(tx, of)).Volume.Host == volume.Host, null),
-            _ => (false, null),
+            VolumeSource.OfVolume of when await tx.Volumes.Get(of.Id) is var source && source.Host == volume.Host => (false, source),
+            VolumeSource.OfSnapshot of => ((await Origin(tx, of)).Volume.Host != volume.Host, null),
+            _ => (true, null),
         };
     }
 

@@ -72,6 +72,54 @@ public sealed class CopyTests : IAsyncLifetime
         for (var at = from; at < from + bytes; at += Mib) RandomAccess.Write(file, data.AsSpan(0, (int)Math.Min(Mib, from + bytes - at)), at);
     }
 
+    /// <summary>Whatever it consists of: what nobody wrote is never read.</summary>
+    [Theory, InlineData(VolumeFormat.Raw), InlineData(VolumeFormat.Qcow2)]
+    public async Task Of_a_volume_only_that_is_read_which_was_written(VolumeFormat format)
+    {
+        await using var driver = New(new() { Paths = [pool], CloneMode = CloneMode.Thin, Format = format });
+        var source = NewVolume();
+        source = source with { Format = (await driver.CreateFilled(source, async (write, _) =>
+        {
+            await write(100 * Mib, new byte[] { 1 });
+            await write(600 * Mib, new byte[] { 2 });
+        }, Work)).Format };
+        Assert.Equal([100, 600], await Pieces(source));
+        var snapshot = NewSnapshot() with { VolumeId = source.Id };
+        await driver.CreateSnapshot(source, snapshot, Work);
+        var end = await Processes.Run("qemu-io", ["-f", "qcow2", "-c", "write -P 3 300M 4k", Path.Combine(pool, $"volume-{source.Id}.{snapshot.Id}")], TimeSpan.FromMinutes(1), token: Token);
+        Assert.True(end.ExitCode == 0, end.Error);
+        var clone = NewVolume(2);
+        clone = clone with { Format = (await driver.CreateFromVolume(clone, source, Work)).Format };
+        Assert.Equal([100, 300, 600], await Pieces(source));
+        Assert.Equal([100, 300, 600], await Pieces(clone));
+        Assert.Empty(await Pieces(volume));
+
+        async Task<List<long>> Pieces(Volume of)
+        {
+            await using var content = await driver.Read(of, Work);
+            var found = new List<long>();
+            for (long at = 0; await content.NextData(at) is { } data && data < content.Length; at = (found[^1] + 1) * Mib) found.Add(data / Mib);
+            return found;
+        }
+    }
+
+    [Fact]
+    public async Task What_a_share_has_no_room_for_is_not_begun()
+    {
+        Fill(0, 8 * Mib);
+        await using var full = New(new() { Paths = [pool] });
+        await full.Report(Token);
+        var place = Assert.Single(await full.Places(Token));
+        place.Last = new(Total: 1L << 40, Free: 4 * Mib);
+        var copy = NewVolume();
+        var fault = await Assert.ThrowsAsync<FaultException>(() => full.CreateFromVolume(copy, volume, Work));
+        Assert.True(fault is { NothingDone: true, Fault: Fault.ShareFull });
+        Assert.False(File.Exists(PathOf(copy)));
+        place.Last = new(Total: 1L << 40, Free: 16 * Mib);
+        await full.CreateFromVolume(copy, volume, Work);
+        Same(PathOf(volume), PathOf(copy), Gib);
+    }
+
     /// <summary>As Cinder may have left it: the image that was made for a snapshot holds all, and the volume's first file lies beside it still, or not.</summary>
     [Theory, InlineData(true), InlineData(false)]
     public async Task A_volume_that_begins_with_another_file_than_its_own_is_reverted_in_that(bool stale)

@@ -48,6 +48,7 @@ public sealed partial class MemoryDriver(
         if (volume.Pool is null) return; // never placed, so never made
         await Delete(Reach(volume), VolumeFile(volume), work, "delete");
         Files.TryRemove((Reach(volume), Going(volume)), out _);
+        foreach (var (snapshot, _) in shares.ComingOf.Where(c => c.Value == volume.FileId)) Files.TryRemove((Reach(volume), MemoryShares.ComingHead + snapshot), out _);
     }
 
     public override async Task Extend(Volume volume, int sizeGb, Work work)
@@ -92,6 +93,7 @@ public sealed partial class MemoryDriver(
         await work.StillHeld();
         await Touch("begin snapshot");
         Existing((pool, VolumeFile(volume)), "take the snapshot");
+        shares.ComingOf[snapshot.Id] = volume.FileId;
         if (!Files.ContainsKey((pool, SnapshotFile(snapshot)))) Files.TryAdd((pool, Coming(snapshot)), MemoryShares.NotOver);
         return Coming(snapshot);
     }

@@ -49,6 +49,9 @@ public sealed class MemoryShares(params IReadOnlyList<string> pools)
     /// <summary>Snapshots for which a virtual machine is to go over to another file, or has.</summary>
     public IEnumerable<string> Coming => files.Keys.Where(k => k.File.StartsWith(ComingHead, StringComparison.Ordinal)).Select(k => k.File[ComingHead.Length..]);
 
+    /// <summary>The ids in the names of the files of the volumes that these are of.</summary>
+    public ConcurrentDictionary<string, string> ComingOf { get; } = new();
+
     /// <summary>The virtual machine goes over: what was written until now is the snapshot. False when the file is not there.</summary>
     public bool GoOver(string volumeId, string snapshotId)
     {
