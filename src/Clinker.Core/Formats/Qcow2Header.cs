@@ -53,7 +53,7 @@ public sealed record Qcow2Header(uint Version, long Bytes, uint ClusterBits, boo
         var (namesData, format, endless) = Extensions(bytes, version >= 3 ? Word(100) : LengthOf2);
         header = header with { HasDataFile = namesData || (features & ExternalData) != 0, BackingFormat = format, Broken = header.Wrong(bytes, image.Length) ?? endless };
         if (Long(8) is not 0 and var at)
-            header = header with { Backing = Word(16) is > 0 and <= MostName and var n && at + n <= MostRead ? Encoding.UTF8.GetString(bytes, (int)at, (int)n) : "" };
+            header = header with { Backing = Word(16) is > 0 and <= MostName and var n && at <= MostRead - n ? Encoding.UTF8.GetString(bytes, (int)at, (int)n) : "" };
         return header with
         {
             WhyNot = header.Backing is not null ? "it has a backing file" : header.HasDataFile ? "it names an external data file" : header.Broken,

@@ -153,6 +153,8 @@ public sealed class DiskImageTests(MadeImages made) : IClassFixture<MadeImages>
         var image = await made.Make("qcow2", Size);
         void Refused(string why, byte[] hostile) => Assert.Equal(why, MadeImages.Look(hostile).WhyNot);
         Refused("it has a backing file", With(image, 8, Big(1024)));
+        foreach (var far in (ulong[])[4096, 1UL << 32, 1UL << 63, ulong.MaxValue - 3, ulong.MaxValue]) // with its length it may come round to the beginning
+            Refused("it has a backing file", With(image, 8, Big(far), Big(11, 4)));
         Refused("it names an external data file", With(image, 79, 4));
         Refused("it names an external data file", With(image, 112, [.. "DATA"u8, 0, 0, 0, 11, .. "/etc/passwd"u8]));
         var old = await made.Make("qcow2", Size, "compat=0.10");
