@@ -108,7 +108,7 @@ public abstract partial class FileDriver
     /// <summary>A share that gets full on the way pauses whoever writes to it, though the copy is taken back then.</summary>
     static void DemandRoom(Place place, IEnumerable<Level> levels)
     {
-        if (place.Last is { Total: > 0 } room && levels.Sum(l => l.Allocated) > room.Free) throw new FaultException(new Fault.ShareFull(place.Name)) { NothingDone = true };
+        if (place.LacksRoom(levels.Sum(l => l.Allocated))) throw new FaultException(new Fault.ShareFull(place.Name)) { NothingDone = true };
     }
 
     async Task Copy(Source from, Place to, string verb, VolumeSpec spec, Work work)

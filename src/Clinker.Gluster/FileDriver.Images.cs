@@ -19,13 +19,13 @@ public abstract partial class FileDriver
         var kept = new DiskFile(image.Name, VolumeFormat.Raw);
         for (var attempt = 1; ; attempt++)
         {
-            var filled = await FilledOnce(to, Verb, image, kept.Name, fill, work);
+            var filled = await FilledOnce(to, Verb, image, bounds, fill, work);
             try
             {
                 var from = await Act(On(to, Verb, work), _ =>
                 {
                     using var dir = to.Open();
-                    if (filled) Evict(dir, kept.Name, bounds, all: false);
+                    if (filled) Evict(dir, kept.Name, bounds);
                     return new Source(to, image, false, ChainInfo.None, Chain.Walk(dir, layout, image, kept, Verb));
                 });
                 // Too large: said in the words of whoever knows the image.
@@ -49,9 +49,9 @@ public abstract partial class FileDriver
     /// Fills the image that volumes are to stand on. Who wants the same one meanwhile waits, at no worker's cost: each would download, convert and
     /// write all of it, for nothing. Where the share is full, images that nobody stands on make room.
     /// </summary>
-    async Task<bool> FilledOnce(Place to, string verb, VolumeSpec image, string kept, Fill fill, Work work)
+    async Task<bool> FilledOnce(Place to, string verb, VolumeSpec image, ImageCacheBounds bounds, Fill fill, Work work)
     {
-        var key = (to.Name, kept);
+        var (key, kept) = ((to.Name, image.Name!), image.Name!);
         var mine = filling.TryAdd(key, true);
         if (!mine && !await Act(On(to, verb, work), _ => { using var dir = to.Open(); return VolumeFiles.Has(dir, kept); }))
             throw new FaultException(new Fault.Unavailable("The image is being written to the share for another volume: this waits for that.")) { NothingDone = true, Waits = true };
@@ -60,7 +60,7 @@ public abstract partial class FileDriver
             try { return await Filled(to, verb, image, fill, work); }
             catch (FaultException e) when (e.Fault is Fault.ShareFull)
             {
-                if (options.ImageCache is not { } bounds || !await Act(On(to, verb, work), _ => { using var dir = to.Open(); return Evict(dir, kept, bounds, all: true); })) throw;
+                if (!await Act(On(to, verb, work), _ => { using var dir = to.Open(); return Evict(dir, kept, bounds with { Age = TimeSpan.MinValue }); })) throw; // however few they are
                 return await Filled(to, verb, image, fill, work);
             }
         }
@@ -72,9 +72,8 @@ public abstract partial class FileDriver
 
     /// <summary>Lets go of images that were used longest ago, as long as there are too many: only of such as nobody stands on, which have one name.</summary>
     /// <param name="but">One that stays.</param>
-    /// <param name="all">However few they are.</param>
     /// <returns>Whether there was any to let go of.</returns>
-    bool Evict(Microsoft.Win32.SafeHandles.SafeFileHandle dir, string but, ImageCacheBounds bounds, bool all)
+    bool Evict(Microsoft.Win32.SafeHandles.SafeFileHandle dir, string but, ImageCacheBounds bounds)
     {
         var any = false;
         var idle = new List<(string Name, FileFacts Facts)>();
@@ -89,7 +88,7 @@ public abstract partial class FileDriver
         foreach (var (name, facts) in idle.OrderBy(i => i.Facts.Changed))
         {
             var old = now - TimeSpan.FromMicroseconds(facts.Changed / 1000) > bounds.Age;
-            if (!all && !old && (bounds.Count == 0 || count < bounds.Count) && (bounds.SizeGb == 0 || bytes <= bounds.SizeGb * Gib)) break;
+            if (!old && (bounds.Count == 0 || count < bounds.Count) && (bounds.SizeGb == 0 || bytes <= bounds.SizeGb * Gib)) break;
             VolumeFiles.RemoveName(dir, name); // one that somebody has linked meanwhile only loses this name
             (any, count, bytes) = (true, count - 1, bytes - facts.AllocatedBytes);
             Log.Evicted(log, backend, name);

@@ -181,7 +181,7 @@ public abstract partial class FileDriver
             }
             var (upper, lower) = (levels[i], levels[i + 1]);
             var isData = !upper.IsEmpty || upper.Bytes > lower.Bytes;
-            if (mayStay && isData && on.Place.Last is { Total: > 0 } room && upper.Allocated > room.Free) break;
+            if (mayStay && isData && on.Place.LacksRoom(upper.Allocated)) break;
             // A snapshot that is noted no more is not deleted again: what has to be as it should, also after a cut, comes before.
             if (lower.File.Format == VolumeFormat.Qcow2) await Grow(on, [.. levels.Skip(i + 1).Select(l => l.File)], volume with { Bytes = upper.Bytes, Provisioning = Provisioning.Thin });
             // Before the first byte is put under it the snapshot is none any more; and before it goes, what goes is known.

@@ -58,6 +58,9 @@ internal abstract class Place(string name) : IAsyncDisposable
     /// <summary>What was measured last.</summary>
     public Room Last { get; set; }
 
+    /// <summary>Whether it is known that so many bytes have no room.</summary>
+    public bool LacksRoom(long bytes) => Last is { Total: > 0 } room && bytes > room.Free;
+
     /// <summary>Why it was down at the last report; null when it served.</summary>
     public string? LastDown { get; set; } = "not looked at yet";
 

@@ -9,7 +9,7 @@ namespace Clinker.Live;
 /// <summary>Snapshots of two volumes at one moment, on GlusterFS: of both or of none, whenever the daemon is killed.</summary>
 public sealed class GroupSnapshots(ITestOutputHelper output)
 {
-    const int Rounds = 8;
+    const int Rounds = 8, Blocks = 64;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -18,6 +18,7 @@ public sealed class GroupSnapshots(ITestOutputHelper output)
         await using var site = await Site.Up(more: "quota_snapshots = -1");
         await using var daemon = site.Daemon();
         await daemon.Start();
+        var share = new SharedDisk(site.Mount, site.Folder);
         var kind = (string)(await daemon.Post("group_types", """{"group_type": {"name": "together"}}"""))["group_type"]!["id"]!;
         await daemon.Post($"group_types/{kind}/group_specs", """{"group_specs": {"consistent_group_snapshot_enabled": "<is> True"}}""");
         var type = (string)(await daemon.Http.GetFromJsonAsync<JsonNode>("types/default"))!["volume_type"]!["id"]!;
@@ -29,7 +30,7 @@ public sealed class GroupSnapshots(ITestOutputHelper output)
             var asked = $$$"""{"volume": {"size": 1, "volume_type": "{{{type}}}", "group_id": "{{{group}}}"}}""";
             volumes.Add((string)(await daemon.Post("volumes", asked))["volume"]!["id"]!);
             Assert.Equal("available", await daemon.Settled(volumes[i], Patience));
-            await Write(volumes[i], i + 1);
+            await Write(volumes[i], (byte)(i + 1));
         }
 
         string? last = null;
@@ -45,7 +46,7 @@ public sealed class GroupSnapshots(ITestOutputHelper output)
             var parts = (await daemon.Http.GetFromJsonAsync<JsonNode>("snapshots/detail"))!["snapshots"]!.AsArray()
                 .Where(s => (string?)s!["group_snapshot_id"] == whole).ToDictionary(s => (string)s!["volume_id"]!, s => (string)s!["id"]!);
             foreach (var (volume, snapshot) in parts)
-                Assert.Equal((end == "available", end == "available"), (Noted(volume).ContainsKey(snapshot), File.Exists(PathOf($"volume-{volume}.{snapshot}"))));
+                Assert.Equal((end == "available", end == "available"), (share.Noted(volume).Contains(snapshot), share.Names().Contains($"volume-{volume}.{snapshot}")));
             if (end != "available") continue;
             Assert.Equal(volumes.Order(), parts.Keys.Order());
             last = whole;
@@ -56,7 +57,7 @@ public sealed class GroupSnapshots(ITestOutputHelper output)
             Assert.Equal("available", await Ended($"group_snapshots/{last}"));
         }
 
-        foreach (var (volume, i) in volumes.Zip([5, 6])) await Write(volume, i);
+        foreach (var (volume, i) in volumes.Zip(new byte[] { 5, 6 })) await Write(volume, i);
         var copy = (string)(await daemon.Post("groups/action", $$$"""{"create-from-src": {"group_snapshot_id": "{{{last}}}"}}"""))["group"]!["id"]!;
         await daemon.Becomes($"groups/{copy}", "available", Patience);
         var copied = (await daemon.Http.GetFromJsonAsync<JsonNode>("volumes/detail"))!["volumes"]!.AsArray().Where(v => (string?)v!["group_id"] == copy);
@@ -66,36 +67,13 @@ public sealed class GroupSnapshots(ITestOutputHelper output)
         Assert.Equal((5, 6), (await Read(volumes[0]), await Read(volumes[1])));
         output.WriteLine(string.Join(", ", ends.Select(e => $"{e.Value} {e.Key}")));
 
-        string PathOf(string file) => Path.Combine(site.Mount, file);
-
-        JsonObject Noted(string volume) =>
-            File.Exists(PathOf($"volume-{volume}.info")) ? JsonNode.Parse(File.ReadAllText(PathOf($"volume-{volume}.info")))!.AsObject() : [];
-
-        string Top(string volume) => PathOf((string?)Noted(volume)["active"] ?? $"volume-{volume}");
-
-        string Format(string file)
-        {
-            using var opened = File.OpenRead(file);
-            Span<byte> magic = stackalloc byte[4];
-            return opened.ReadAtLeast(magic, 4, throwOnEndOfStream: false) == 4 && magic is [(byte)'Q', (byte)'F', (byte)'I', 0xfb] ? "qcow2" : "raw";
-        }
-
-        async Task Write(string volume, int pattern)
-        {
-            var at = Top(volume);
-            var end = await Host.Processes.Run("qemu-io", ["-f", Format(at), "-c", $"write -P {pattern} 0 4M", at], Patience);
-            Assert.True(end.ExitCode == 0 && end.Output.Contains("wrote 4194304", StringComparison.Ordinal), end.Error + end.Output);
-        }
+        Task Write(string volume, byte value) => share.Write(share.OfVolume(volume)[0], [(0, Blocks, value)]);
 
         async Task<byte> Read(string volume)
         {
-            var (at, raw) = (Top(volume), Path.Combine(site.Folder, $"{volume}.raw"));
-            var end = await Host.Processes.Run("qemu-img", ["convert", "-f", Format(at), "-O", "raw", at, raw], Patience);
-            Assert.True(end.ExitCode == 0, end.Error);
-            var bytes = new byte[4 << 20];
-            using (var file = File.OpenHandle(raw)) Assert.Equal(bytes.Length, RandomAccess.Read(file, bytes, 0));
-            File.Delete(raw);
-            return Assert.Single(bytes.Distinct());
+            var found = await share.Read(share.OfVolume(volume)[0]);
+            Assert.Equal(Enumerable.Range(0, Blocks), found.Keys.Order());
+            return Assert.Single(found.Values.Distinct());
         }
 
         async Task<string> Ended(string path)

@@ -157,7 +157,7 @@ public abstract class Driver : IAsyncDisposable
     /// <summary>
     /// Ensures that no act on the volume that another lease began, or this one, is published from now on: takes away what is under
     /// work. The undo of <see cref="RevertTo"/>, <see cref="Refill"/>, <see cref="Flatten"/> and <see cref="Tidy"/>, each of which puts one file in another's place: a late worker of one that was given
-    /// up must not do that to what was written since. What is published stays as it is.
+    /// up must not do that to what was written since. Nor must one that was to make a file which nobody wants any more. What is published stays as it is.
     /// </summary>
     public virtual Task Abandon(Volume volume, Work work) => Task.CompletedTask;
 

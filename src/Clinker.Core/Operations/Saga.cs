@@ -65,7 +65,10 @@ public sealed class Saga
     /// <summary>Reads rows that are fixed for this operation.</summary>
     public Task<T> Read<T>(Func<Tx, Task<T>> work) => run.Means.Db.Read(work);
 
-    /// <summary>In the middle of an undo, a transaction that may happen again: for what others need not wait for until its end.</summary>
+    /// <summary>
+    /// In the middle of an undo, a transaction without an entry: for what others need not wait for until its end. It counts as progress, so what has
+    /// happened is not to be asked for again, or the undo never counts as stuck.
+    /// </summary>
     public Task Early(Func<Tx, Task> work) => Fenced("early", work);
 
     /// <summary>The driver of the backend whose queue this operation is in.</summary>

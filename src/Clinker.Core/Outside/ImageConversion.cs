@@ -76,7 +76,7 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     /// <exception cref="FaultException">Invalid: it can't be read, or needs other files.</exception>
     internal async Task<long> SizeOf(string file, string format, string imageId, CancellationToken token)
     {
-        var answer = await QemuImg(["info", "--output=json", "-f", format, file], imageId, settings.Cpu, null, token);
+        var answer = await QemuImg(["info", "--output=json", "-f", format, file], Unacceptable(imageId), settings.Cpu, null, token);
         try
         {
             using var json = JsonDocument.Parse(answer);
@@ -104,12 +104,9 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
     internal async Task Convert(string from, string format, string to, string toFormat, long bytes, string imageId, Progress? progress, CancellationToken token)
     {
         var far = new ToolProgress(progress, bytes);
-        try { await QemuImg(["convert", "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], imageId, CpuFor(bytes), far.Hear, token); }
-        catch (FaultException e) when (format == ImageFormats.Raw && e.Fault is Fault.Invalid)
-        {
-            // A volume's own bytes: there is nothing in them that could be wrong.
-            throw new Fault.DriverFailed("make the image", $"qemu-img can't write the volume as {toFormat}.").Thrown(e.InnerException ?? e);
-        }
+        // In a volume's own bytes there is nothing that could be wrong.
+        Func<string, Fault> refusal = format == ImageFormats.Raw ? why => new Fault.DriverFailed("make the image", $"as {toFormat}: {why}") : Unacceptable(imageId);
+        await QemuImg(["convert", "-p", "-f", format, "-O", toFormat, .. Options(toFormat), from, to], refusal, CpuFor(bytes), far.Hear, token);
         far.Whole();
     }
 
@@ -123,18 +120,20 @@ public sealed class ImageConversion(ConversionSettings settings) : IDisposable
 
     public void Dispose() => turns.Dispose();
 
-    async Task<string> QemuImg(string[] arguments, string imageId, TimeSpan cpu, Action<string>? said, CancellationToken token)
+    static Func<string, Fault> Unacceptable(string imageId) => why => Image.Unacceptable(imageId, why).Fault;
+
+    /// <param name="refusal">What it means that it can't.</param>
+    async Task<string> QemuImg(string[] arguments, Func<string, Fault> refusal, TimeSpan cpu, Action<string>? said, CancellationToken token)
     {
         ProcessResult result;
         try { result = await Processes.Run("qemu-img", arguments, settings.Deadline, said, new(settings.AddressSpaceBytes, cpu), token); }
-        catch (TimeoutException e) { throw Image.Unacceptable(imageId, e.Message); }
+        catch (TimeoutException e) { throw refusal(e.Message).Thrown(e); }
         catch (IOException e) { throw new Fault.Unavailable(e.Message).Thrown(e); }
         catch (Win32Exception e) { throw new Fault.Misconfigured($"qemu-img (qemu-utils) can't be run by prlimit (util-linux): {e.Message}.").Thrown(e); }
         if (result.ExitCode == 0) return result.Output;
         if (result.Error.Contains("No space left on device", StringComparison.Ordinal))
             throw new Fault.DriverFailed("convert the image", $"{settings.Directory} is full.").Thrown(new IOException(result.Error.Trim()));
         // What qemu-img says may hold what stands in a file that it should not have read: it is not for the user.
-        throw new FaultException(new Fault.Invalid($"Image {imageId} is unacceptable: qemu-img can't read or write it."),
-            new IOException($"qemu-img {arguments[0]} exited with {result.ExitCode}: {result.Error.Trim()}"));
+        throw refusal("qemu-img can't read or write it.").Thrown(new IOException($"qemu-img {arguments[0]} exited with {result.ExitCode}: {result.Error.Trim()}"));
     }
 }

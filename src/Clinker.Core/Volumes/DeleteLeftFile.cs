@@ -36,13 +36,11 @@ public sealed record DeleteLeftFile(string FileId, string Host, int SizeGb) : Op
         {
             if (await saga.Read(tx => tx.Volumes.OfFile(FileId)) is { } volume)
                 throw new InvalidOperationException($"File {FileId} is to be deleted, but volume {volume.Id} has it.");
-            await saga.Driver.Delete(File, saga.Work with { Generation = AllLeases + saga.Work.Generation });
+            await saga.Driver.Abandon(File, saga.Work); // whoever was to fill it, and comes late, has nothing then that he could publish
+            await saga.Driver.Delete(File, saga.Work);
         });
         await saga.Finish(tx => tx.Pools.Release(FileId));
     }
-
-    /// <summary>More than the operation had that was to fill it: none of them has a work file left then that it could still publish.</summary>
-    const long AllLeases = 1_000_000;
 
     /// <summary>As much of a volume as the driver has to know.</summary>
     Volume File => new()

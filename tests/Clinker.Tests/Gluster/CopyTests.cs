@@ -86,8 +86,7 @@ public sealed class CopyTests : IAsyncLifetime
         Assert.Equal([100, 600], await Pieces(source));
         var snapshot = NewSnapshot() with { VolumeId = source.Id };
         await driver.CreateSnapshot(source, snapshot, Work);
-        var end = await Processes.Run("qemu-io", ["-f", "qcow2", "-c", "write -P 3 300M 4k", Path.Combine(pool, $"volume-{source.Id}.{snapshot.Id}")], TimeSpan.FromMinutes(1), token: Token);
-        Assert.True(end.ExitCode == 0, end.Error);
+        await Qemu("qemu-io", "-f", "qcow2", "-c", "write -P 3 300M 4k", Path.Combine(pool, $"volume-{source.Id}.{snapshot.Id}"));
         var clone = NewVolume(2);
         clone = clone with { Format = (await driver.CreateFromVolume(clone, source, Work)).Format };
         Assert.Equal([100, 300, 600], await Pieces(source));
@@ -138,12 +137,12 @@ public sealed class CopyTests : IAsyncLifetime
         var first = new byte[Mib];
         await content.Read(0, first);
         Assert.Equal([3], first.Distinct());
+    }
 
-        static async Task Qemu(string program, params string[] arguments)
-        {
-            var end = await Processes.Run(program, arguments, TimeSpan.FromMinutes(1), token: Token);
-            Assert.True(end.ExitCode == 0, end.Error + end.Output);
-        }
+    static async Task Qemu(string program, params string[] arguments)
+    {
+        var end = await Processes.Run(program, arguments, TimeSpan.FromMinutes(1), token: Token);
+        Assert.True(end.ExitCode == 0, end.Error + end.Output);
     }
 
     static void Same(string a, string b, long bytes)

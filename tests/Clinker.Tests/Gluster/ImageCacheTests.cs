@@ -11,7 +11,7 @@ namespace Clinker.Tests.Gluster;
 
 /// <summary>What was filled from an image is kept for the next volume, filled once, and goes when it is nobody's and there is too much of it.</summary>
 [SupportedOSPlatform("linux")]
-public sealed class ImageCacheTests : IAsyncLifetime
+public sealed class ImageCacheTests : IAsyncDisposable
 {
     const int Mib = 1 << 20;
 
@@ -21,8 +21,6 @@ public sealed class ImageCacheTests : IAsyncLifetime
 
     static CancellationToken Token => TestContext.Current.CancellationToken;
     static Work Work => new(1, Token, Operation: "5d9a3c52-7a1e-4f0e-8a43-0c0a5e9f7b02");
-
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {

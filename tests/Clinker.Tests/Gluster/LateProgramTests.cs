@@ -51,20 +51,13 @@ public sealed class LateProgramTests : IDisposable
         Directory.CreateDirectory(pool);
         var acts = new Acts();
         await using var driver = new DirectoryDriver("files", new() { Paths = [pool], CloneMode = CloneMode.Thin }, acts, NullLogger.Instance);
-        var volume = new Volume
-        {
-            Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Available, AvailabilityZone = "nova", Host = "h@files#files",
-            CreatedAt = DateTime.UnixEpoch,
-        };
+        var volume = NewVolume();
         volume = volume with { Format = (await driver.Create(volume, Operation())).Format };
         var (own, overlays, snapshots) = (Path.Combine(pool, $"volume-{volume.Id}"), new List<string>(), new List<Snapshot>());
         await Qemu("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", own);
         for (var i = 0; i < 4; i++)
         {
-            var snapshot = new Snapshot
-            {
-                Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
-            };
+            var snapshot = NewSnapshot(volume);
             await driver.CreateSnapshot(volume, snapshot, Operation());
             snapshots.Add(snapshot);
             overlays.Add($"{own}.{snapshot.Id}");
@@ -107,18 +100,11 @@ public sealed class LateProgramTests : IDisposable
     /// <summary>Two files to be put together, 8 MiB of which are in the upper one.</summary>
     async Task<(Volume Volume, string Own, string Overlay)> Apart(DirectoryDriver driver)
     {
-        var volume = new Volume
-        {
-            Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Available, AvailabilityZone = "nova", Host = "h@files#files",
-            CreatedAt = DateTime.UnixEpoch,
-        };
+        var volume = NewVolume();
         volume = volume with { Format = (await driver.Create(volume, Operation())).Format };
         var own = Path.Combine(root, $"volume-{volume.Id}");
         await Qemu("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", own);
-        var snapshot = new Snapshot
-        {
-            Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = volume.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
-        };
+        var snapshot = NewSnapshot(volume);
         await driver.CreateSnapshot(volume, snapshot, Operation());
         await Qemu("qemu-io", "-f", "qcow2", "-c", "write -P 2 1M 8M", $"{own}.{snapshot.Id}");
         await driver.DeleteSnapshot(volume, snapshot, Operation(), quiet: false);
@@ -134,6 +120,17 @@ public sealed class LateProgramTests : IDisposable
     }
 
     Work Operation() => new(1, Token, Operation: ids.New());
+
+    Volume NewVolume() => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", SizeGb = 1, Status = VolumeStatus.Available, AvailabilityZone = "nova", Host = "h@files#files",
+        CreatedAt = DateTime.UnixEpoch,
+    };
+
+    Snapshot NewSnapshot(Volume of) => new()
+    {
+        Id = ids.New(), ProjectId = "p", UserId = "u", VolumeId = of.Id, SizeGb = 1, Status = SnapshotStatus.Available, CreatedAt = DateTime.UnixEpoch,
+    };
 
     [Fact]
     public async Task One_file_is_put_into_another_no_faster_than_it_may_and_not_beyond_the_lease()

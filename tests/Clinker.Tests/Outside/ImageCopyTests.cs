@@ -271,7 +271,7 @@ public sealed class ImageCopyTests : IAsyncDisposable
         await using var from = new Bytes(content);
         var fault = (await Assert.ThrowsAsync<FaultException>(
             () => new ImageCopies(glance, conversion).Upload(from, id, "qcow2", isCompressed: false, new Work(1, Go)))).Fault;
-        Assert.Equal("The driver could not make the image: qemu-img can't write the volume as qcow2.", Assert.IsType<Fault.DriverFailed>(fault).Message);
+        Assert.Equal("The driver could not make the image: as qcow2: qemu-img can't read or write it.", Assert.IsType<Fault.DriverFailed>(fault).Message);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Scratch));
     }
 

@@ -48,7 +48,11 @@ public sealed partial class MemoryDriver(
         if (volume.Pool is null) return; // never placed, so never made
         await Delete(Reach(volume), VolumeFile(volume), work, "delete");
         Files.TryRemove((Reach(volume), Going(volume)), out _);
-        foreach (var (snapshot, _) in shares.ComingOf.Where(c => c.Value == volume.FileId)) Files.TryRemove((Reach(volume), MemoryShares.ComingHead + snapshot), out _);
+        foreach (var (snapshot, _) in shares.ComingOf.Where(c => c.Value == volume.FileId))
+        {
+            Files.TryRemove((Reach(volume), MemoryShares.ComingHead + snapshot), out _);
+            shares.ComingOf.TryRemove(snapshot, out _);
+        }
     }
 
     public override async Task Extend(Volume volume, int sizeGb, Work work)
